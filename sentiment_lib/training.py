@@ -1,0 +1,242 @@
+"""Fine-tuning with the Hugging Face Trainer.
+
+Taught in lesson 03.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .model import choose_compute, quiet_transformers
+from .progress import progress_bar, progress_wanted
+from .settings import Settings, short_path, write_json
+from .tokenization import encode_dataset
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from datasets import DatasetDict
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+# What a checkpoint depends on: training goes on from one only where all of these are still the same.
+_RESUME_KEYS = (
+    "source train_size split_seed model model_revision max_length truncation head_share epochs learning_rate "
+    "batch_size weight_decay warmup dropout seed best_by early_stopping validation_size test_size"
+).split()
+
+
+@dataclass
+class TrainingResult:
+    """What a training run did.
+
+    Attributes
+    ----------
+    history : pandas.DataFrame
+        A row a logged step: ``step``, ``epoch``, ``loss`` (mean training loss since the row before),
+        ``learning_rate``, ``validation_loss``, ``validation_accuracy``; NaN where something was not measured.
+    examples, steps : int
+        Training reviews, and optimiser steps taken.
+    seconds : float
+        Wall time of training with its evaluations and checkpoints; without loading and tokenisation.
+    examples_per_second : float
+        Reviews times epochs by seconds.
+    best_step : int or None
+        Step of the checkpoint that was kept, chosen on the validation split.
+    resumed_from : str or None
+        The checkpoint this run went on from.
+    """
+
+    history: pd.DataFrame
+    examples: int
+    steps: int
+    seconds: float
+    examples_per_second: float
+    best_step: int | None
+    resumed_from: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain data, ready for JSON."""
+        history = self.history.astype(object).where(self.history.notna(), None)
+        return asdict(self) | {"history": history.to_dict("records")}
+
+
+def fine_tune(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    dataset: DatasetDict,
+    settings: Settings,
+    *,
+    output_dir: Path | None = None,
+    resume: bool = True,
+) -> TrainingResult:
+    """Fine-tune `model` in place on ``dataset["train"]`` and save the best checkpoint.
+
+    The validation split picks the checkpoint (``settings.best_by``) and may stop training early; the test
+    split is not looked at. Batches hold reviews of similar length, padded to the longest of the batch.
+
+    Parameters
+    ----------
+    model, tokenizer
+        From :func:`sentiment_lib.initialize_model_and_tokenizer`.
+    dataset : datasets.DatasetDict
+        From :func:`sentiment_lib.load_and_prepare_dataset`; only train and validation are used.
+    settings : Settings
+    output_dir : pathlib.Path, optional
+        Where the model goes. Default: ``results/<run>/model``. Checkpoints go to ``checkpoints`` beside it
+        and are deleted when training is over.
+    resume : bool
+        Go on from the last checkpoint of an interrupted run with the same settings, if there is one.
+
+    Returns
+    -------
+    TrainingResult
+    """
+    from transformers import DataCollatorWithPadding, EarlyStoppingCallback, Trainer
+
+    output_dir = Path(output_dir or settings.paths.model)
+    checkpoints = output_dir.parent / "checkpoints"
+    how = {"max_length": settings.max_length, "truncation": settings.truncation, "head_share": settings.head_share}
+    train = encode_dataset(dataset["train"], tokenizer, **how)
+    validation = encode_dataset(dataset["validation"], tokenizer, **how)
+    last = _last_checkpoint(checkpoints, settings, dataset, resume)
+
+    pad = DataCollatorWithPadding(tokenizer, pad_to_multiple_of=8)
+    callbacks = [_progress_callback()] if progress_wanted() else []
+    if settings.early_stopping:
+        callbacks.append(EarlyStoppingCallback(settings.early_stopping))
+    trainer = Trainer(
+        model=model,
+        args=_training_arguments(settings, checkpoints, len(train)),
+        train_dataset=train,
+        eval_dataset=validation,
+        data_collator=lambda rows: pad([{k: v for k, v in row.items() if k != "length"} for row in rows]),
+        compute_metrics=lambda p: {"accuracy": float((np.argmax(p.predictions, axis=1) == p.label_ids).mean())},
+        processing_class=tokenizer,
+        callbacks=callbacks,
+    )
+    _silence(trainer)
+    with quiet_transformers():
+        output = trainer.train(resume_from_checkpoint=str(last) if last else None)
+        model.eval()
+        save_model(model, tokenizer, output_dir)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    state = trainer.state
+    return TrainingResult(
+        history=_history(state.log_history),
+        examples=len(train),
+        steps=state.global_step,
+        seconds=output.metrics["train_runtime"],
+        examples_per_second=len(train) * state.epoch / output.metrics["train_runtime"],
+        best_step=state.best_global_step,
+        resumed_from=short_path(last) if last else None,
+    )
+
+
+def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> Path:
+    """Save both to `folder`, beside it first and then renamed, so that an older model is never half replaced."""
+    beside = folder.with_name(folder.name + ".part")
+    shutil.rmtree(beside, ignore_errors=True)
+    model.save_pretrained(beside)
+    tokenizer.save_pretrained(beside)
+    old = folder.with_name(folder.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        os.replace(folder, old)
+    os.replace(beside, folder)
+    shutil.rmtree(old, ignore_errors=True)
+    return folder
+
+
+def _training_arguments(settings: Settings, checkpoints: Path, examples: int):
+    from transformers import TrainingArguments
+
+    compute = choose_compute(settings.device, settings.precision, settings.attention)
+    steps = max(1, -(-examples // settings.batch_size))
+    return TrainingArguments(
+        output_dir=str(checkpoints),
+        num_train_epochs=settings.epochs,
+        learning_rate=settings.learning_rate,
+        per_device_train_batch_size=settings.batch_size,
+        per_device_eval_batch_size=max(32, settings.batch_size),
+        weight_decay=settings.weight_decay,
+        warmup_steps=settings.warmup,
+        seed=settings.seed,
+        train_sampling_strategy="group_by_length",
+        remove_unused_columns=False,
+        use_cpu=compute.device == "cpu",
+        bf16=compute.precision == "bfloat16",
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=1,
+        load_best_model_at_end=True,
+        metric_for_best_model=settings.best_by,
+        logging_steps=max(1, steps // 10),
+        disable_tqdm=True,
+        report_to="none",
+        dataloader_pin_memory=compute.device == "cuda",
+        optim="adamw_torch_fused",
+    )
+
+
+def _last_checkpoint(checkpoints: Path, settings: Settings, dataset: DatasetDict, resume: bool) -> Path | None:
+    """The checkpoint to go on from. Checkpoints of other settings or other data are deleted."""
+    from transformers.trainer_utils import get_last_checkpoint
+
+    data = hashlib.blake2b(digest_size=16)
+    for split in ("train", "validation"):
+        for row in dataset[split].select_columns(["text", "label"]):
+            data.update(f"{row['label']}{row['text']}\0".encode())
+    wanted = {key: getattr(settings, key) for key in _RESUME_KEYS} | {"data": data.hexdigest()}
+    ticket = checkpoints / "settings.json"
+    last = None
+    if resume and ticket.is_file() and json.loads(ticket.read_text(encoding="utf-8")) == wanted:
+        last = get_last_checkpoint(str(checkpoints))
+    if last is None:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+        write_json(ticket, wanted)
+    return Path(last) if last else None
+
+
+def _history(log: list[dict[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    names = {"eval_loss": "validation_loss", "eval_accuracy": "validation_accuracy"}
+    columns = ["step", "epoch", "loss", "learning_rate", *names.values()]
+    rows = [{names.get(k, k): v for k, v in entry.items()} for entry in log if "train_runtime" not in entry]
+    return pd.DataFrame(rows).reindex(columns=columns).groupby("step", as_index=False).first()
+
+
+def _silence(trainer) -> None:
+    """Without the Trainer's printing of every log entry; what it logs is in the result's history."""
+    from transformers import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)
+    logging.getLogger("accelerate").setLevel(logging.ERROR)
+
+
+def _progress_callback():
+    from transformers import TrainerCallback
+
+    class Progress(TrainerCallback):
+        def on_train_begin(self, args, state, control, **kwargs):
+            self.bar = progress_bar(total=state.max_steps, initial=state.global_step, desc="fine-tuning", unit="step")
+
+        def on_step_end(self, args, state, control, **kwargs):
+            self.bar.update(state.global_step - self.bar.n)
+
+        def on_log(self, args, state, control, logs=None, **kwargs):
+            shown = {k: f"{v:.3f}" for k, v in (logs or {}).items() if k in ("loss", "eval_loss", "eval_accuracy")}
+            self.bar.set_postfix(shown)
+
+        def on_train_end(self, args, state, control, **kwargs):
+            self.bar.close()
+
+    return Progress()

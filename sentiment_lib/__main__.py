@@ -35,7 +35,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m sentiment_lib", description="Fine-tune BERT for the sentiment of movie reviews."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    settings = "\n".join(f"  {name:16} {meaning} (default: {default})" for name, default, meaning in describe_settings())
+    settings = "\n".join(
+        f"  {name:16} {meaning} (default: {default})" for name, default, meaning in describe_settings()
+    )
 
     run = commands.add_parser(
         "run",
@@ -136,10 +138,11 @@ def _predict(options: argparse.Namespace) -> int:
 def _load(run: str) -> tuple[Any, Any, dict[str, Any]]:
     """Model and tokenizer of a run, and how it cuts long texts."""
     from .model import initialize_model_and_tokenizer
+    from .results import load_training
 
     paths = make_settings(run=run).paths
     folder = paths.require(paths.model, "03")
-    settings = json.loads(paths.require(paths.training, "03").read_text(encoding="utf-8"))["settings"]
+    settings = load_training(paths)["settings"]
     how = {key: settings[key] for key in ("max_length", "truncation", "head_share")}
     return *initialize_model_and_tokenizer(str(folder)), how
 

@@ -160,9 +160,7 @@ def prediction_table(
 
     labels, probabilities = check_predictions(labels, probabilities)
     predicted = (probabilities >= threshold).astype("int64")
-    return pd.DataFrame(
-        {"text": list(texts), "label": labels, "probability": probabilities, "predicted": predicted}
-    )
+    return pd.DataFrame({"text": list(texts), "label": labels, "probability": probabilities, "predicted": predicted})
 
 
 def example_predictions(predictions: pd.DataFrame, kind: str, n: int = 5) -> pd.DataFrame:
@@ -211,7 +209,9 @@ def check_predictions(labels: Sequence[int], probabilities: Sequence[float]) -> 
     if strange:
         raise ValueError(f"labels must be 0 or 1; found {', '.join(map(repr, strange[:5]))}.")
     if len(set(labels.tolist())) < 2:
-        raise ValueError(f"labels must hold both 0 and 1; found {sorted(set(labels.tolist()))} in {len(labels)} labels.")
+        raise ValueError(
+            f"labels must hold both 0 and 1; found {sorted(set(labels.tolist()))} in {len(labels)} labels."
+        )
     outside = ~((probabilities >= 0) & (probabilities <= 1))
     if outside.any():
         first = int(np.argmax(outside))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from .data import LABEL_NAMES
 from .hub import HubUnreachable, hub_error
+from .memory import keep_freed_memory
 
 if TYPE_CHECKING:
     import torch
@@ -55,7 +56,9 @@ def choose_compute(device: str = "auto", precision: str = "auto", attention: str
     if device == "auto":
         device = "cuda" if there["cuda"] else "cpu"
     if not there.get(device):
-        raise ModelError(f"device={device!r} is not on this machine; there is {', '.join(d for d in there if there[d])}.")
+        raise ModelError(
+            f"device={device!r} is not on this machine; there is {', '.join(d for d in there if there[d])}."
+        )
     if precision == "auto":
         fast = cpu_has_bfloat16() if device == "cpu" else device == "cuda" and torch.cuda.is_bf16_supported(False)
         precision = "bfloat16" if fast else "float32"
@@ -114,6 +117,8 @@ def initialize_model_and_tokenizer(
     from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, set_seed
 
     compute = compute or choose_compute()
+    if compute.device == "cpu":
+        keep_freed_memory()
     place, offline = _locate(str(name_or_path))
     where = {"revision": revision, "local_files_only": offline is not None}
     try:
@@ -200,7 +205,9 @@ def _locate(name: str) -> tuple[str, str | None]:
 
 def _set_labels_and_dropout(config, place: str, dropout: float | None) -> None:
     if getattr(config, "num_labels", 2) != 2 and config.architectures and "Classification" in config.architectures[0]:
-        raise ModelError(f"{place!r} was trained for {config.num_labels} labels; this workbook needs 2 or a bare model.")
+        raise ModelError(
+            f"{place!r} was trained for {config.num_labels} labels; this workbook needs 2 or a bare model."
+        )
     config.id2label = dict(enumerate(LABEL_NAMES))
     config.label2id = {name: i for i, name in enumerate(LABEL_NAMES)}
     if dropout is not None:

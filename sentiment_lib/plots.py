@@ -6,9 +6,10 @@ and keeps the picture as a file.
 
 from __future__ import annotations
 
+import functools
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,15 +41,25 @@ _STYLE = {
 }
 
 
-def _figure(width: float, height: float, columns: int = 1, **style) -> tuple[Figure, np.ndarray]:
-    """An empty figure (inches) in the house style, and its axes; pyplot's state is not touched."""
-    import matplotlib
+def _in_house_style(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+    """`draw` with the workbook's style, which other figures of the same process do not see."""
+
+    @functools.wraps(draw)
+    def styled(*args, **kwargs) -> Figure:
+        import matplotlib
+
+        with matplotlib.rc_context(_STYLE):
+            return draw(*args, **kwargs)
+
+    return styled
+
+
+def _figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, np.ndarray]:
+    """An empty figure (inches) and its axes, shape ``(rows, columns)``; pyplot's state is not touched."""
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(_STYLE | style):
-        figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
-        axes = figure.subplots(1, columns, squeeze=False)[0]
-    return figure, axes
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
 
 
 def show(figure: Figure, path: Path | None = None) -> Image:
@@ -72,9 +83,10 @@ def to_png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
+@_in_house_style
 def review_lengths(lengths: dict[str, Sequence[int]], max_length: int) -> Figure:
     """Histogram of review lengths in tokens, a line a split, with the limit where reviews are cut."""
-    figure, (axis,) = _figure(7, 3.8)
+    figure, ((axis,),) = _figure(7, 3.8)
     longest = max(max(values) for values in lengths.values())
     bins = np.histogram_bin_edges([0, min(longest, 6 * max_length)], bins=40)
     for (split, values), color in zip(lengths.items(), (BLUE, ORANGE, GREEN), strict=False):
@@ -105,23 +117,31 @@ def review_lengths(lengths: dict[str, Sequence[int]], max_length: int) -> Figure
     return figure
 
 
-def training_curve(history: pd.DataFrame, majority_accuracy: float | None = None) -> Figure:
+@_in_house_style
+def training_curve(
+    history: pd.DataFrame, majority_accuracy: float | None = None, untrained_accuracy: float | None = None
+) -> Figure:
     """Training and validation loss, and validation accuracy, against epochs.
 
     Parameters
     ----------
     history : pandas.DataFrame
-        From :class:`sentiment_lib.training.TrainingResult`; a row at epoch 0 may hold the untrained model.
+        From :class:`sentiment_lib.training.TrainingResult`.
     majority_accuracy : float, optional
         What always guessing the most frequent label reaches, drawn as the line to beat.
+    untrained_accuracy : float, optional
+        What the model reached before training, drawn at epoch 0.
     """
-    figure, (left, right) = _figure(9, 3.8, columns=2)
+    figure, ((left, right),) = _figure(9, 3.8, columns=2)
     train, validation = history.dropna(subset="loss"), history.dropna(subset="validation_loss")
     left.plot(train["epoch"], train["loss"], color=BLUE, lw=2, label="training")
     left.plot(validation["epoch"], validation["validation_loss"], "o-", color=ORANGE, lw=2, label="validation")
     left.set(xlabel="epoch", ylabel="cross-entropy (nats)", title="Loss", ylim=(0, None))
     left.legend()
-    right.plot(validation["epoch"], validation["validation_accuracy"], "o-", color=ORANGE, lw=2, label="validation")
+    epochs, accuracy = validation["epoch"].tolist(), validation["validation_accuracy"].tolist()
+    if untrained_accuracy is not None:
+        epochs, accuracy = [0, *epochs], [untrained_accuracy, *accuracy]
+    right.plot(epochs, accuracy, "o-", color=ORANGE, lw=2, label="validation")
     if majority_accuracy is not None:
         right.axhline(majority_accuracy, color=GREY, ls="--", label="always the same answer")
     right.set(xlabel="epoch", ylabel="accuracy", title="Accuracy", ylim=(min(0.45, right.get_ylim()[0]), 1))
@@ -135,6 +155,7 @@ def training_curve(history: pd.DataFrame, majority_accuracy: float | None = None
     return figure
 
 
+@_in_house_style
 def confusion_matrix(matrix: Sequence[Sequence[int]]) -> Figure:
     """Counts and row shares of true against predicted labels; shape ``(2, 2)``, rows true, negative first."""
     import seaborn as sns
@@ -142,7 +163,8 @@ def confusion_matrix(matrix: Sequence[Sequence[int]]) -> Figure:
     matrix = np.asarray(matrix)
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     text = np.array([[f"{matrix[i, j]:,}\n{share[i, j]:.1%}" for j in (0, 1)] for i in (0, 1)])
-    figure, (axis,) = _figure(5, 4.2, **{"axes.grid": False})
+    figure, ((axis,),) = _figure(5, 4.2)
+    axis.grid(False)
     options = {"annot": text, "fmt": "", "cmap": "Blues", "vmin": 0, "vmax": 1, "square": True}
     bar = {"label": "share of the true label"}
     sns.heatmap(share, ax=axis, xticklabels=LABEL_NAMES, yticklabels=LABEL_NAMES, cbar_kws=bar, **options)
@@ -155,6 +177,7 @@ def confusion_matrix(matrix: Sequence[Sequence[int]]) -> Figure:
     return figure
 
 
+@_in_house_style
 def precision_recall_curve(curve: pd.DataFrame, evaluation: Evaluation, base_rate: float) -> Figure:
     """Precision against recall of the positive class, with the threshold in use and the line of chance.
 
@@ -167,7 +190,7 @@ def precision_recall_curve(curve: pd.DataFrame, evaluation: Evaluation, base_rat
     base_rate : float
         Share of positive reviews: the precision of guessing.
     """
-    figure, (axis,) = _figure(5.6, 4.2)
+    figure, ((axis,),) = _figure(5.6, 4.2)
     label = f"fine-tuned BERT (AP = {evaluation.average_precision:.3f})"
     axis.step(curve["recall"], curve["precision"], where="post", color=BLUE, lw=2, label=label)
     axis.plot(
@@ -185,10 +208,11 @@ def precision_recall_curve(curve: pd.DataFrame, evaluation: Evaluation, base_rat
     return figure
 
 
+@_in_house_style
 def probability_histogram(labels: Sequence[int], probabilities: Sequence[float]) -> Figure:
     """How the predicted probabilities of negative and of positive reviews are spread."""
     labels, probabilities = np.asarray(labels), np.asarray(probabilities)
-    figure, (axis,) = _figure(6.4, 3.4)
+    figure, ((axis,),) = _figure(6.4, 3.4)
     for label, color, hatch in ((0, ORANGE, "//"), (1, BLUE, "")):
         axis.hist(
             probabilities[labels == label], np.linspace(0, 1, 26), histtype="stepfilled", alpha=0.45, hatch=hatch,
@@ -202,13 +226,15 @@ def probability_histogram(labels: Sequence[int], probabilities: Sequence[float])
     return figure
 
 
+@_in_house_style
 def attention_heatmap(maps: AttentionMaps, layer: int, head: int) -> Figure:
     """The weights of one head for one text: who (row) looks at whom (column)."""
     import seaborn as sns
 
     n = len(maps.tokens)
     size = min(14.0, max(4.0, 1.8 + 0.26 * n))
-    figure, (axis,) = _figure(size + 0.8, size, **{"axes.grid": False})
+    figure, ((axis,),) = _figure(size + 0.8, size)
+    axis.grid(False)
     weights = maps.weights[layer, head]
     bar = {"label": "attention weight", "shrink": 0.7}
     sns.heatmap(
@@ -226,17 +252,14 @@ def attention_heatmap(maps: AttentionMaps, layer: int, head: int) -> Figure:
     return figure
 
 
+@_in_house_style
 def attention_overview(maps: AttentionMaps) -> Figure:
     """Every head of every layer as a small picture: a row a layer, a column a head."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context(_STYLE | {"axes.grid": False}):
-        figure = Figure(figsize=(0.75 * maps.heads + 0.6, 0.8 * maps.layers + 0.6), dpi=DPI, layout="constrained")
-        axes = figure.subplots(maps.layers, maps.heads, squeeze=False)
+    figure, axes = _figure(0.75 * maps.heads + 0.6, 0.8 * maps.layers + 0.6, maps.layers, maps.heads)
     for layer, row in enumerate(axes):
         for head, axis in enumerate(row):
             axis.imshow(maps.weights[layer, head], cmap="viridis", vmin=0, vmax=0.5, interpolation="nearest")
+            axis.grid(False)
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
             if layer == 0:

@@ -13,7 +13,9 @@ def progress_wanted() -> bool:
     """Whether somebody looks: in a notebook or a terminal, unless ``SENTIMENT_LIB_PROGRESS`` is ``off``."""
     if os.environ.get(PROGRESS_VARIABLE, "").lower() in ("off", "0", "false"):
         return False
-    return "ipykernel" in sys.modules or sys.stderr.isatty()
+    ipython = sys.modules.get("IPython")
+    in_notebook = ipython is not None and hasattr(ipython.get_ipython(), "kernel")
+    return in_notebook or sys.stderr.isatty()
 
 
 def progress_bar(iterable: Any = None, **options: Any):

@@ -101,6 +101,7 @@ def _execute(path: Path, target: Path, parameters: dict[str, Any]) -> None:
                 kernel_name="python3",
                 progress_bar=bar,
                 iopub_timeout=60,
+                extra_arguments=["--IPKernelApp.log_level=40"],  # errors only
                 execution_timeout=CELL_TIMEOUT,
             )
     except PapermillExecutionError as error:

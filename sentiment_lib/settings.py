@@ -123,7 +123,7 @@ def _check(knob: Any, value: Any) -> None:
         raise SettingsError(f"{knob.name} must not be empty: {knob.metadata['meaning']}.")
 
 
-_IMDB = {"source": "imdb", "max_length": 256, "learning_rate": 2e-4}
+_IMDB = {"source": "imdb", "max_length": 256, "batch_size": 16}
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {},
     "imdb": _IMDB,

@@ -27,10 +27,27 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 # What a checkpoint depends on: training goes on from one only where all of these are still the same.
-_RESUME_KEYS = (
-    "source train_size split_seed model model_revision max_length truncation head_share epochs learning_rate "
-    "batch_size weight_decay warmup dropout seed best_by early_stopping validation_size test_size"
-).split()
+_RESUME_KEYS = [
+    "source",
+    "train_size",
+    "split_seed",
+    "model",
+    "model_revision",
+    "max_length",
+    "truncation",
+    "head_share",
+    "epochs",
+    "learning_rate",
+    "batch_size",
+    "weight_decay",
+    "warmup",
+    "dropout",
+    "seed",
+    "best_by",
+    "early_stopping",
+    "validation_size",
+    "test_size",
+]
 
 
 @dataclass

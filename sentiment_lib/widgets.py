@@ -137,9 +137,7 @@ class AttentionExplorer(ipw.VBox):
         self._layers, self._heads = model.config.num_hidden_layers, model.config.num_attention_heads
         wide = {"description_width": "70px"}
         options = [(title, text) for title, text in reviews.items()]
-        self._choose = ipw.Dropdown(
-            options=options, description="review", layout=ipw.Layout(width="560px"), style=wide
-        )
+        self._choose = ipw.Dropdown(options=options, description="review", layout=ipw.Layout(width="560px"), style=wide)
         self._type = ipw.Textarea(
             value=options[0][1],
             description="or type",
@@ -168,6 +166,9 @@ class AttentionExplorer(ipw.VBox):
         self.observe(lambda _: self._read(), "text")
         self.observe(lambda _: self._draw(), ["layer", "head"])
         self._read()
+
+    def __repr__(self) -> str:
+        return f"AttentionExplorer(layer={self.layer}, head={self.head}, text={self.text[:60]!r})"
 
     @traitlets.validate("layer", "head")
     def _in_range(self, proposal):

@@ -1,0 +1,56 @@
+"""What this machine is and which versions are installed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from .model import choose_compute
+from .settings import home
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PACKAGES = ("torch", "transformers", "datasets", "scikit-learn", "numpy", "pandas", "matplotlib", "ipywidgets")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, this package and what its results depend on."""
+    from . import __version__
+
+    found = {"python": platform.python_version(), "sentiment_lib": __version__}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "missing"
+    return found
+
+
+def describe_machine() -> pd.DataFrame:
+    """One row a fact that decides how fast the lessons run: processor, memory (GB), disk (GB), arithmetic."""
+    import pandas as pd
+    import torch
+
+    compute = choose_compute()
+    home_there = next(p for p in (home(), *home().parents) if p.exists())
+    facts = {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor cores in use": torch.get_num_threads(),
+        "memory (GB)": _memory_gb(),
+        "free disk (GB)": round(shutil.disk_usage(home_there).free / 1e9),
+        "device": compute.device,
+        "arithmetic for training": compute.precision,
+        "attention kernel": compute.attention,
+    } | {f"version of {name}": number for name, number in versions().items()}
+    return pd.DataFrame({"value": {name: str(value) for name, value in facts.items()}})
+
+
+def _memory_gb() -> int | str:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9)
+    except (AttributeError, ValueError, OSError):
+        return "unknown"

@@ -1,0 +1,84 @@
+import os
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+SHARED_IMDB = CHECKOUT.parent / "shared" / "data" / "imdb"
+
+
+def missing(reason: str):
+    """Skip on a user's machine, fail in CI: a test that silently does not run proves nothing."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI must not skip this: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A project folder of the test's own."""
+    monkeypatch.setenv("SENTIMENT_LIB_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory):
+    """A BERT of 2 layers x 2 heads with random weights and the real vocabulary: it trains in seconds."""
+    import torch
+    from transformers import AutoTokenizer, BertConfig, BertModel
+
+    from sentiment_lib.model import bundled_checkpoint
+
+    folder = tmp_path_factory.mktemp("tiny")
+    torch.manual_seed(0)
+    config = BertConfig(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, max_position_embeddings=128
+    )
+    BertModel(config).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(bundled_checkpoint()).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_checkpoint):
+    from sentiment_lib import initialize_model_and_tokenizer
+
+    return initialize_model_and_tokenizer(str(tiny_checkpoint))
+
+
+@pytest.fixture(scope="session")
+def bundled():
+    from sentiment_lib import initialize_model_and_tokenizer
+
+    return initialize_model_and_tokenizer()
+
+
+@pytest.fixture(scope="session")
+def imdb_folder():
+    if not (SHARED_IMDB / "train.parquet").is_file():
+        missing(f"the IMDB corpus is not at {SHARED_IMDB}")
+    return SHARED_IMDB
+
+
+@pytest.fixture
+def review_file(tmp_path):
+    """Forty small reviews of both labels, with the flaws that real files have."""
+    import pandas as pd
+
+    good = [f"Scene {i} is a wonderful, moving and clever piece of film." for i in range(20)]
+    bad = [f"Scene {i} is a dull, clumsy and awful waste of time." for i in range(20)]
+    table = pd.DataFrame({"text": bad + good, "label": ["neg"] * 20 + ["pos"] * 20})
+    path = tmp_path / "reviews.csv"
+    table.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def quick_run():
+    """What the lessons left under the preset quick, in this session (pytest runs them before these tests)."""
+    from sentiment_lib.settings import RunPaths
+
+    paths = RunPaths("quick")
+    if not paths.metrics.is_file() or not paths.model.is_dir():
+        missing("the lessons have not run in this session; call pytest without arguments")
+    return paths

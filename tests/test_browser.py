@@ -1,0 +1,115 @@
+"""The explorer as a learner meets it: JupyterLab on loopback, in headless Chromium."""
+
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from conftest import CHECKOUT, missing
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A JupyterLab with copies of the lessons; its address with a token."""
+    folder = tmp_path_factory.mktemp("lab")
+    shutil.copytree(CHECKOUT / "notebooks", folder / "notebooks")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex(16)
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root"]
+    command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder / 'notebooks'}"]
+    environment = os.environ | {
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "s"),
+    }
+    log = (folder / "log.txt").open("w")
+    server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    try:
+        for _ in range(120):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/api?token={token}", timeout=2)
+                break
+            except OSError:
+                time.sleep(0.5)
+        yield f"http://127.0.0.1:{port}/lab/tree/{{}}?token={token}"
+    finally:
+        server.terminate()
+        server.wait(20)
+        log.close()
+
+
+@pytest.fixture
+def page():
+    if CHROMIUM is None:
+        missing("no Chromium on this machine (Debian: apt-get install chromium)")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as engine:
+        browser = engine.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        tab = browser.new_page(viewport={"width": 1400, "height": 1300})
+        tab.set_default_timeout(60_000)
+        yield tab
+        browser.close()
+
+
+def keep_screenshot(page, name):
+    folder = Path(os.environ.get("SENTIMENT_LIB_SCREENSHOTS") or CHECKOUT / "results" / "screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=folder / f"{name}.png")
+
+
+def test_the_explorer_answers_in_jupyterlab(lab, page, quick_run):
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(lab.format("05_explore_attention.ipynb"))
+    page.wait_for_selector(".jp-NotebookPanel .jp-Cell", state="attached")
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Restart Kernel and Run All Cells", exact=False).first.click()
+    page.get_by_role("button", name="Restart", exact=False).last.click()
+
+    # the widget stored with the notebook is replaced by a live one when its cell has run
+    last = page.locator(".jp-CodeCell").last
+    page.wait_for_function(
+        "() => { const c = document.querySelectorAll('.jp-CodeCell .jp-InputPrompt');"
+        " return c.length && [...c].every(p => /\\[\\d+\\]/.test(p.textContent)); }",
+        timeout=180_000,
+    )
+    assert last is not None
+    heatmap = page.locator(".jp-OutputArea-output svg[role=img]").last
+    heatmap.scroll_into_view_if_needed()
+    sliders = page.locator(".jp-OutputArea-output .noUi-handle")
+    sliders.nth(0).focus()
+    before = heatmap.text_content()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function(
+        "old => [...document.querySelectorAll('svg[role=img]')].at(-1).textContent !== old", arg=before
+    )
+    moved = re.search(r"layer (\d), head (\d)", heatmap.text_content())
+    assert (moved[1], moved[2]) == ("4", "3")
+
+    bar = page.locator("[aria-label*='probability of positive']").last
+    said = bar.get_attribute("aria-label")
+    area = page.locator(".jp-OutputArea-output textarea").last
+    area.fill("An absolutely wonderful film that I will watch again.")
+    page.wait_for_function(
+        "old => [...document.querySelectorAll('[aria-label*=\"probability of positive\"]')].at(-1).ariaLabel !== old",
+        arg=said,
+    )
+    assert bar.get_attribute("aria-label").startswith("positive")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('svg[role=img]')].at(-1).textContent.includes('absolutely')"
+    )
+    area.scroll_into_view_if_needed()
+    keep_screenshot(page, "explorer")
+    assert not errors

@@ -1,0 +1,135 @@
+"""The lessons as they are committed, and what they left when nbval ran them under the preset quick."""
+
+import json
+import re
+
+import nbformat
+import pandas as pd
+import pytest
+
+from sentiment_lib.series import lessons
+
+NOTEBOOKS = {path.stem: nbformat.read(path, as_version=4) for path in lessons()}
+every_lesson = pytest.mark.parametrize("name", NOTEBOOKS)
+
+
+def code_cells(name):
+    return [cell for cell in NOTEBOOKS[name].cells if cell.cell_type == "code"]
+
+
+def test_the_lessons_are_there_and_one_follows_the_other():
+    assert [name[:2] for name in NOTEBOOKS] == ["00", "01", "03", "04", "05"]
+    names = list(NOTEBOOKS)
+    for name, following in zip(names, names[1:], strict=False):
+        assert f"({following}.ipynb)" in NOTEBOOKS[name].cells[-1].source + NOTEBOOKS[name].cells[-2].source
+
+
+@every_lesson
+def test_each_opens_and_closes_as_a_lesson_should(name):
+    text = "\n".join(cell.source for cell in NOTEBOOKS[name].cells if cell.cell_type == "markdown")
+    assert text.startswith(f"# {name[:2]} · ")
+    for part in ("you will be able to", "first:**", "**Time:**", "## Summary"):
+        assert part in text or part.capitalize() in text, part
+    assert len(text.split()) >= 700
+
+
+@every_lesson
+def test_no_code_without_prose_before_it_and_no_long_cell(name):
+    cells = NOTEBOOKS[name].cells
+    for before, cell in zip(cells, cells[1:], strict=False):
+        if cell.cell_type == "code":
+            assert before.cell_type == "markdown", cell.source
+            assert len(cell.source.splitlines()) <= 15
+
+
+@every_lesson
+def test_the_parameters_cell_is_the_same_in_all(name):
+    tagged = [cell for cell in code_cells(name) if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    values = {}
+    exec(tagged[0].source, values)
+    assert (values["preset"], values["run"], values["overrides"]) == ("quick", None, {})
+
+
+@every_lesson
+def test_it_is_committed_executed_in_order_without_errors(name):
+    assert [cell.execution_count for cell in code_cells(name)] == list(range(1, len(code_cells(name)) + 1))
+    assert all(output.output_type != "error" for cell in code_cells(name) for output in cell.outputs)
+    assert NOTEBOOKS[name].metadata.kernelspec.name == "python3"
+
+
+@every_lesson
+def test_only_tags_on_which_all_runners_agree(name):
+    tags = {tag for cell in NOTEBOOKS[name].cells for tag in cell.metadata.get("tags", [])}
+    assert tags <= {"parameters", "nbval-ignore-output"}
+
+
+@every_lesson
+def test_it_is_small_and_names_no_path_of_a_machine(name):
+    path = next(p for p in lessons() if p.stem == name)
+    assert path.stat().st_size < 1_000_000
+    text = path.read_text()
+    assert not re.search(r"/(home|root|tmp|work|Users)/", text)
+
+
+@every_lesson
+def test_every_picture_has_alternative_text(name):
+    for cell in code_cells(name):
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                assert len(output.metadata["image/png"]["alt"]) > 40
+
+
+@every_lesson
+def test_links_between_lessons_lead_somewhere(name):
+    links = re.findall(r"\]\(([^)#]+\.ipynb)\)", "\n".join(cell.source for cell in NOTEBOOKS[name].cells))
+    assert links
+    assert {link.removesuffix(".ipynb") for link in links} <= set(NOTEBOOKS)
+
+
+# What the cells tagged nbval-ignore-output computed, held by a bound.
+
+
+def test_quick_reaches_the_accuracy_it_promises(quick_run):
+    metrics = json.loads(quick_run.metrics.read_text())
+    assert metrics["test"]["examples"] == 2113
+    assert metrics["train"]["examples"] == 7608
+    assert metrics["test"]["accuracy"] > 0.84
+    assert metrics["test"]["average_precision"] > 0.91
+    assert metrics["test"]["roc_auc"] > 0.91
+    assert 0.4 < metrics["test"]["confusion_matrix"][0][0] / 1064 < 1
+
+
+def test_quick_fits_the_trained_and_not_only_the_frequent(quick_run):
+    predictions = pd.read_parquet(quick_run.predictions)
+    assert 0.4 < predictions["predicted"].mean() < 0.6
+    wrong = predictions[predictions["predicted"] != predictions["label"]]
+    assert 0.05 < len(wrong) / len(predictions) < 0.16
+
+
+def test_the_training_history_of_quick_is_a_learning_curve(quick_run):
+    training = json.loads(quick_run.training.read_text())
+    losses = [row["loss"] for row in training["history"] if row["loss"] is not None]
+    assert losses[0] == pytest.approx(0.69, abs=0.06)
+    assert losses[-1] < 0.3
+    assert max(row["validation_accuracy"] or 0 for row in training["history"]) > 0.84
+
+
+def test_quick_left_its_figures(quick_run):
+    names = {path.stem for path in quick_run.figures.glob("*.png")}
+    assert {
+        "training_curve",
+        "confusion_matrix",
+        "precision_recall_curve",
+        "attention_weights",
+        "review_lengths",
+    } <= names
+
+
+def test_the_fine_tuned_model_tells_plain_praise_from_blame(quick_run):
+    from sentiment_lib import initialize_model_and_tokenizer, predict
+
+    model, tokenizer = initialize_model_and_tokenizer(str(quick_run.model))
+    good, bad = predict(["A wonderful film.", "A terrible film."], model, tokenizer)
+    assert good > 0.9
+    assert bad < 0.1

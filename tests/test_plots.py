@@ -1,0 +1,85 @@
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from sentiment_lib import evaluate, plots
+from sentiment_lib.attention import AttentionMaps
+from sentiment_lib.metrics import precision_recall_curve
+
+LABELS = [0, 1] * 10
+PROBABILITIES = np.linspace(0.05, 0.95, 20)
+HISTORY = pd.DataFrame(
+    {
+        "step": [0, 5, 10],
+        "epoch": [0.0, 0.5, 1.0],
+        "loss": [np.nan, 0.6, 0.3],
+        "validation_loss": [0.7, np.nan, 0.4],
+        "validation_accuracy": [0.5, np.nan, 0.8],
+    }
+)
+
+
+@pytest.fixture
+def maps():
+    weights = np.random.default_rng(0).dirichlet(np.ones(5), (3, 4, 5)).astype("float32")
+    return AttentionMaps(["[CLS]", "not", "<b>", "$5_x^2$", "[SEP]"], weights, 0.8)
+
+
+def every_figure(maps):
+    evaluation, curve = evaluate(LABELS, PROBABILITIES), precision_recall_curve(LABELS, PROBABILITIES)
+    return {
+        "lengths": plots.review_lengths({"train": [5, 9, 80], "test": [7, 8]}, 64),
+        "training": plots.training_curve(HISTORY, 0.52),
+        "confusion": plots.confusion_matrix([[3, 2], [1, 4]]),
+        "curve": plots.precision_recall_curve(curve, evaluation, 0.5),
+        "probabilities": plots.probability_histogram(LABELS, PROBABILITIES),
+        "heatmap": plots.attention_heatmap(maps, 1, 2),
+        "overview": plots.attention_overview(maps),
+    }
+
+
+def test_every_figure_has_labels_and_alternative_text_and_is_drawn(maps, tmp_path):
+    for name, figure in every_figure(maps).items():
+        assert len(figure.alt) > 40, name
+        assert "nan" not in figure.alt, name
+        picture = Image.open(io.BytesIO(plots.to_png(figure)))
+        assert min(picture.size) > 300, name
+        assert np.asarray(picture.convert("L")).std() > 5, name
+        if name != "overview":
+            for axis in figure.axes:
+                assert axis.get_ylabel() or axis.get_xlabel(), name
+
+
+def test_the_same_figure_is_the_same_file(maps):
+    one, two = (plots.to_png(plots.attention_heatmap(maps, 0, 0)) for _ in range(2))
+    assert one == two
+
+
+def test_what_the_figures_show_is_what_they_were_given(maps):
+    figure = plots.confusion_matrix([[3, 2], [1, 4]])
+    assert [text.get_text() for text in figure.axes[0].texts] == ["3\n60.0%", "2\n40.0%", "1\n20.0%", "4\n80.0%"]
+    assert "Of 5 negative reviews 3 were called negative and 2 positive" in figure.alt
+    heatmap = plots.attention_heatmap(maps, 1, 2)
+    assert np.allclose(heatmap.axes[0].collections[0].get_array(), maps.weights[1, 2])
+    assert [t.get_text() for t in heatmap.axes[0].get_yticklabels()] == maps.tokens
+    curve = plots.training_curve(HISTORY).axes[1].lines[0]
+    assert curve.get_ydata().tolist() == [0.5, 0.8]
+
+
+def test_show_keeps_the_file_and_the_alternative_text(maps, tmp_path):
+    path = tmp_path / "new" / "a.png"
+    image = plots.show(plots.attention_heatmap(maps, 0, 1), path)
+    assert path.read_bytes() == image.data
+    assert image.alt.startswith("Attention weights of layer 0, head 1")
+    assert Image.open(path).info["Description"] == image.alt
+    assert [p.name for p in path.parent.iterdir()] == ["a.png"]
+
+
+def test_pyplot_is_left_alone(maps):
+    import matplotlib.pyplot as plt
+
+    plots.attention_heatmap(maps, 0, 0)
+    assert plt.get_fignums() == []

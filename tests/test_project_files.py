@@ -1,0 +1,135 @@
+"""The files around the code agree with each other, and the ways in that the README names work."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conftest import CHECKOUT, missing
+
+PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+REQUIREMENT = re.compile(r"([A-Za-z0-9_.-]+)(?:\[.*\])?(.*)")
+
+
+def canonical(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def constraints():
+    lines = (CHECKOUT / "constraints.txt").read_text().splitlines()
+    pins = [line.split("==") for line in lines if line and not line.startswith("#")]
+    return {canonical(name): version for name, version in pins}
+
+
+def environment():
+    return yaml.safe_load((CHECKOUT / "environment.yml").read_text())
+
+
+def test_constraints_pin_every_dependency_within_its_range():
+    from packaging.requirements import Requirement
+
+    extras = PROJECT["optional-dependencies"]["test"]
+    pins = constraints()
+    assert pins["torch"] == "2.13.0"
+    for text in PROJECT["dependencies"] + extras:
+        requirement = Requirement(text)
+        assert requirement.specifier.contains(pins[canonical(requirement.name)]), text
+
+
+def test_what_runs_here_is_what_is_pinned():
+    from importlib.metadata import version
+
+    for text in PROJECT["dependencies"]:
+        name = REQUIREMENT.match(text)[1]
+        if version(name).partition("+")[0] != constraints()[canonical(name)]:
+            pytest.skip(f"{name} {version(name)} is installed, not the pinned {constraints()[canonical(name)]}")
+
+
+def test_environment_yml_is_in_step_with_pyproject():
+    conda = environment()
+    assert conda["channels"] == ["conda-forge", "nodefaults"]
+    packages = [entry for entry in conda["dependencies"] if isinstance(entry, str)]
+    assert packages == ["python=3.11", "pip"]  # one list of dependencies: pyproject.toml
+    assert conda["dependencies"][-1]["pip"] == ["-c constraints.txt", "-e .[test]"]
+    lowest = PROJECT["requires-python"].removeprefix(">=")
+    assert f"python={lowest}" in packages
+
+
+def test_the_pip_section_of_environment_yml_installs(tmp_path):
+    """As conda does it: the pip section becomes a requirements file beside environment.yml."""
+    checkout = tmp_path / "checkout"
+    shutil.copytree(
+        CHECKOUT, checkout, ignore=shutil.ignore_patterns(".venv", ".git", "results", "data", ".*_cache", "__pycache__")
+    )
+    requirements = checkout / "condaenv.requirements.txt"
+    requirements.write_text("\n".join(environment()["dependencies"][-1]["pip"]) + "\n")
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "env"], check=True)
+    python = tmp_path / "env" / "bin" / "python"
+    command = [python, "-m", "pip", "install", "--quiet", "-r", requirements.name]
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
+    if done.returncode and "No matching distribution" in done.stderr + done.stdout:
+        missing("pip reaches no package index")
+    assert done.returncode == 0, done.stderr[-2000:]
+    code = (
+        "import sentiment_lib, torch, transformers, papermill, nbval; print(sentiment_lib.__file__, torch.__version__)"
+    )
+    found = subprocess.run(
+        [python, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    ).stdout.split()
+    assert Path(found[0]).is_relative_to(checkout)
+    assert found[1].startswith("2.13.0")
+    subprocess.run([python, "-m", "pip", "check"], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("target", ["run", "test", "lab", "notebooks"])
+def test_make_targets_of_the_readme_exist(target):
+    assert f"make {target}" in (CHECKOUT / "README.md").read_text()
+    done = subprocess.run(["make", "-n", target], cwd=CHECKOUT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_the_readme_shows_and_links_to_is_there():
+    text = (CHECKOUT / "README.md").read_text() + (CHECKOUT / "data" / "README.md").read_text()
+    links = [link for link in re.findall(r"\]\(([^)#\s]+)\)", text) if "://" not in link]
+    assert "figures/quick/attention_weights.png" in text
+    for link in links:
+        assert (CHECKOUT / link).exists() or (CHECKOUT / "data" / link).exists(), link
+
+
+def test_modules_stay_small():
+    for path in (CHECKOUT / "sentiment_lib").glob("*.py"):
+        assert len(path.read_text().splitlines()) <= 310, path.name
+
+
+def test_a_module_imports_only_modules_above_it():
+    order = [
+        "memory",
+        "progress",
+        "settings",
+        "hub",
+        "sources",
+        "data",
+        "tokenization",
+        "model",
+        "environment",
+        "training",
+        "inference",
+        "metrics",
+        "results",
+        "attention",
+        "plots",
+        "widgets",
+        "series",
+        "__main__",
+    ]
+    found = {path.stem for path in (CHECKOUT / "sentiment_lib").glob("*.py")} - {"__init__"}
+    assert found == set(order)
+    for name in order:
+        text = (CHECKOUT / "sentiment_lib" / f"{name}.py").read_text()
+        for imported in re.findall(r"^\s*from \.(\w+) import", text, re.MULTILINE):
+            assert order.index(imported) < order.index(name), f"{name} imports {imported}"

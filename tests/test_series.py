@@ -1,0 +1,135 @@
+import json
+
+import nbformat
+import pandas as pd
+import pytest
+
+from sentiment_lib import evaluate, series
+from sentiment_lib.series import LessonError, lessons, parameters_of, run_series
+from sentiment_lib.settings import SettingsError, make_settings
+
+FIGURES = ["training_curve", "confusion_matrix", "precision_recall_curve", "attention_weights", "review_lengths"]
+
+
+@pytest.fixture(scope="module")
+def small_run(tiny_checkpoint, tmp_path_factory):
+    """The whole series under papermill on a few reviews with a tiny model."""
+    patch = pytest.MonkeyPatch()
+    home = tmp_path_factory.mktemp("home with blanks")
+    patch.setenv("SENTIMENT_LIB_HOME", str(home))
+    reviews = [f"Scene {i} is a {word} piece of film." for i in range(60) for word in ("wonderful", "dreadful")]
+    pd.DataFrame({"text": reviews, "label": ["pos", "neg"] * 60}).to_csv(home / "reviews.csv", index=False)
+    settings = make_settings(
+        run="small",
+        source=str(home / "reviews.csv"),
+        model=str(tiny_checkpoint),
+        epochs=3,
+        learning_rate=3e-3,
+        batch_size=8,
+    )
+    done = list(run_series(settings))
+    yield settings, done
+    patch.undo()
+
+
+def test_all_lessons_run_in_order(small_run):
+    _, done = small_run
+    assert [lesson.name for lesson in done] == [path.stem for path in lessons()]
+    assert all(lesson.notebook.is_file() and lesson.seconds > 0 for lesson in done)
+
+
+def test_the_contract_of_metrics_json(small_run, tiny_checkpoint):
+    settings, _ = small_run
+    metrics = json.loads(settings.paths.metrics.read_text())
+    assert {"preset", "source", "model", "settings", "seed", "versions", "train", "test"} <= set(metrics)
+    assert (metrics["source"], metrics["model"]) == (settings.source, str(tiny_checkpoint))
+    assert metrics["settings"] == settings.to_dict()
+    assert metrics["versions"]["torch"]
+    assert metrics["train"]["examples"] == 86
+    assert metrics["train"]["seconds"] > 0
+    assert metrics["train"]["examples_per_second"] == pytest.approx(86 * 3 / metrics["train"]["seconds"])
+    wanted = {"examples", "accuracy", "precision", "recall", "f1", "average_precision", "roc_auc", "confusion_matrix"}
+    assert wanted <= set(metrics["test"])
+
+
+def test_the_predictions_are_those_the_metrics_were_computed_from(small_run):
+    settings, _ = small_run
+    predictions = pd.read_parquet(settings.paths.predictions)
+    assert list(predictions) == ["text", "label", "probability", "predicted"]
+    metrics = json.loads(settings.paths.metrics.read_text())
+    assert evaluate(predictions["label"], predictions["probability"]).to_dict() == metrics["test"]
+    assert metrics["test"]["accuracy"] > 0.9  # one word decides: even a tiny model learns that
+
+
+def test_the_figures_are_there(small_run):
+    settings, _ = small_run
+    for name in FIGURES:
+        assert (settings.paths.figures / f"{name}.png").stat().st_size > 5000
+
+
+def test_executed_lessons_hold_outputs_and_no_errors_even_inside_widgets(small_run):
+    settings, done = small_run
+    for lesson in done:
+        notebook = nbformat.read(lesson.notebook, as_version=4)
+        cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        assert any(cell.outputs for cell in cells)
+        text = json.dumps(notebook)
+        assert '"output_type": "error"' not in text
+        assert "injected-parameters" in text
+
+
+def test_a_later_lesson_runs_alone(small_run):
+    settings, _ = small_run
+    assert [lesson.name[:2] for lesson in run_series(settings, "05")] == ["05"]
+
+
+def test_no_such_lesson(home):
+    with pytest.raises(SettingsError, match="There is no lesson '17' to start from; there are 00, 01, 03"):
+        list(run_series(make_settings(), "17"))
+
+
+def test_parameters_make_the_same_settings_again():
+    settings = make_settings("imdb", run="mine", epochs=1, train_size=100)
+    given = parameters_of(settings)
+    assert given == {"preset": "imdb", "run": "mine", "overrides": {"epochs": 1.0, "train_size": 100}}
+    assert make_settings(given["preset"], run=given["run"], **given["overrides"]) == settings
+
+
+def lesson_of(folder, *sources, tags=("parameters",)):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    notebook.cells[0].metadata["tags"] = list(tags)
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, folder / "00_broken.ipynb")
+
+
+def test_a_failing_lesson_is_named_with_cell_and_error_and_kept(home, monkeypatch):
+    lesson_of(home, "preset, run, overrides = 'quick', None, {}", "print('so far')", "1 / 0", "print('never')")
+    monkeypatch.setattr(series, "lessons_dir", lambda: home)
+    with pytest.raises(LessonError) as caught:
+        list(run_series(make_settings(run="broken")))
+    message = str(caught.value)
+    assert "Lesson 00_broken failed in cell" in message
+    assert "ZeroDivisionError: division by zero" in message
+    kept = home / "results" / "broken" / "notebooks" / "00_broken.ipynb"
+    assert "results/broken/notebooks/00_broken.ipynb" in message
+    text = kept.read_text()
+    assert "so far" in text
+    assert "ZeroDivisionError" in text
+    assert "never\\n" not in text
+
+
+def test_a_lesson_without_parameters_is_an_error_before_anything_runs(home, monkeypatch):
+    lesson_of(home, "preset = 'quick'", "1 / 0")
+    monkeypatch.setattr(series, "lessons_dir", lambda: home)
+    with pytest.raises(LessonError, match="missing: overrides, run"):
+        list(run_series(make_settings(run="broken")))
+    assert not (home / "results").exists()
+
+
+def test_the_environment_is_restored(home, monkeypatch):
+    import os
+
+    before = dict(os.environ)
+    with series._kernel_environment():
+        assert os.environ["SENTIMENT_LIB_PROGRESS"] == "off"
+    assert dict(os.environ) == before

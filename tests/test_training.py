@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+import torch
+
+from sentiment_lib import fine_tune, initialize_model_and_tokenizer, predict
+from sentiment_lib.data import prepare
+from sentiment_lib.settings import make_settings
+
+
+@pytest.fixture
+def small(home, review_file, tiny_checkpoint):
+    """Settings, splits, model and tokenizer of a run that takes a second."""
+    settings = make_settings(
+        run="small", source=str(review_file), model=str(tiny_checkpoint), epochs=6, batch_size=4, learning_rate=5e-3,
+        validation_size=0.2,
+    )  # fmt: skip
+    dataset, _ = prepare(settings)
+    return settings, dataset, *initialize_model_and_tokenizer(settings.model, dropout=0.0)
+
+
+def test_it_learns_and_keeps_a_model_that_plain_transformers_loads(small):
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    settings, dataset, model, tokenizer = small
+    result = fine_tune(model, tokenizer, dataset, settings)
+    losses = result.history["loss"].dropna()
+    assert losses.iloc[0] == pytest.approx(np.log(2), abs=0.25)  # an untrained head knows nothing
+    assert losses.iloc[-1] < 0.3
+    assert result.steps == 6 * 7  # 26 training reviews in batches of 4, six times
+    assert result.examples_per_second == pytest.approx(26 * 6 / result.seconds)
+
+    texts, labels = dataset["test"]["text"], np.array(dataset["test"]["label"])
+    ours = predict(texts, model, tokenizer)
+    assert ((ours > 0.5) == labels).mean() >= 0.9
+    plain = AutoModelForSequenceClassification.from_pretrained(settings.paths.model).eval()
+    batch = AutoTokenizer.from_pretrained(settings.paths.model)(list(texts), padding=True, return_tensors="pt")
+    with torch.no_grad():
+        theirs = plain(**batch).logits.softmax(-1)[:, 1].numpy()
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    assert plain.config.id2label == {0: "negative", 1: "positive"}
+    assert sorted(p.name for p in settings.paths.results.iterdir()) == ["model"]  # no checkpoints are left
+
+
+def test_the_test_split_has_no_part_in_training(small):
+    settings, dataset, model, tokenizer = small
+    weights = []
+    for keep_test in (True, False):
+        model, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)
+        splits = dataset if keep_test else {k: v for k, v in dataset.items() if k != "test"}
+        fine_tune(model, tokenizer, splits, settings, resume=False)
+        weights.append(model.classifier.weight.detach())
+    assert torch.equal(*weights)
+
+
+def test_history_is_a_row_a_step_with_the_ends_of_epochs(small):
+    settings, dataset, model, tokenizer = small
+    history = fine_tune(model, tokenizer, dataset, settings).history
+    assert list(history) == ["step", "epoch", "loss", "learning_rate", "validation_loss", "validation_accuracy"]
+    assert history["step"].is_monotonic_increasing
+    assert history["step"].is_unique
+    assert history.dropna(subset="validation_loss")["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
+    peak = history["learning_rate"].idxmax()
+    assert 0 < peak < len(history) / 2  # it rises first, then falls
+    assert history["learning_rate"].dropna().iloc[-1] < 1e-3
+
+
+def test_the_best_checkpoint_is_kept_not_the_last(small):
+    settings, dataset, model, tokenizer = small
+    result = fine_tune(model, tokenizer, dataset, settings)
+    ends = result.history.dropna(subset="validation_accuracy").set_index("step")["validation_accuracy"]
+    assert ends[result.best_step] == ends.max()
+    validation = np.array(dataset["validation"]["label"])
+    kept, _ = initialize_model_and_tokenizer(str(settings.paths.model))
+    accuracy = ((predict(dataset["validation"]["text"], kept, tokenizer) > 0.5) == validation).mean()
+    assert accuracy == pytest.approx(ends.max(), abs=0.15)
+
+
+def test_early_stopping_ends_before_the_last_epoch(small):
+    settings, dataset, model, tokenizer = small
+    patient = make_settings(**{**settings.to_dict(), "preset": "quick", "early_stopping": 1, "epochs": 30.0})
+    assert fine_tune(model, tokenizer, dataset, patient).history["epoch"].max() < 30
+
+
+def test_an_interrupted_run_goes_on_and_ends_where_an_uninterrupted_one_does(small, monkeypatch):
+    from transformers import Trainer
+
+    settings, dataset, model, tokenizer = small
+    whole = fine_tune(model, tokenizer, dataset, settings)
+    uninterrupted = model.classifier.weight.detach().clone()
+
+    class Killed(RuntimeError):
+        pass
+
+    real_step = Trainer.training_step
+
+    def step_until_killed(self, *args, **kwargs):
+        if self.state.global_step == 17:
+            raise Killed
+        return real_step(self, *args, **kwargs)
+
+    monkeypatch.setattr(Trainer, "training_step", step_until_killed)
+    second, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)
+    with pytest.raises(Killed):
+        fine_tune(second, tokenizer, dataset, settings)
+    monkeypatch.setattr(Trainer, "training_step", real_step)
+
+    third, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)
+    resumed = fine_tune(third, tokenizer, dataset, settings)
+    assert resumed.resumed_from.endswith("checkpoint-14")
+    assert resumed.steps == whole.steps
+    torch.testing.assert_close(third.classifier.weight.detach(), uninterrupted, atol=1e-3, rtol=0)
+
+
+def test_a_checkpoint_of_other_settings_is_not_resumed(small, monkeypatch):
+    from transformers import Trainer
+
+    settings, dataset, model, tokenizer = small
+    real_step = Trainer.training_step
+
+    def step_until_killed(self, *args, **kwargs):
+        if self.state.global_step == 8:
+            raise KeyboardInterrupt
+        return real_step(self, *args, **kwargs)
+
+    monkeypatch.setattr(Trainer, "training_step", step_until_killed)
+    with pytest.raises(KeyboardInterrupt):
+        fine_tune(model, tokenizer, dataset, settings)
+    monkeypatch.setattr(Trainer, "training_step", real_step)
+    assert list(settings.paths.checkpoints.glob("checkpoint-*"))
+    other = make_settings(**{**settings.to_dict(), "learning_rate": 1e-3})
+    assert fine_tune(model, tokenizer, dataset, other).resumed_from is None
+
+
+def test_the_trainer_prints_nothing(small, capsys):
+    settings, dataset, model, tokenizer = small
+    fine_tune(model, tokenizer, dataset, settings)
+    assert capsys.readouterr().out == ""

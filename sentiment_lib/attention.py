@@ -41,10 +41,12 @@ class AttentionMaps:
 
     @property
     def layers(self) -> int:
+        """Number of layers."""
         return self.weights.shape[0]
 
     @property
     def heads(self) -> int:
+        """Number of heads in a layer."""
         return self.weights.shape[1]
 
 

@@ -6,16 +6,12 @@ Taught in lesson 01.
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import re
-import shutil
 import unicodedata
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .settings import Settings, lessons_dir, write_json
+from .settings import Settings, lessons_dir
 from .sources import DataError, read_source
 
 if TYPE_CHECKING:
@@ -23,6 +19,11 @@ if TYPE_CHECKING:
     from datasets import DatasetDict
 
 LABEL_NAMES = ("negative", "positive")
+# The settings on which the splits depend.
+DATA_SETTINGS = (
+    *("source", "text_column", "label_column", "negative_label", "positive_label"),
+    *("train_size", "validation_size", "test_size", "split_seed"),
+)
 SPLITS = ("train", "validation", "test")
 KNOWN_LABELS = {
     **dict.fromkeys(["0", "0.0", "neg", "negative", "false"], 0),
@@ -161,46 +162,6 @@ def prepare(settings: Settings) -> tuple[DatasetDict, DataSummary]:
         test_size=settings.test_size,
         seed=settings.split_seed,
     )
-
-
-def save_dataset(dataset: DatasetDict, settings: Settings) -> Path:
-    """Keep the splits in ``results/<run>/dataset`` for the lessons that follow, with the settings they depend on."""
-    folder = settings.paths.dataset
-    beside = folder.with_name(folder.name + ".part")
-    shutil.rmtree(beside, ignore_errors=True)
-    dataset.save_to_disk(beside)
-    write_json(beside / "settings.json", _data_settings(settings))
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(beside, folder)
-    return folder
-
-
-def load_dataset(settings: Settings) -> DatasetDict:
-    """The splits that :func:`save_dataset` kept, in memory.
-
-    Raises
-    ------
-    FileNotFoundError
-        When lesson 01 has not been run.
-    DataError
-        When it was run with other settings; the message names them.
-    """
-    from datasets import load_from_disk
-
-    folder = settings.paths.require(settings.paths.dataset, "01")
-    kept = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-    other = {k: v for k, v in _data_settings(settings).items() if kept.get(k) != v}
-    if other:
-        named = ", ".join(f"{k}={v!r} (lesson 01 had {kept.get(k)!r})" for k, v in other.items())
-        raise DataError(f"The kept dataset was prepared with other settings: {named}. Run lesson 01 again first.")
-    return load_from_disk(folder, keep_in_memory=True)
-
-
-def _data_settings(settings: Settings) -> dict[str, Any]:
-    keys = (
-        "source text_column label_column negative_label positive_label train_size validation_size test_size split_seed"
-    )
-    return {key: getattr(settings, key) for key in keys.split()}
 
 
 def example_reviews() -> pd.DataFrame:

@@ -5,7 +5,6 @@ Taught in lesson 04.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .data import LABEL_NAMES, clean_text
+from .files import replacing
 from .model import cpu_has_bfloat16, device_of
 from .progress import progress_bar
 from .sources import READERS, DataError, read_table
@@ -29,7 +29,7 @@ def predict(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     *,
-    max_length: int = 256,
+    max_length: int | None = None,
     truncation: str = "head+tail",
     head_share: float = 0.25,
     batch_size: int = 32,
@@ -47,7 +47,7 @@ def predict(
     model, tokenizer
         From :func:`sentiment_lib.initialize_model_and_tokenizer`.
     max_length, truncation, head_share
-        As in :func:`sentiment_lib.tokenization.encode`.
+        As in :func:`sentiment_lib.tokenization.encode`. Default length: 256, or less where the model reads less.
     batch_size : int
         Texts in a batch.
     precision : {"auto", "bfloat16", "float32"}
@@ -72,6 +72,7 @@ def predict(
     for i, text in enumerate(texts):
         if not isinstance(text, str):
             raise TypeError(f"texts[{i}] is {text!r}, not a string.")
+    max_length = max_length or min(256, tokenizer.model_max_length)
     logits = predict_logits(
         texts,
         model,
@@ -175,13 +176,11 @@ def predict_file(
     texts = [clean_text(text) for text in table[text_column].fillna("").astype(str)]
     table["probability"] = predict(texts, model, tokenizer, **how)
     table["predicted"] = np.where(table["probability"] >= 0.5, LABEL_NAMES[1], LABEL_NAMES[0])
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(target.name + ".part")
-    if kind == "parquet":
-        table.to_parquet(beside, index=False)
-    elif kind == "json":
-        table.to_json(beside, orient="records", lines=True, force_ascii=False)
-    else:
-        table.to_csv(beside, sep="," if kind == "csv" else "\t", index=False)
-    os.replace(beside, target)
+    with replacing(target) as beside:
+        if kind == "parquet":
+            table.to_parquet(beside, index=False)
+        elif kind == "json":
+            table.to_json(beside, orient="records", lines=True, force_ascii=False)
+        else:
+            table.to_csv(beside, sep="," if kind == "csv" else "\t", index=False)
     return len(table)

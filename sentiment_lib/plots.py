@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import io
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .data import LABEL_NAMES
+from .files import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,10 +68,8 @@ def show(figure: Figure, path: Path | None = None) -> Image:
 
     png = to_png(figure)
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(path.name + ".part")
-        beside.write_bytes(png)
-        os.replace(beside, path)
+        with replacing(path) as beside:
+            beside.write_bytes(png)
     # a picture of 150 dots an inch, shown at 96, is sharp on a fine screen too
     return Image(data=png, alt=figure.alt, width=round(figure.get_figwidth() * 96))
 

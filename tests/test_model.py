@@ -76,7 +76,7 @@ def test_a_damaged_bundled_checkpoint_is_refused(tiny_checkpoint, tmp_path, monk
     (package / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(model, "BUNDLED_PACKAGE", "damaged_package")
-    with pytest.raises(ModelError, match="has SHA-256 .* not the published 53aa5117"):
+    with pytest.raises(ModelError, match=r"has SHA-256 .* not the published 53aa5117"):
         initialize_model_and_tokenizer()
 
 

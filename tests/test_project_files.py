@@ -108,6 +108,7 @@ def test_modules_stay_small():
 
 def test_a_module_imports_only_modules_above_it():
     order = [
+        "files",
         "memory",
         "progress",
         "settings",

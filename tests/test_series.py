@@ -68,7 +68,7 @@ def test_the_figures_are_there(small_run):
 
 
 def test_executed_lessons_hold_outputs_and_no_errors_even_inside_widgets(small_run):
-    settings, done = small_run
+    _settings, done = small_run
     for lesson in done:
         notebook = nbformat.read(lesson.notebook, as_version=4)
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]

@@ -26,7 +26,7 @@ def controls(explorer):
 
 
 def test_it_starts_with_the_first_review(explorer, tiny):
-    choose, write, layer, head, prediction, tokens, heatmap = controls(explorer)
+    _choose, write, layer, head, prediction, tokens, heatmap = controls(explorer)
     assert write.value == explorer.text == REVIEWS["Good"]
     assert f"{predict([explorer.text], *tiny)[0]:.3f}" in prediction.value
     assert "layer 0, head 0" in heatmap.value

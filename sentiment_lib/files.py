@@ -1,0 +1,36 @@
+"""Writing that is never seen half done: beside its place first, then renamed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a path to write a file or folder to; when the block ends well, it takes the place of `path`.
+
+    What was at `path` stays as it was while the block runs, and when it fails.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside, old = (path.with_name(path.name + ending) for ending in (".part", ".old"))
+    _remove(beside)
+    try:
+        yield beside
+    except BaseException:
+        _remove(beside)
+        raise
+    if path.is_dir():  # a folder that is not empty cannot be replaced in one step
+        _remove(old)
+        path.replace(old)
+    beside.replace(path)
+    _remove(old)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -98,12 +98,12 @@ def test_parameters_make_the_same_settings_again():
 def lesson_of(folder, *sources, tags=("parameters",)):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
     notebook.cells[0].metadata["tags"] = list(tags)
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, folder / "00_broken.ipynb")
 
 
 def test_a_failing_lesson_is_named_with_cell_and_error_and_kept(home, monkeypatch):
-    lesson_of(home, "preset, run, overrides = 'quick', None, {}", "print('so far')", "1 / 0", "print('never')")
+    lesson_of(home, "preset = 'quick'\nrun = None\noverrides = {}", "print('so far')", "1 / 0", "print('never')")
     monkeypatch.setattr(series, "lessons_dir", lambda: home)
     with pytest.raises(LessonError) as caught:
         list(run_series(make_settings(run="broken")))

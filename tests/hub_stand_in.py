@@ -53,10 +53,10 @@ class Hub:
         self.server.server_close()
 
     def find(self, method, target, body):
-        path = unquote(urlsplit(target).path)
+        path, query = unquote(urlsplit(target).path), urlsplit(target).query.lower()
         self.requests.append((method, path))
         if match := API.match(path):
-            return self.describe(*match.groups(), body)
+            return self.describe(*match.groups(), body, "recursive=true" in query)
         if match := FILE.match(path):
             kind = "datasets" if match[1] else "models"
             return self.file(kind, match[2], match[3], match[4])
@@ -66,14 +66,21 @@ class Hub:
         headers = {"X-Error-Code": code} | ({"X-Repo-Commit": commit} if commit else {})
         return 404, headers, b"not found"
 
-    def describe(self, kind, name, what, revision, below, body):
+    def describe(self, kind, name, what, revision, below, body, recursive):
         if (kind, name) not in self.repositories:
             return self.missing("RepoNotFound")
         folder, commit = self.repositories[kind, name]
         files = sorted(p for p in folder.rglob("*") if p.is_file())
         entries = [self.entry(folder, path) for path in files]
         if what == "tree":
-            answer = [e for e in entries if e["path"].startswith(f"{below}/" if below else "")]
+            prefix = f"{below}/" if below else ""
+            answer = [e for e in entries if e["path"].startswith(prefix)]
+            if not recursive:
+                inner = {
+                    e["path"].removeprefix(prefix).partition("/")[0] for e in answer if "/" in e["path"][len(prefix) :]
+                }
+                answer = [e for e in answer if "/" not in e["path"][len(prefix) :]]
+                answer += [{"type": "directory", "oid": "0" * 40, "size": 0, "path": prefix + d} for d in sorted(inner)]
         elif what == "paths-info":
             wanted = json.loads(body)["paths"] if body.startswith(b"{") else re.findall(r"paths=([^&]+)", body.decode())
             answer = [e for e in entries if e["path"] in map(unquote, wanted)]

@@ -76,7 +76,7 @@ def test_the_explorer_answers_in_jupyterlab(lab, page, quick_run):
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell", state="attached")
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Restart Kernel and Run All Cells", exact=False).first.click()
-    page.get_by_role("button", name="Restart", exact=False).last.click()
+    page.locator(".jp-Dialog button.jp-mod-accept").click()
 
     # the widget stored with the notebook is replaced by a live one when its cell has run
     last = page.locator(".jp-CodeCell").last
@@ -95,8 +95,8 @@ def test_the_explorer_answers_in_jupyterlab(lab, page, quick_run):
     page.wait_for_function(
         "old => [...document.querySelectorAll('svg[role=img]')].at(-1).textContent !== old", arg=before
     )
-    moved = re.search(r"layer (\d), head (\d)", heatmap.text_content())
-    assert (moved[1], moved[2]) == ("4", "3")
+    moved = re.search(r"layer (\d+), head (\d+)", heatmap.text_content())
+    assert (moved[1], moved[2]) == ("4", "11")
 
     bar = page.locator("[aria-label*='probability of positive']").last
     said = bar.get_attribute("aria-label")

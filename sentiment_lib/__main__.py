@@ -18,6 +18,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return options.command(options)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
     except (SettingsError, ValueError, FileNotFoundError, ConnectionError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2 if isinstance(error, SettingsError) else 1
@@ -142,9 +145,8 @@ def _load(run: str) -> tuple[Any, Any, dict[str, Any]]:
 
     paths = make_settings(run=run).paths
     folder = paths.require(paths.model, "03")
-    settings = load_training(paths)["settings"]
-    how = {key: settings[key] for key in ("max_length", "truncation", "head_share")}
-    return *initialize_model_and_tokenizer(str(folder)), how
+    settings = Settings(**load_training(paths)["settings"])
+    return *initialize_model_and_tokenizer(str(folder)), settings.encoding
 
 
 if __name__ == "__main__":

@@ -94,6 +94,11 @@ class Settings:
         return self.negative_label, self.positive_label
 
     @property
+    def encoding(self) -> dict[str, Any]:
+        """How a text becomes tokens: the last arguments of :func:`sentiment_lib.tokenization.encode`."""
+        return {"max_length": self.max_length, "truncation": self.truncation, "head_share": self.head_share}
+
+    @property
     def paths(self) -> RunPaths:
         """Where this run's files are."""
         return RunPaths(self.run)

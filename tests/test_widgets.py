@@ -29,7 +29,7 @@ def test_it_starts_with_the_first_review(explorer, tiny):
     _choose, write, layer, head, prediction, tokens, heatmap = controls(explorer)
     assert write.value == explorer.text == REVIEWS["Good"]
     assert f"{predict([explorer.text], *tiny)[0]:.3f}" in prediction.value
-    assert "layer 0, head 0" in heatmap.value
+    assert "Layer 0, head 0" in heatmap.value
     assert "acted" in tokens.value
     assert (layer.max, head.max) == (1, 1)
 
@@ -42,7 +42,7 @@ def test_the_sliders_change_the_picture_and_not_the_prediction(explorer):
     assert prediction.value == before[0]
     assert tokens.value != before[1]
     assert heatmap.value != before[2]
-    assert "layer 1, head 1" in heatmap.value
+    assert "Layer 1, head 1" in heatmap.value
 
 
 def test_choosing_and_typing_change_prediction_and_picture(explorer, tiny):
@@ -52,6 +52,7 @@ def test_choosing_and_typing_change_prediction_and_picture(explorer, tiny):
     chosen = prediction.value
     write.value = "Something else entirely, and quite long, too."
     assert explorer.text == write.value
+    assert choose.label == "(a text of your own)"  # the list no longer claims that one of its reviews is shown
     assert prediction.value != chosen
     assert "entirely" in heatmap.value
     assert f"{predict([write.value], *tiny)[0]:.3f}" in prediction.value

@@ -40,7 +40,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
 	$(PY) -c "from sentiment_lib.sources import fetch_snippets; fetch_snippets()"
 	@# JupyterLab shall ask nobody on the web for news or newer versions
-	$(PY) -m jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements"
+	@$(PY) -m jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements" 2>/dev/null
 	@touch $(READY)
 
 clean:

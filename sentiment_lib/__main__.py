@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .settings import PRESETS, Settings, SettingsError, describe_settings, make_settings, short_path
+from .paths import short_path
+from .settings import PRESETS, Settings, SettingsError, describe_settings, make_settings
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -11,7 +11,8 @@ import unicodedata
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .settings import Settings, lessons_dir
+from .paths import lessons_dir
+from .settings import Settings
 from .sources import DataError, read_source
 
 if TYPE_CHECKING:

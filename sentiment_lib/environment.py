@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from .model import choose_compute
-from .settings import home
+from .paths import home
 
 if TYPE_CHECKING:
     import pandas as pd

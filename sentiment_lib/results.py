@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from .data import DATA_SETTINGS, DataError
 from .environment import versions
-from .files import replacing
-from .settings import RunPaths, Settings, write_json
+from .files import replacing, write_json
+from .paths import RunPaths
+from .settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd

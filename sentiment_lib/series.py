@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .paths import HOME_VARIABLE, home, lessons_dir, short_path
 from .progress import PROGRESS_VARIABLE, progress_wanted
-from .settings import HOME_VARIABLE, Settings, SettingsError, home, lessons_dir, short_path
+from .settings import Settings, SettingsError
 
 CELL_TIMEOUT = 12 * 3600  # seconds that one cell may take: the longest training somebody leaves alone
 PARAMETERS = ("preset", "run", "overrides")
@@ -114,14 +114,8 @@ def _execute(path: Path, target: Path, parameters: dict[str, Any]) -> None:
 
 @contextmanager
 def _kernel_environment() -> Iterator[None]:
-    """Kernels that show no progress bars, use this Python, and keep their files where we keep ours."""
-    wanted = {
-        PROGRESS_VARIABLE: "off",
-        HOME_VARIABLE: str(home()),
-        # the kernel's command is "python": let that be this one, also where no environment was activated
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-    }
+    """Kernels that show no progress bars and keep their files where we keep ours."""
+    wanted = {PROGRESS_VARIABLE: "off", HOME_VARIABLE: str(home())}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from .files import replacing
 from .hub import HubUnreachable, hub_error
-from .settings import data_dir, short_path
+from .paths import data_dir, short_path
 
 if TYPE_CHECKING:
     import pandas as pd

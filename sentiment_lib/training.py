@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .data import DATA_SETTINGS
-from .files import replacing
+from .files import replacing, write_json
 from .model import choose_compute, quiet_transformers
+from .paths import short_path
 from .progress import progress_bar, progress_wanted
-from .settings import Settings, short_path, write_json
+from .settings import Settings
 from .tokenization import encode_dataset
 
 if TYPE_CHECKING:

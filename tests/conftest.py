@@ -81,7 +81,7 @@ def review_file(tmp_path):
 @pytest.fixture(scope="session")
 def quick_run():
     """What the lessons left under the preset quick, in this session (pytest runs them before these tests)."""
-    from sentiment_lib.settings import RunPaths
+    from sentiment_lib.paths import RunPaths
 
     paths = RunPaths("quick")
     if not paths.metrics.is_file() or not paths.model.is_dir():

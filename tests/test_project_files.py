@@ -111,6 +111,7 @@ def test_a_module_imports_only_modules_above_it():
         "files",
         "memory",
         "progress",
+        "paths",
         "settings",
         "hub",
         "sources",

@@ -2,7 +2,9 @@ import os
 
 import pytest
 
-from sentiment_lib.settings import PRESETS, Settings, SettingsError, home, make_settings, short_path, write_json
+from sentiment_lib.files import write_json
+from sentiment_lib.paths import home, short_path
+from sentiment_lib.settings import PRESETS, Settings, SettingsError, make_settings
 
 
 @pytest.mark.parametrize("preset", PRESETS)

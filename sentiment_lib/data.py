@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from .sources import DataError, read_source
 
 if TYPE_CHECKING:
     import pandas as pd
-    from datasets import DatasetDict
+    from datasets import Dataset, DatasetDict
 
 LABEL_NAMES = ("negative", "positive")
 # The settings on which the splits depend.
@@ -163,6 +164,34 @@ def prepare(settings: Settings) -> tuple[DatasetDict, DataSummary]:
         test_size=settings.test_size,
         seed=settings.split_seed,
     )
+
+
+def training_subset(train: Dataset, size: int, seed: int) -> Dataset:
+    """`size` reviews of a training split with its proportion of labels; which ones, `seed` decides.
+
+    For one seed a smaller subset is part of every larger one.
+
+    Raises
+    ------
+    DataError
+        For more reviews than there are.
+    """
+    if not 2 <= size <= len(train):
+        raise DataError(f"size={size} must lie between 2 and the {len(train)} training reviews there are.")
+    if size == len(train):
+        return train
+    table = train.to_pandas()
+    chosen, _ = _stratified(table, size, seed)
+    return train.select(sorted(chosen.index))
+
+
+def fingerprint(splits: Iterable[Dataset]) -> str:
+    """A hash of texts and labels, the same for the same reviews in the same order."""
+    data = hashlib.blake2b(digest_size=16)
+    for split in splits:
+        for row in split.select_columns(["text", "label"]):
+            data.update(f"{row['label']}{row['text']}\0".encode())
+    return data.hexdigest()
 
 
 def example_reviews() -> pd.DataFrame:

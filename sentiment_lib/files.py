@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,23 @@ def _remove(path: Path) -> None:
 
 
 def write_json(path: Path, data: Any) -> Path:
-    """Write `data` as JSON; a file that was there is replaced only by a whole one."""
+    """Write `data` as JSON; a file that was there is replaced only by a whole one.
+
+    Dataclasses become objects and numpy's numbers numbers; what is not a number (NaN) becomes null.
+    """
+    text = json.dumps(_plain(data), indent=2, ensure_ascii=False, allow_nan=False)
     with replacing(path) as beside:
-        beside.write_text(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        beside.write_text(text + "\n", encoding="utf-8")
     return path
+
+
+def _plain(data: Any) -> Any:
+    if is_dataclass(data) and not isinstance(data, type):
+        data = asdict(data)
+    if hasattr(data, "tolist"):  # an array or number of numpy
+        data = data.tolist()
+    if isinstance(data, dict):
+        return {key: _plain(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_plain(value) for value in data]
+    return None if isinstance(data, float) and math.isnan(data) else data

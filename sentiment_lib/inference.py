@@ -88,9 +88,51 @@ def predict(
 
 def predict_logits(texts: list[str], model, tokenizer, *, how, batch_size, precision, progress) -> np.ndarray:
     """Logits of both labels, shape ``(texts, 2)``, float64, in the order of the texts."""
+    return _compute(
+        lambda batch: model(**batch).logits, 2, texts, model, tokenizer, how, batch_size, precision, progress
+    )
+
+
+def embed(
+    texts: Sequence[str],
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    max_length: int,
+    truncation: str = "head+tail",
+    head_share: float = 0.25,
+    batch_size: int = 32,
+    precision: str = "auto",
+    progress: bool = True,
+) -> np.ndarray:
+    """Each text as one vector: the mean of the last layer's hidden states over its tokens.
+
+    Parameters
+    ----------
+    texts, model, tokenizer, max_length, truncation, head_share, batch_size, precision, progress
+        As in :func:`predict`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(texts, hidden size)``, float64.
+    """
+
+    def mean_pooled(batch):
+        hidden = model.base_model(**batch).last_hidden_state.float()
+        there = batch["attention_mask"][..., None]  # (texts, tokens, 1): 0 where the batch was padded
+        return (hidden * there).sum(dim=1) / there.sum(dim=1)
+
+    how = {"max_length": max_length, "truncation": truncation, "head_share": head_share}
+    width = model.config.hidden_size
+    return _compute(mean_pooled, width, list(texts), model, tokenizer, how, batch_size, precision, progress)
+
+
+def _compute(forward, width, texts, model, tokenizer, how, batch_size, precision, progress) -> np.ndarray:
+    """What `forward` makes of every batch of texts, shape ``(texts, width)``, in the order of the texts."""
     import torch
 
-    logits = np.empty((len(texts), 2))
+    found = np.empty((len(texts), width))
     dtype = _autocast_dtype(model, precision, len(texts) > batch_size)
     training = model.training
     model.eval()
@@ -102,14 +144,14 @@ def predict_logits(texts: list[str], model, tokenizer, *, how, batch_size, preci
                 ids = encode(texts[start : start + CHUNK], tokenizer, **how)
                 for rows in _batches(ids, batch_size):
                     batch = tokenizer.pad({"input_ids": [ids[i] for i in rows]}, return_tensors="pt").to(device)
-                    logits[[start + i for i in rows]] = model(**batch).logits.float().cpu().numpy()
+                    found[[start + i for i in rows]] = forward(batch).float().cpu().numpy()
                     if bar is not None:
                         bar.update(len(rows))
     finally:
         model.train(training)
         if bar is not None:
             bar.close()
-    return logits
+    return found
 
 
 def _batches(ids: list[list[int]], batch_size: int) -> Iterator[list[int]]:

@@ -1,10 +1,11 @@
-"""How good the predictions are: the usual measures, the curves, and examples to look at.
+"""How good the predictions are: the usual measures, the curves, and the choice of a threshold.
 
 Taught in lesson 04. All measures are scikit-learn's; "positive" is class 1.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from .data import LABEL_NAMES
 if TYPE_CHECKING:
     import pandas as pd
 
-EXAMPLE_KINDS = ("most confident right", "least confident", "most confident wrong")
+_AIM = re.compile(r"(precision|recall) *>= *(0?\.\d+|[01](?:\.0*)?)")
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,66 @@ def precision_recall_curve(labels: Sequence[int], probabilities: Sequence[float]
     return pd.DataFrame({"threshold": np.append(threshold, np.nan), "precision": precision, "recall": recall})
 
 
+def roc_curve(labels: Sequence[int], probabilities: Sequence[float]) -> pd.DataFrame:
+    """The ROC curve: share of negatives wrongly called positive against share of positives found.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``threshold`` (falling, the first is infinite), ``false_positive_rate``, ``true_positive_rate``.
+    """
+    import pandas as pd
+    from sklearn.metrics import roc_curve as curve
+
+    false_positive, true_positive, threshold = curve(*check_predictions(labels, probabilities))
+    names = ("threshold", "false_positive_rate", "true_positive_rate")
+    return pd.DataFrame(dict(zip(names, (threshold, false_positive, true_positive), strict=True)))
+
+
+@dataclass(frozen=True)
+class ThresholdChoice:
+    """A threshold, what it was chosen for, and what it reached on the predictions it was chosen on."""
+
+    aim: str
+    threshold: float
+    precision: float
+    recall: float
+    f1: float
+
+
+def choose_threshold(labels: Sequence[int], probabilities: Sequence[float], aim: str = "f1") -> ThresholdChoice:
+    """The threshold that serves an aim best. Choose it on the validation split, report its effect on test.
+
+    Parameters
+    ----------
+    labels, probabilities
+        As in :func:`evaluate`.
+    aim : str
+        ``"f1"``: the largest F1; ``"precision>=0.9"``: the largest recall at a precision of at least 0.9;
+        ``"recall>=0.9"``: the largest precision at a recall of at least 0.9. Any share may stand for 0.9.
+
+    Raises
+    ------
+    ValueError
+        For another aim, and for one that no threshold reaches.
+    """
+    curve = precision_recall_curve(labels, probabilities).iloc[:-1]
+    precision, recall = curve["precision"], curve["recall"]
+    f1 = (2 * precision * recall / (precision + recall).where(precision + recall > 0, 1)).rename("f1")
+    wanted = _AIM.fullmatch(aim)
+    if aim == "f1":
+        best = f1.idxmax()
+    elif wanted:
+        asked, other = (precision, recall) if wanted[1] == "precision" else (recall, precision)
+        enough = asked >= float(wanted[2])
+        if not enough.any():
+            raise ValueError(f"No threshold reaches {aim}; the largest {wanted[1]} is {asked.max():.3f}. Ask for less.")
+        best = other[enough].idxmax()
+    else:
+        raise ValueError(f"aim={aim!r} is not understood; say 'f1', 'precision>=0.9' or 'recall>=0.9'.")
+    return ThresholdChoice(aim, *(float(column[best]) for column in (curve["threshold"], precision, recall, f1)))
+
+
 def prediction_table(
     texts: Sequence[str], labels: Sequence[int], probabilities: Sequence[float], threshold: float = 0.5
 ) -> pd.DataFrame:
@@ -161,40 +222,6 @@ def prediction_table(
     labels, probabilities = check_predictions(labels, probabilities)
     predicted = (probabilities >= threshold).astype("int64")
     return pd.DataFrame({"text": list(texts), "label": labels, "probability": probabilities, "predicted": predicted})
-
-
-def example_predictions(predictions: pd.DataFrame, kind: str, n: int = 5) -> pd.DataFrame:
-    """The `n` most telling rows of a kind.
-
-    Parameters
-    ----------
-    predictions : pandas.DataFrame
-        From :func:`prediction_table`.
-    kind : {"most confident right", "least confident", "most confident wrong"}
-    n : int
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``text``, ``label`` and ``predicted`` as words, and ``confidence``: the probability that the model
-        gave to what it predicted.
-
-    Raises
-    ------
-    ValueError
-        For an unknown kind.
-    """
-    if kind not in EXAMPLE_KINDS:
-        raise ValueError(f"kind={kind!r} is not one of {', '.join(map(repr, EXAMPLE_KINDS))}.")
-    probability, predicted = predictions["probability"], predictions["predicted"]
-    table = predictions.assign(confidence=np.where(predicted == 1, probability, 1 - probability))
-    right = table["predicted"] == table["label"]
-    if kind != "least confident":
-        table = table[right if kind == "most confident right" else ~right]
-    table = table.sort_values("confidence", ascending=kind == "least confident", kind="stable").head(n)
-    names = dict(enumerate(LABEL_NAMES))
-    table = table.assign(label=table["label"].map(names), predicted=table["predicted"].map(names))
-    return table[["text", "label", "predicted", "confidence"]].reset_index(drop=True)
 
 
 def check_predictions(labels: Sequence[int], probabilities: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:

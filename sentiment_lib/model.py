@@ -232,3 +232,38 @@ def _explained(error: Exception, name: str, offline: str | None) -> Exception:
 def device_of(model: PreTrainedModel) -> torch.device:
     """The device a model is on."""
     return next(model.parameters()).device
+
+
+def train_only(model: PreTrainedModel, layers: int | None) -> int:
+    """Freeze all of a BERT-like encoder but its last `layers`; the classification head is always trained.
+
+    Parameters
+    ----------
+    model
+        From :func:`initialize_model_and_tokenizer`.
+    layers : int or None
+        0 trains the head (with the pooler) only, None everything, embeddings included.
+
+    Returns
+    -------
+    int
+        Number of parameters that are trained.
+
+    Raises
+    ------
+    ModelError
+        For more layers than there are, and for a model whose encoder is not found.
+    """
+    stack = getattr(getattr(model.base_model, "encoder", None), "layer", None)
+    for parameter in model.parameters():
+        parameter.requires_grad = True
+    if layers is not None:
+        if stack is None:
+            raise ModelError(f"trained_layers={layers} needs a BERT-like encoder; {type(model).__name__} has none.")
+        if layers > len(stack):
+            raise ModelError(f"trained_layers={layers}, but the encoder has {len(stack)} layers; None trains all.")
+        frozen = [model.base_model.embeddings, *stack[: len(stack) - layers]]
+        for module in frozen:
+            for parameter in module.parameters():
+                parameter.requires_grad = False
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

@@ -51,6 +51,16 @@ class RunPaths:
         return self.results / "dataset"
 
     @property
+    def baselines(self) -> Path:
+        """What the baselines predict (lesson 02)."""
+        return self.results / "baselines"
+
+    @property
+    def experiments(self) -> Path:
+        """A folder for every trial of an experiment (lesson 07)."""
+        return self.results / "experiments"
+
+    @property
     def model(self) -> Path:
         """The fine-tuned model and its tokenizer (lesson 03)."""
         return self.results / "model"

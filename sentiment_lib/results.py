@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,8 +86,75 @@ def load_training(paths: RunPaths) -> dict[str, Any]:
     return json.loads(paths.require(paths.training, "03").read_text(encoding="utf-8"))
 
 
-def save_evaluation(predictions: pd.DataFrame, evaluation: Evaluation, settings: Settings) -> dict[str, Any]:
+def save_baselines(predictions: Mapping[str, pd.DataFrame], tuning: Mapping[str, Any], settings: Settings) -> Path:
+    """Keep what the baselines predict, for lesson 04.
+
+    Parameters
+    ----------
+    predictions : mapping of str to pandas.DataFrame
+        For ``"validation"``, ``"test"`` and ``"behaviour"``: a column ``text`` and one of probabilities a baseline.
+    tuning : mapping of str to list of dict
+        What each baseline tried on the validation split.
+    settings : Settings
+    """
+    folder = settings.paths.baselines
+    with replacing(folder) as beside:
+        beside.mkdir()
+        for name, table in predictions.items():
+            table.to_parquet(beside / f"{name}.parquet", index=False)
+        write_json(beside / "baselines.json", {"model": settings.model, **settings.encoding, "tuning": dict(tuning)})
+    return folder
+
+
+def load_baselines(texts: Sequence[str], name: str, settings: Settings) -> pd.DataFrame:
+    """Probabilities of the baselines for `texts`, a column a baseline, in the order of the texts.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        All must be among those that lesson 02 predicted.
+    name : {"validation", "test", "behaviour"}
+    settings : Settings
+
+    Raises
+    ------
+    FileNotFoundError
+        When lesson 02 has not been run.
+    DataError
+        When it was run with another model or on other texts.
+    """
+    import pandas as pd
+
+    folder = settings.paths.require(settings.paths.baselines, "02")
+    kept = json.loads((folder / "baselines.json").read_text(encoding="utf-8"))
+    for key, value in {"model": settings.model, **settings.encoding}.items():
+        if kept[key] != value:
+            raise DataError(f"Lesson 02 was run with {key}={kept[key]!r}, not {value!r}. Run lesson 02 again first.")
+    table = pd.read_parquet(folder / f"{name}.parquet").drop_duplicates("text").set_index("text")
+    new = [text for text in texts if text not in table.index]
+    if new:
+        raise DataError(
+            f"Lesson 02 has not seen {len(new)} of {len(texts)} texts ({name}), the first is {new[0][:80]!r}. "
+            "Run lesson 02 again first."
+        )
+    return table.loc[list(texts)].reset_index(drop=True)
+
+
+def save_evaluation(
+    predictions: pd.DataFrame, evaluation: Evaluation, settings: Settings, **parts: Any
+) -> dict[str, Any]:
     """Write ``predictions.parquet`` and ``metrics.json`` and return what the latter holds.
+
+    Parameters
+    ----------
+    predictions : pandas.DataFrame
+        From :func:`sentiment_lib.metrics.prediction_table`.
+    evaluation : Evaluation
+        Of these predictions.
+    settings : Settings
+    **parts
+        Further results by name, such as ``intervals``, ``calibration``, ``comparisons``; dataclasses, mappings
+        and lists of them become plain data.
 
     Raises
     ------
@@ -105,8 +172,20 @@ def save_evaluation(predictions: pd.DataFrame, evaluation: Evaluation, settings:
         "versions": versions(),
         "train": {key: training[key] for key in ("examples", "steps", "seconds", "examples_per_second", "best_step")},
         "test": evaluation.to_dict(),
+        **parts,
     }
     with replacing(settings.paths.predictions) as beside:
         predictions.to_parquet(beside, index=False)
     write_json(settings.paths.metrics, metrics)
-    return metrics
+    return load_metrics(settings.paths)
+
+
+def load_metrics(paths: RunPaths) -> dict[str, Any]:
+    """What :func:`save_evaluation` wrote to ``metrics.json``.
+
+    Raises
+    ------
+    FileNotFoundError
+        When lesson 04 has not been run; the message says so.
+    """
+    return json.loads(paths.require(paths.metrics, "04").read_text(encoding="utf-8"))

@@ -61,6 +61,9 @@ class Settings:
     weight_decay: float = _knob(0.01, "weight decay of AdamW", low=0, high=1)
     warmup: float = _knob(0.1, "share of the steps over which the learning rate rises", low=0, high=0.99)
     dropout: float = _knob(0.0, "dropout of hidden states and attention", low=0, high=0.9)
+    trained_layers: int | None = _knob(
+        None, "encoder layers that are trained, counted from the top; 0: the head only; None: everything", low=0
+    )
     best_by: str = _knob("accuracy", "validation measure that picks the checkpoint", choices=BEST_BY)
     early_stopping: int = _knob(0, "epochs without progress before training stops; 0: off", low=0, high=1000)
     device: str = _knob("auto", "where the model runs", choices=DEVICES)

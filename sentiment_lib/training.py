@@ -5,7 +5,6 @@ Taught in lesson 03.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from dataclasses import asdict, dataclass
@@ -14,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .data import DATA_SETTINGS
+from .data import DATA_SETTINGS, fingerprint
 from .files import replacing, write_json
-from .model import choose_compute, quiet_transformers
+from .model import choose_compute, quiet_transformers, train_only
 from .paths import short_path
 from .progress import progress_bar, progress_wanted
 from .settings import Settings
@@ -74,6 +73,7 @@ def fine_tune(
     *,
     output_dir: Path | None = None,
     resume: bool = True,
+    validate: bool = True,
 ) -> TrainingResult:
     """Fine-tune `model` in place on ``dataset["train"]`` and save the best checkpoint.
 
@@ -92,6 +92,8 @@ def fine_tune(
         and are deleted when training is over.
     resume : bool
         Go on from the last checkpoint of an interrupted run with the same settings, if there is one.
+    validate : bool
+        False: the validation split is not needed and not looked at, and the model is kept as it is at the end.
 
     Returns
     -------
@@ -100,18 +102,19 @@ def fine_tune(
     from transformers import DataCollatorWithPadding, EarlyStoppingCallback, Trainer
 
     output_dir = Path(output_dir or settings.paths.model)
+    train_only(model, settings.trained_layers)
     checkpoints = output_dir.parent / "checkpoints"
     train = encode_dataset(dataset["train"], tokenizer, **settings.encoding)
-    validation = encode_dataset(dataset["validation"], tokenizer, **settings.encoding)
+    validation = encode_dataset(dataset["validation"], tokenizer, **settings.encoding) if validate else None
     last = _last_checkpoint(checkpoints, settings, dataset, resume)
 
     pad = DataCollatorWithPadding(tokenizer, pad_to_multiple_of=8)
     callbacks = [_progress_callback()] if progress_wanted() else []
-    if settings.early_stopping:
+    if settings.early_stopping and validate:
         callbacks.append(EarlyStoppingCallback(settings.early_stopping))
     trainer = Trainer(
         model=model,
-        args=_training_arguments(settings, checkpoints, len(train)),
+        args=_training_arguments(settings, checkpoints, len(train), validate),
         train_dataset=train,
         eval_dataset=validation,
         data_collator=lambda rows: pad([{k: v for k, v in row.items() if k != "length"} for row in rows]),
@@ -146,9 +149,12 @@ def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folde
     return folder
 
 
-def _training_arguments(settings: Settings, checkpoints: Path, examples: int):
+def _training_arguments(settings: Settings, checkpoints: Path, examples: int, validate: bool):
     from transformers import TrainingArguments
 
+    each = {"eval_strategy": "epoch", "save_strategy": "epoch", "load_best_model_at_end": True}
+    if not validate:  # checkpoints only where a training takes minutes
+        each = {"eval_strategy": "no", "save_strategy": "steps", "save_steps": 500}
     compute = choose_compute(settings.device, settings.precision, settings.attention)
     steps = max(1, -(-examples // settings.batch_size))
     return TrainingArguments(
@@ -164,10 +170,8 @@ def _training_arguments(settings: Settings, checkpoints: Path, examples: int):
         remove_unused_columns=False,
         use_cpu=compute.device == "cpu",
         bf16=compute.precision == "bfloat16",
-        eval_strategy="epoch",
-        save_strategy="epoch",
+        **each,
         save_total_limit=1,
-        load_best_model_at_end=True,
         metric_for_best_model=settings.best_by,
         logging_steps=max(1, steps // 10),
         disable_tqdm=True,
@@ -181,11 +185,8 @@ def _last_checkpoint(checkpoints: Path, settings: Settings, dataset: DatasetDict
     """The checkpoint to go on from. Checkpoints of other settings or other data are deleted."""
     from transformers.trainer_utils import get_last_checkpoint
 
-    data = hashlib.blake2b(digest_size=16)
-    for split in ("train", "validation"):
-        for row in dataset[split].select_columns(["text", "label"]):
-            data.update(f"{row['label']}{row['text']}\0".encode())
-    wanted = {k: v for k, v in settings.to_dict().items() if k not in _NOT_IN_CHECKPOINT} | {"data": data.hexdigest()}
+    wanted = {k: v for k, v in settings.to_dict().items() if k not in _NOT_IN_CHECKPOINT}
+    wanted["data"] = fingerprint([dataset[name] for name in ("train", "validation") if name in dataset])
     ticket = checkpoints / "settings.json"
     last = None
     if resume and ticket.is_file() and json.loads(ticket.read_text(encoding="utf-8")) == wanted:

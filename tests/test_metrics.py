@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from sentiment_lib import evaluate
-from sentiment_lib.metrics import example_predictions, precision_recall_curve, prediction_table
+from sentiment_lib.metrics import choose_threshold, precision_recall_curve, prediction_table, roc_curve
 
 # Ten predictions worked by hand at threshold 0.5: TP 4, FN 1, FP 2, TN 3.
 LABELS = [1, 1, 1, 1, 1, 0, 0, 0, 0, 0]
@@ -55,18 +55,37 @@ def test_the_curve_ends_where_it_must():
     assert step == pytest.approx(evaluate(LABELS, PROBABILITIES).average_precision)
 
 
-def test_examples_of_each_kind():
-    predictions = prediction_table([f"text {i}" for i in range(10)], LABELS, PROBABILITIES)
-    assert list(predictions) == ["text", "label", "probability", "predicted"]
-    wrong = example_predictions(predictions, "most confident wrong")
-    assert wrong["text"].tolist() == ["text 5", "text 4", "text 6"]
-    assert wrong.loc[0, ["label", "predicted"]].tolist() == ["negative", "positive"]
-    assert wrong["confidence"].tolist() == pytest.approx([0.95, 0.6, 0.55])
-    right = example_predictions(predictions, "most confident right", n=2)
-    assert right["text"].tolist() == ["text 0", "text 9"]
-    assert example_predictions(predictions, "least confident", n=1)["text"].tolist() == ["text 6"]
-    with pytest.raises(ValueError, match="kind='worst' is not one of"):
-        example_predictions(predictions, "worst")
+def test_the_roc_curve_runs_from_corner_to_corner_and_holds_its_area():
+    curve = roc_curve(LABELS, PROBABILITIES)
+    ends = curve[["false_positive_rate", "true_positive_rate"]].iloc[[0, -1]]
+    assert ends.to_numpy().tolist() == [[0, 0], [1, 1]]
+    area = np.trapezoid(curve["true_positive_rate"], curve["false_positive_rate"])
+    assert area == pytest.approx(evaluate(LABELS, PROBABILITIES).roc_auc)
+
+
+def test_the_threshold_with_the_best_f1_is_the_best_of_all():
+    found = choose_threshold(LABELS, PROBABILITIES)
+    every = [evaluate(LABELS, PROBABILITIES, threshold).f1 for threshold in PROBABILITIES]
+    assert found.f1 == pytest.approx(max(every))
+    there = evaluate(LABELS, PROBABILITIES, found.threshold)
+    assert (found.precision, found.recall, found.f1) == pytest.approx((there.precision, there.recall, there.f1))
+
+
+def test_a_promised_precision_is_kept_with_the_largest_recall():
+    found = choose_threshold(LABELS, PROBABILITIES, "precision>=0.75")
+    assert found.threshold == 0.6  # 4 of the 5 above are positive; at 0.55 it is 4 of 6
+    assert (found.precision, found.recall) == (pytest.approx(0.8), pytest.approx(0.8))
+    other = choose_threshold(LABELS, PROBABILITIES, "recall >= 1")
+    assert (other.threshold, other.recall) == (0.4, 1.0)
+
+
+def test_aims_that_cannot_be_met_or_read():
+    with pytest.raises(ValueError, match=r"No threshold reaches precision>=0.9; the largest precision is 0.800"):
+        choose_threshold(LABELS, PROBABILITIES, "precision>=0.9")
+    with pytest.raises(ValueError, match="aim='accuracy' is not understood; say 'f1'"):
+        choose_threshold(LABELS, PROBABILITIES, "accuracy")
+    with pytest.raises(ValueError, match="aim='precision>=9' is not understood"):
+        choose_threshold(LABELS, PROBABILITIES, "precision>=9")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from PIL import Image
 
 from sentiment_lib import evaluate, plots
 from sentiment_lib.attention import AttentionMaps
-from sentiment_lib.metrics import precision_recall_curve
+from sentiment_lib.attribution import WordEffects
+from sentiment_lib.calibration import reliability
+from sentiment_lib.metrics import choose_threshold, precision_recall_curve, roc_curve
 
 LABELS = [0, 1] * 10
 PROBABILITIES = np.linspace(0.05, 0.95, 20)
@@ -28,14 +30,32 @@ def maps():
     return AttentionMaps(["[CLS]", "not", "<b>", "$5_x^2$", "[SEP]"], weights, 0.8)
 
 
+TABLE = pd.DataFrame({"estimate": [0.7, 0.8], "low": [0.6, np.nan], "high": [0.8, np.nan]}, index=["a", "b & $x$"])
+RUNS = pd.DataFrame({"method": list("aabb"), "train_size": [10, 100] * 2, "accuracy": [0.6, 0.7, 0.65, 0.8]})
+SUMMARY = RUNS.rename(columns={"accuracy": "mean"}).assign(
+    runs=3, low=[0.5, np.nan, 0.6, 0.7], high=[0.7, np.nan, 0.7, 0.9]
+)
+
+
 def every_figure(maps):
     evaluation, curve = evaluate(LABELS, PROBABILITIES), precision_recall_curve(LABELS, PROBABILITIES)
+    bins = reliability(LABELS, PROBABILITIES, 5)
     return {
         "lengths": plots.review_lengths({"train": [5, 9, 80], "test": [7, 8]}, 64),
         "training": plots.training_curve(HISTORY, 0.52),
         "confusion": plots.confusion_matrix([[3, 2], [1, 4]]),
-        "curve": plots.precision_recall_curve(curve, evaluation, 0.5),
+        "curve": plots.precision_recall_curve({"BERT": curve}, {"BERT": evaluation.average_precision}, 0.5),
+        "roc": plots.roc_curve({"BERT": roc_curve(LABELS, PROBABILITIES)}, {"BERT": evaluation.roc_auc}),
+        "thresholds": plots.thresholds(curve, [choose_threshold(LABELS, PROBABILITIES)]),
         "probabilities": plots.probability_histogram(LABELS, PROBABILITIES),
+        "reliability": plots.reliability_diagram({"before": bins, "after": bins}, {"before": 0.1, "after": 0.05}),
+        "intervals": plots.intervals(
+            TABLE, title="All", xlabel="accuracy", line=0.75, dots=[[0.7], []], pale=[False, True]
+        ),
+        "agreement": plots.agreement(pd.DataFrame([[0, 3], [5, 0]], index=["a", "b"], columns=["a", "b"])),
+        "failures": plots.failure_rates(pd.DataFrame({"BERT": [0.1, 0.9]}, index=["irony", "praise"])),
+        "words": plots.word_effects(WordEffects(("$5", "film"), (1.0, -0.5), 0.6)),
+        "learning": plots.learning_curve(SUMMARY, RUNS, by="method", title="Learning"),
         "heatmap": plots.attention_heatmap(maps, 1, 2),
         "overview": plots.attention_overview(maps),
     }
@@ -48,7 +68,7 @@ def test_every_figure_has_labels_and_alternative_text_and_is_drawn(maps, tmp_pat
         picture = Image.open(io.BytesIO(plots.to_png(figure)))
         assert min(picture.size) > 300, name
         assert np.asarray(picture.convert("L")).std() > 5, name
-        if name != "overview":
+        if name not in ("overview", "reliability"):  # panels there share their labels
             for axis in figure.axes:
                 assert axis.get_ylabel() or axis.get_xlabel(), name
 
@@ -67,6 +87,19 @@ def test_what_the_figures_show_is_what_they_were_given(maps):
     assert [t.get_text() for t in heatmap.axes[0].get_yticklabels()] == maps.tokens
     curve = plots.training_curve(HISTORY).axes[1].lines[0]
     assert curve.get_ydata().tolist() == [0.5, 0.8]
+
+
+def test_the_figures_of_the_comparisons_show_their_tables(maps):
+    figures = every_figure(maps)
+    assert "a 0.700 [0.600, 0.800]; b & $x$ 0.800." in figures["intervals"].alt
+    assert "b right, a wrong" in figures["agreement"].alt
+    assert "BERT: praise (90%)" in figures["failures"].alt
+    assert "a from 0.600 to 0.700; b from 0.650 to 0.800" in figures["learning"].alt
+    points = figures["reliability"].axes[0].lines[1]
+    assert points.get_xdata().tolist() == reliability(LABELS, PROBABILITIES, 5)["probability"].tolist()
+    bars = [bar.get_height() for bar in figures["reliability"].axes[2].patches]
+    assert sum(bars) == len(LABELS)
+    assert [bar.get_width() for bar in figures["words"].axes[0].patches] == [1.0, -0.5]
 
 
 def test_show_keeps_the_file_and_the_alternative_text(maps, tmp_path):

@@ -1,0 +1,38 @@
+"""Every figure: data in, :class:`matplotlib.figure.Figure` out. Nothing is computed here.
+
+Each figure carries its alternative text as ``figure.alt``; :func:`show` puts figure and text into a notebook
+and keeps the picture as a file.
+"""
+
+from .attention import attention_heatmap, attention_overview
+from .comparison import agreement, failure_rates, intervals, learning_curve, word_effects
+from .evaluation import (
+    confusion_matrix,
+    precision_recall_curve,
+    probability_histogram,
+    reliability_diagram,
+    roc_curve,
+    thresholds,
+)
+from .style import show, to_png
+from .training import review_lengths, training_curve
+
+__all__ = [
+    "agreement",
+    "attention_heatmap",
+    "attention_overview",
+    "confusion_matrix",
+    "failure_rates",
+    "intervals",
+    "learning_curve",
+    "precision_recall_curve",
+    "probability_histogram",
+    "reliability_diagram",
+    "review_lengths",
+    "roc_curve",
+    "show",
+    "thresholds",
+    "to_png",
+    "training_curve",
+    "word_effects",
+]

@@ -1,0 +1,117 @@
+"""Where the model is good and where it is not: accuracy on parts of the test split.
+
+Taught in lesson 04.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .significance import holm
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TOO_WIDE = 0.1  # half-width of an interval from which on a slice says too little
+NEGATION = re.compile(
+    r"\b(not|no|never|nothing|nobody|nowhere|none|neither|nor|without|hardly|barely|scarcely|cannot)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+CONTRAST = re.compile(
+    r"\b(but|however|although|though|yet|despite|in spite of|nevertheless|nonetheless|whereas)\b", re.IGNORECASE
+)
+
+
+def make_slices(
+    texts: Sequence[str], rating: Sequence[float] | None = None, rating_std: Sequence[float] | None = None
+) -> dict[tuple[str, str], np.ndarray]:
+    """Overlapping parts of a set of texts.
+
+    Parameters
+    ----------
+    texts : sequence of str, length n
+    rating : array of float, shape (n,), optional
+        Mean human rating from -4 to +4. Without it there are no slices by strength.
+    rating_std : array of float, shape (n,), optional
+        How far the raters disagreed: the standard deviation of their ratings.
+
+    Returns
+    -------
+    dict of (str, str) to numpy.ndarray
+        Subject and name of each slice, such as ``("length", "up to 13 words")``, and a mask, bool, shape ``(n,)``.
+    """
+    words = np.array([len(text.split()) for text in texts])
+    found = _quarters("length", words, "{} words")
+    found |= {
+        ("negation", "with a negation"): np.array([bool(NEGATION.search(text)) for text in texts]),
+        ("contrast", "with a contrast (but, although, ...)"): np.array([bool(CONTRAST.search(text)) for text in texts]),
+    }
+    if rating is not None:
+        strength = np.abs(np.asarray(rating, dtype=float))
+        edges = [0, 0.5, 1, 2, 4.01]
+        for low, high in itertools.pairwise(edges):
+            name = f"rated {low:g} to {min(high, 4):g} from neutral"
+            found["strength of the rating", name] = (strength >= low) & (strength < high)
+    if rating_std is not None:
+        found |= _quarters("disagreement of the raters", np.asarray(rating_std, dtype=float), "raters spread {} points")
+    return {key: mask for key, mask in found.items() if mask.any()}
+
+
+def _quarters(subject: str, values: np.ndarray, name: str) -> dict[tuple[str, str], np.ndarray]:
+    """Four slices of about equal size, cut at the quartiles."""
+    edges = np.quantile(values, [0.25, 0.5, 0.75])
+    number = np.searchsorted(edges, values)  # a value equal to an edge belongs below it
+    ranges = [f"up to {edges[0]:.3g}"]
+    ranges += [f"{low:.3g} to {high:.3g}" for low, high in itertools.pairwise(edges)] + [f"over {edges[-1]:.3g}"]
+    return {(subject, name.format(between)): number == i for i, between in enumerate(ranges)}
+
+
+def slice_report(right: Sequence[bool], slices: Mapping[tuple[str, str], Sequence[bool]]) -> pd.DataFrame:
+    """Accuracy of every slice, the worst first.
+
+    Parameters
+    ----------
+    right : array of bool, shape (n,)
+        Whether each prediction is right.
+    slices : mapping of (str, str) to array of bool, shape (n,)
+        From :func:`make_slices`, or your own.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``subject``, ``slice``, ``count``, ``accuracy``, its 95 % Wilson interval ``low``, ``high``, ``p_holm``
+        (Fisher's exact test against all texts outside the slice, corrected for the number of slices) and
+        ``verdict``: worse, better, no clear difference, or too few to say (an interval wider than
+        2 x :data:`TOO_WIDE`).
+
+    Raises
+    ------
+    ValueError
+        For a slice without texts, or of another length.
+    """
+    import pandas as pd
+    from scipy.stats import fisher_exact
+    from statsmodels.stats.proportion import proportion_confint
+
+    right = np.asarray(right, dtype=bool)
+    rows, p_values = [], []
+    for (subject, name), mask in slices.items():
+        mask = np.asarray(mask, dtype=bool)
+        if mask.shape != right.shape or not mask.any():
+            raise ValueError(f"The slice {name!r} marks {mask.sum()} of {mask.size} texts; there are {right.size}.")
+        inside, outside = right[mask], right[~mask]
+        low, high = proportion_confint(inside.sum(), inside.size, method="wilson")
+        rows.append((subject, name, inside.size, inside.mean(), low, high))
+        counts = [[inside.sum(), (~inside).sum()], [outside.sum(), (~outside).sum()]]
+        p_values.append(fisher_exact(counts).pvalue)
+    table = pd.DataFrame(rows, columns=["subject", "slice", "count", "accuracy", "low", "high"])
+    table["p_holm"] = holm(p_values)
+    outcome = np.where(table["accuracy"] < right.mean(), "worse", "better")
+    outcome = np.where(table["p_holm"] < 0.05, outcome, "no clear difference")
+    table["verdict"] = np.where((table["high"] - table["low"]) / 2 > TOO_WIDE, "too few to say", outcome)
+    return table.sort_values("accuracy", kind="stable", ignore_index=True)

@@ -254,16 +254,25 @@ def train_only(model: PreTrainedModel, layers: int | None) -> int:
     ModelError
         For more layers than there are, and for a model whose encoder is not found.
     """
-    stack = getattr(getattr(model.base_model, "encoder", None), "layer", None)
-    for parameter in model.parameters():
-        parameter.requires_grad = True
+    body = model.base_model
+    stack = _encoder_layers(model)
+    if layers is not None and stack is None:
+        raise ModelError(f"trained_layers={layers}, but the layers of a {type(model).__name__} were not found.")
+    if layers is not None and layers > len(stack):
+        raise ModelError(f"trained_layers={layers}, but the encoder has {len(stack)} layers; None trains all.")
+    model.requires_grad_(True)
     if layers is not None:
-        if stack is None:
-            raise ModelError(f"trained_layers={layers} needs a BERT-like encoder; {type(model).__name__} has none.")
-        if layers > len(stack):
-            raise ModelError(f"trained_layers={layers}, but the encoder has {len(stack)} layers; None trains all.")
-        frozen = [model.base_model.embeddings, *stack[: len(stack) - layers]]
-        for module in frozen:
-            for parameter in module.parameters():
-                parameter.requires_grad = False
+        body.requires_grad_(False)
+        for trained in [*stack[len(stack) - layers :], getattr(body, "pooler", None)]:
+            if trained is not None:
+                trained.requires_grad_(True)
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def _encoder_layers(model: PreTrainedModel):
+    """The encoder's stack of layers, wherever this architecture keeps it."""
+    from torch.nn import ModuleList
+
+    wanted = model.config.num_hidden_layers
+    stacks = (m for m in model.base_model.modules() if isinstance(m, ModuleList) and len(m) == wanted)
+    return next(stacks, None)

@@ -76,10 +76,9 @@ def keep_screenshot(page, name):
     page.screenshot(path=folder / f"{name}.png")
 
 
-def test_the_explorer_answers_in_jupyterlab(lab, page, quick_run):
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(lab.format("05_explore_attention.ipynb"))
+def run_all_cells(page, address):
+    """Open a lesson and run it to its end."""
+    page.goto(address)
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell", state="attached")
     page.wait_for_selector("text=Python 3 (ipykernel) | Idle")
     page.get_by_role("menuitem", name="Run", exact=True).click()
@@ -87,8 +86,40 @@ def test_the_explorer_answers_in_jupyterlab(lab, page, quick_run):
     page.wait_for_function(
         "() => { const c = document.querySelectorAll('.jp-CodeCell .jp-InputPrompt');"
         " return c.length && [...c].every(p => /\\[\\d+\\]/.test(p.textContent)); }",
-        timeout=180_000,
+        timeout=240_000,
     )
+
+
+def test_the_prediction_browser_filters_in_jupyterlab(lab, page, quick_run):
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    run_all_cells(page, lab.format("04_evaluate.ipynb"))
+    caption = page.locator(".jp-OutputArea-output table caption").last
+    caption.scroll_into_view_if_needed()
+    before = caption.text_content()
+    assert re.match(r"\d+ of 2,113 reviews; shown are 1 to 8", before)
+    page.locator(".jp-OutputArea-output input[placeholder*='such as not']").last.fill("never")
+    page.wait_for_function(
+        "old => [...document.querySelectorAll('.jp-OutputArea-output table caption')].at(-1).textContent !== old",
+        arg=before,
+    )
+    rows = page.locator(".jp-OutputArea-output table:has(caption) tbody tr")
+    assert 0 < rows.count() <= 8
+    assert all("never" in text.lower() for text in rows.all_text_contents())
+    page.locator(".jp-OutputArea-output select").first.select_option("right")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.jp-OutputArea-output table:has(caption) tbody tr')]"
+        ".every(row => row.textContent.includes('✓'))"
+    )
+    caption.scroll_into_view_if_needed()
+    keep_screenshot(page, "prediction_browser")
+    assert not errors
+
+
+def test_the_explorer_answers_in_jupyterlab(lab, page, quick_run):
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    run_all_cells(page, lab.format("05_explore_attention.ipynb"))
     heatmap = page.locator(".jp-OutputArea-output svg[role=img]").last
     page.wait_for_function(
         "() => [...document.querySelectorAll('svg[role=img]')].at(-1)?.textContent.includes('Layer 5, head 11')"

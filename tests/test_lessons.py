@@ -19,7 +19,7 @@ def code_cells(name):
 
 
 def test_the_lessons_are_there_and_one_follows_the_other():
-    assert [name[:2] for name in NOTEBOOKS] == ["00", "01", "03", "04", "05"]
+    assert [name[:2] for name in NOTEBOOKS] == ["00", "01", "02", "03", "04", "05", "07"]
     names = list(NOTEBOOKS)
     for name, following in itertools.pairwise(names):
         assert f"({following}.ipynb)" in NOTEBOOKS[name].cells[-1].source + NOTEBOOKS[name].cells[-2].source
@@ -125,6 +125,55 @@ def test_quick_left_its_figures(quick_run):
         "attention_weights",
         "review_lengths",
     } <= names
+
+
+def test_bert_beats_word_counts_by_far_and_the_test_says_so(quick_run):
+    metrics = json.loads(quick_run.metrics.read_text())
+    found = {one["second"]: one for one in metrics["comparisons"]}
+    gap = found["TF-IDF + logistic regression"]["differences"]["accuracy"]
+    assert gap["estimate"] > 0.06
+    assert gap["low"] > 0.04
+    assert found["TF-IDF + logistic regression"]["p_holm"] < 1e-6
+    assert found["linear probe"]["p_holm"] < 1e-4
+    accuracy = {name: one["accuracy"] for name, one in metrics["baselines"].items()}
+    assert 0.74 < accuracy["TF-IDF + logistic regression"] < 0.80
+    assert 0.62 < accuracy["VADER lexicon"] < 0.70
+    assert accuracy["majority class"] < 0.53
+
+
+def test_calibration_is_mended_and_the_page_of_results_says_how_far(quick_run):
+    calibration = json.loads(quick_run.metrics.read_text())["calibration"]
+    before, cooled, shifted = (calibration[name]["ece_width"] for name in ("as trained", "temperature scaled", "slope and shift"))  # fmt: skip
+    assert 1.1 < calibration["temperature"] < 2.5
+    assert 0.03 < before["estimate"] < 0.1
+    assert cooled["estimate"] < 0.8 * before["estimate"]
+    assert shifted["estimate"] < 0.7 * before["estimate"]
+    assert calibration["temperature scaled"]["log_loss"] < calibration["as trained"]["log_loss"]
+
+
+def test_slices_and_behaviour_of_quick_are_as_the_lesson_describes_them(quick_run):
+    metrics = json.loads(quick_run.metrics.read_text())
+    slices = {row["slice"]: row for row in metrics["slices"]}
+    assert metrics["slices"][0]["slice"] == "rated 0 to 0.5 from neutral"
+    assert slices["rated 2 to 4 from neutral"]["verdict"] == "better"
+    assert slices["with a contrast (but, although, ...)"]["accuracy"] < metrics["test"]["accuracy"]
+    rates = {name: row["failure_rate"] for name, row in metrics["behaviour"]["BERT"].items()}
+    assert rates["plain words"] < 0.1
+    assert rates["negated praise"] < 0.2
+    assert rates["negated blame"] > 0.4
+    assert len(rates) >= 12
+
+
+def test_lesson_07_answers_its_question(quick_run):
+    from sentiment_lib.experiments import read_records, summarise, table_of_runs
+
+    table = table_of_runs(read_records(quick_run.experiments))
+    plain = table[table["trained_layers"].isna() & table["learning_rate"].isna()]
+    mean = summarise(plain, ["method", "train_size"]).set_index(["method", "train_size"])["mean"]
+    assert mean["BERT", 1000] > mean["linear probe", 1000] > mean["TF-IDF + logistic regression", 1000]
+    assert mean["BERT", 1000] > mean["BERT", 100] + 0.08
+    parts = summarise(table[table["train_size"] == 1000], ["trained_layers"]).set_index("trained_layers")["mean"]
+    assert parts[2.0] > parts[0.0] + 0.05
 
 
 def test_the_fine_tuned_model_tells_plain_praise_from_blame(quick_run):

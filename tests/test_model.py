@@ -132,3 +132,37 @@ def test_a_hub_model_without_a_hub_says_the_ways_out(monkeypatch):
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(HubUnreachable, match=r"'some/model' is not on this machine yet.*use the model 'bundled'"):
         initialize_model_and_tokenizer("some/model")
+
+
+@pytest.mark.parametrize(("layers", "trained"), [(None, {0, 1}), (2, {0, 1}), (1, {1}), (0, set())])
+def test_only_the_last_layers_are_trained(tiny_checkpoint, layers, trained):
+    from sentiment_lib.model import train_only
+
+    model, _ = initialize_model_and_tokenizer(str(tiny_checkpoint))
+    train_only(model, 0)  # what was frozen before does not stay so
+    counted = train_only(model, layers)
+    moving = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert counted == sum(p.numel() for p in model.parameters() if p.requires_grad)
+    assert {int(name.split(".layer.")[1][0]) for name in moving if ".layer." in name} == trained
+    assert any("embeddings" in name for name in moving) == (layers is None)
+    assert any("classifier" in name for name in moving)
+    assert any("pooler" in name for name in moving)
+
+
+def test_another_architecture_can_be_frozen_too():
+    from transformers import DistilBertConfig, DistilBertForSequenceClassification
+
+    from sentiment_lib.model import train_only
+
+    model = DistilBertForSequenceClassification(DistilBertConfig(dim=16, hidden_dim=32, n_layers=3, n_heads=2))
+    train_only(model, 1)
+    moving = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert {name.split("layer.")[1][0] for name in moving if "layer." in name} == {"2"}
+    assert any("pre_classifier" in name for name in moving)
+
+
+def test_more_layers_than_there_are(tiny):
+    from sentiment_lib.model import ModelError, train_only
+
+    with pytest.raises(ModelError, match="trained_layers=9, but the encoder has 2 layers; None trains all"):
+        train_only(tiny[0], 9)

@@ -8,7 +8,11 @@ from sentiment_lib import evaluate, series
 from sentiment_lib.series import LessonError, lessons, parameters_of, run_series
 from sentiment_lib.settings import SettingsError, make_settings
 
-FIGURES = ["training_curve", "confusion_matrix", "precision_recall_curve", "attention_weights", "review_lengths"]
+FIGURES = """
+    review_lengths baselines baselines_agreement imdb_learning_curves training_curve confusion_matrix differences
+    precision_recall_curve roc_curve thresholds probabilities reliability slices word_effects behaviour
+    attention_weights learning_curve ablation imdb_truncation imdb_learning_curves_all
+""".split()  # noqa: SIM905
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +56,46 @@ def test_the_contract_of_metrics_json(small_run, tiny_checkpoint):
     assert wanted <= set(metrics["test"])
 
 
+def test_metrics_json_is_a_page_of_results(small_run):
+    settings, _ = small_run
+    metrics = json.loads(settings.paths.metrics.read_text())
+    for name in ("accuracy", "f1", "average_precision", "roc_auc"):
+        interval = metrics["intervals"][name]
+        assert interval["estimate"] == pytest.approx(metrics["test"][name], abs=1e-9)
+        assert interval["low"] <= interval["estimate"] <= interval["high"]
+    others = ["majority class", "VADER lexicon", "TF-IDF + logistic regression", "linear probe"]
+    assert [one["second"] for one in metrics["comparisons"]] == others == list(metrics["baselines"])
+    assert all(0 <= one["p_mcnemar"] <= one["p_holm"] <= 1 for one in metrics["comparisons"])
+    assert {"temperature", "slope", "shift", "as trained", "temperature scaled"} <= set(metrics["calibration"])
+    assert {"ece_width", "ece_mass", "brier", "p_width"} <= set(metrics["calibration"]["as trained"])
+    assert metrics["thresholds"][0]["aim"] == "f1"
+    assert {"subject", "slice", "count", "accuracy", "low", "high", "p_holm", "verdict"} <= set(metrics["slices"][0])
+    assert list(metrics["behaviour"]) == ["BERT", *others[1:]]
+    assert len(metrics["behaviour"]["BERT"]) >= 12
+
+
+def test_the_model_card_quotes_the_run(small_run):
+    from huggingface_hub import ModelCard
+
+    settings, _ = small_run
+    metrics = json.loads(settings.paths.metrics.read_text())
+    card = ModelCard.load(settings.paths.model / "README.md")
+    quoted = {result.metric_type: result.metric_value for result in card.data.eval_results}
+    assert quoted["accuracy"] == round(metrics["test"]["accuracy"], 4)
+    assert f"Trained on {metrics['train']['examples']} reviews" in card.text
+    assert str(settings.source) not in card.text
+
+
+def test_the_trials_of_lesson_07_are_kept(small_run):
+    from sentiment_lib.experiments import read_records, table_of_runs
+
+    settings, _ = small_run
+    table = table_of_runs(read_records(settings.paths.experiments))
+    assert {"BERT", "TF-IDF + logistic regression", "linear probe"} == set(table["method"])
+    assert {0.0, 2.0} <= set(table["trained_layers"])
+    assert set(table["train_size"]) == {43, 86}
+
+
 def test_the_predictions_are_those_the_metrics_were_computed_from(small_run):
     settings, _ = small_run
     predictions = pd.read_parquet(settings.paths.predictions)
@@ -80,11 +124,13 @@ def test_executed_lessons_hold_outputs_and_no_errors_even_inside_widgets(small_r
 
 def test_a_later_lesson_runs_alone(small_run):
     settings, _ = small_run
-    assert [lesson.name[:2] for lesson in run_series(settings, "05")] == ["05"]
+    kept = {path: path.stat().st_mtime_ns for path in settings.paths.experiments.glob("*/metrics.json")}
+    assert [lesson.name[:2] for lesson in run_series(settings, "07")] == ["07"]
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept  # no trial was run again
 
 
 def test_no_such_lesson(home):
-    with pytest.raises(SettingsError, match="There is no lesson '17' to start from; there are 00, 01, 03"):
+    with pytest.raises(SettingsError, match="There is no lesson '17' to start from; there are 00, 01, 02, 03"):
         list(run_series(make_settings(), "17"))
 
 

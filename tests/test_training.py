@@ -135,3 +135,28 @@ def test_the_trainer_prints_nothing(small, capsys):
     settings, dataset, model, tokenizer = small
     fine_tune(model, tokenizer, dataset, settings)
     assert capsys.readouterr().out == ""
+
+
+def test_frozen_layers_stay_as_they_were(tiny_checkpoint, home, review_file):
+    settings = make_settings(
+        run="frozen", source=str(review_file), model=str(tiny_checkpoint), trained_layers=1, epochs=1, batch_size=4
+    )
+    dataset, _ = prepare(settings)
+    model, tokenizer = initialize_model_and_tokenizer(str(tiny_checkpoint))
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    fine_tune(model, tokenizer, dataset, settings)
+    moved = {name for name, parameter in model.named_parameters() if not (parameter == before[name]).all()}
+    assert moved
+    assert not any("embeddings" in name or ".layer.0." in name for name in moved)
+
+
+def test_without_validation_the_last_weights_are_kept(tiny_checkpoint, home, review_file):
+    settings = make_settings(run="blind", source=str(review_file), model=str(tiny_checkpoint), epochs=2)
+    dataset, _ = prepare(settings)
+    model, tokenizer = initialize_model_and_tokenizer(str(tiny_checkpoint))
+    result = fine_tune(model, tokenizer, {"train": dataset["train"]}, settings, validate=False)
+    assert result.best_step is None
+    assert result.history["validation_loss"].isna().all()
+    again, _ = initialize_model_and_tokenizer(str(settings.paths.model))
+    kept = dict(again.named_parameters())
+    assert all((parameter == kept[name]).all() for name, parameter in model.named_parameters())

@@ -115,7 +115,7 @@ def failure_rates(table: pd.DataFrame) -> Figure:
     axis.tick_params(axis="x", rotation=0, length=0)
     axis.tick_params(axis="y", length=0)
     axis.xaxis.tick_top()
-    axis.set(xlabel="", ylabel="")
+    axis.set(xlabel="", ylabel="capability")
     worst = "; ".join(f"{name}: {table[name].idxmax()} ({table[name].max():.0%})" for name in table)
     figure.alt = (
         f"Failure rates of {len(table)} behavioural tests for {table.shape[1]} models. Worst of each model: {worst}."
@@ -126,7 +126,7 @@ def failure_rates(table: pd.DataFrame) -> Figure:
 @in_house_style
 def word_effects(effects: WordEffects) -> Figure:
     """What each word of a text does to the logit of positive: blue speaks for positive, orange for negative."""
-    figure, ((axis,),) = new_figure(6.4, 1.1 + 0.26 * len(effects.words))
+    figure, ((axis,),) = new_figure(6.4, 1.5 + 0.26 * len(effects.words))
     place = np.arange(len(effects.words))
     axis.barh(place, effects.effects, color=[BLUE if effect > 0 else ORANGE for effect in effects.effects])
     axis.axvline(0, color=GREY, lw=1)
@@ -181,8 +181,9 @@ def learning_curve(
     axis.set_xscale("log")
     axis.set_xticks(sizes, [f"{size:,}" for size in sizes], minor=False)
     axis.minorticks_off()
-    low = runs[measure].min()
-    axis.set(xlabel="training reviews", ylabel=f"{measure} on test", title=title, ylim=(max(0, low - 0.05), None))
+    worst = runs[measure].min()
+    bottom = max(worst - 0.15, min(worst, summary["low"].min()) - 0.02)  # a very long interval may leave the picture
+    axis.set(xlabel="training reviews", ylabel=f"{measure} on test", title=title, ylim=(max(0, bottom), None))
     axis.legend(loc="lower right")
     ends = summary.sort_values("train_size").groupby(by, sort=False)["mean"].agg(["first", "last"])
     said = "; ".join(f"{name} from {row['first']:.3f} to {row['last']:.3f}" for name, row in ends.iterrows())

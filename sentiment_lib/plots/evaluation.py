@@ -141,6 +141,7 @@ def thresholds(curve: pd.DataFrame, choices: Sequence[ThresholdChoice]) -> Figur
         axis.annotate(
             f" {choice.aim}: {choice.threshold:.2f} ", (choice.threshold, height), xycoords=("data", "axes fraction"),
             ha="right" if choice.threshold > 0.5 else "left", fontsize=9.5, color="#444444",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
         )  # fmt: skip
     axis.set(xlabel="threshold", ylabel="on the validation split", title="What a threshold trades", xlim=(0, 1))
     axis.set_ylim(min(0.4, curve["precision"].min() - 0.02), 1.01)
@@ -161,7 +162,7 @@ def reliability_diagram(tables: Mapping[str, pd.DataFrame], errors: Mapping[str,
     errors : mapping of str to float
         Expected calibration error of each.
     """
-    figure, axes = new_figure(4.4 * len(tables) + 0.4, 5.2, 2, len(tables), height_ratios=[3, 1])
+    figure, axes = new_figure(3.7 * len(tables) + 0.4, 4.8, 2, len(tables), height_ratios=[3, 1])
     for (upper, lower), (name, table) in zip(axes.T, tables.items(), strict=True):
         upper.plot([0, 1], [0, 1], color=GREY, ls="--", lw=1.2, label="perfect")
         spread = [table["observed"] - table["low"], table["high"] - table["observed"]]

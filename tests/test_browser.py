@@ -50,7 +50,7 @@ def lab(tmp_path_factory):
                 break
             except OSError:
                 time.sleep(0.5)
-        yield f"http://127.0.0.1:{port}/lab/tree/{{}}?token={token}"
+        yield f"http://127.0.0.1:{port}/lab/workspaces/{{0}}/tree/{{0}}.ipynb?token={token}"
     finally:
         server.terminate()
         server.wait(20)
@@ -93,16 +93,12 @@ def run_all_cells(page, address):
 def test_the_prediction_browser_filters_in_jupyterlab(lab, page, quick_run):
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    run_all_cells(page, lab.format("04_evaluate.ipynb"))
-    caption = page.locator(".jp-OutputArea-output table caption").last
-    caption.scroll_into_view_if_needed()
-    before = caption.text_content()
-    assert re.match(r"\d+ of 2,113 reviews; shown are 1 to 8", before)
+    run_all_cells(page, lab.format("04_evaluate"))
+    caption = "[...document.querySelectorAll('.jp-OutputArea-output table caption')].at(-1)"
+    page.wait_for_function(f"() => /^[0-9]+ of 2,113 reviews; shown are 1 to 8$/.test({caption}?.textContent)")
+    before = page.evaluate(f"{caption}.textContent")
     page.locator(".jp-OutputArea-output input[placeholder*='such as not']").last.fill("never")
-    page.wait_for_function(
-        "old => [...document.querySelectorAll('.jp-OutputArea-output table caption')].at(-1).textContent !== old",
-        arg=before,
-    )
+    page.wait_for_function(f"old => {caption}.textContent !== old", arg=before)
     rows = page.locator(".jp-OutputArea-output table:has(caption) tbody tr")
     assert 0 < rows.count() <= 8
     assert all("never" in text.lower() for text in rows.all_text_contents())
@@ -111,7 +107,7 @@ def test_the_prediction_browser_filters_in_jupyterlab(lab, page, quick_run):
         "() => [...document.querySelectorAll('.jp-OutputArea-output table:has(caption) tbody tr')]"
         ".every(row => row.textContent.includes('✓'))"
     )
-    caption.scroll_into_view_if_needed()
+    page.evaluate(f"{caption}.scrollIntoView({{block: 'center'}})")
     keep_screenshot(page, "prediction_browser")
     assert not errors
 
@@ -119,7 +115,7 @@ def test_the_prediction_browser_filters_in_jupyterlab(lab, page, quick_run):
 def test_the_explorer_answers_in_jupyterlab(lab, page, quick_run):
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    run_all_cells(page, lab.format("05_explore_attention.ipynb"))
+    run_all_cells(page, lab.format("05_explore_attention"))
     heatmap = page.locator(".jp-OutputArea-output svg[role=img]").last
     page.wait_for_function(
         "() => [...document.querySelectorAll('svg[role=img]')].at(-1)?.textContent.includes('Layer 5, head 11')"

@@ -27,12 +27,12 @@ def trials_of(name: str, everything: int) -> list:
         found += grid(small, [seed], [BERT], max_length=128)
         for end in ("head", "tail"):
             found += grid([4000], [seed], [BERT], max_length=128, truncation=end)
-        if seed < 2:
-            found += grid([1000, 4000], [seed], [BERT], max_length=256)
+    found += grid([everything], [0], [BERT], max_length=128)
+    found += grid([*small, everything], SEEDS, [probe], everything)
+    for seed in SEEDS:
         found += grid(small, [seed], [BERT], max_length=64)
-        if seed == 0:
-            found += grid([everything], [0], [BERT], max_length=128)
-    return found + grid([*small, everything], SEEDS, [probe], everything)
+        found += grid([1000, 4000], [seed], [BERT], max_length=256) if seed < 2 else []
+    return found
 
 
 def main() -> None:
@@ -46,16 +46,15 @@ def main() -> None:
     dataset, _ = prepare(settings)
     trials = trials_of(args.name, len(dataset["train"]))
     folder = settings.paths.experiments
+    if args.only_collect:
+        trials = [trial for trial in trials if (folder / trial.name / "metrics.json").is_file()]
     records = []
-    for trial in trials:
-        keep_going = (lambda: False) if args.only_collect else (lambda: True)
-        test_reviews = 2000 if args.name == "imdb" else None
-        for record in run_trials([trial], dataset, settings, folder, test_reviews=test_reviews, keep_going=keep_going):
-            measures = ("examples", "accuracy", "precision", "recall", "f1", "average_precision", "roc_auc")
-            test = {name: record["test"][name] for name in measures}
-            kept = {key: record[key] for key in ("ticket", "trial", "versions")}
-            records.append({**kept, "test": test})
-            print(f"{trial.name}: accuracy {test['accuracy']:.3f}", flush=True)
+    test_reviews = 2000 if args.name == "imdb" else None
+    for record in run_trials(trials, dataset, settings, folder, test_reviews=test_reviews):
+        measures = ("examples", "accuracy", "precision", "recall", "f1", "average_precision", "roc_auc")
+        test = {name: record["test"][name] for name in measures}
+        records.append({**{key: record[key] for key in ("ticket", "trial", "versions")}, "test": test})
+        print(f"{trials[len(records) - 1].name}: accuracy {test['accuracy']:.3f}", flush=True)
     print(write_json(lessons_dir().parent / "data" / "measured" / f"{args.name}.json", records), len(records), "trials")
 
 

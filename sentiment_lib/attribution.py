@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .metrics import logit
+
 
 @dataclass(frozen=True)
 class WordEffects:
@@ -68,15 +70,10 @@ def leave_one_word_out(texts: Sequence[str], predict: Callable[[list[str]], Sequ
         if not words:
             raise ValueError(f"texts[{i}] is {texts[i]!r}: there is no word to leave out.")
     variants = [" ".join(words[:i] + words[i + 1 :]) for words in split for i in range(len(words))]
-    logits = _logit(np.asarray(predict([*(" ".join(words) for words in split), *variants]), dtype=float))
+    logits = logit(predict([*(" ".join(words) for words in split), *variants]))
     found, place = [], len(split)
     for words, whole in zip(split, logits, strict=False):
         effects = whole - logits[place : place + len(words)]
         place += len(words)
         found.append(WordEffects(tuple(words), tuple(effects.tolist()), float(1 / (1 + np.exp(-whole)))))
     return found
-
-
-def _logit(probability: np.ndarray) -> np.ndarray:
-    kept = np.clip(probability, 1e-12, 1 - 1e-12)
-    return np.log(kept) - np.log1p(-kept)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .metrics import check_predictions
+from .metrics import check_predictions, logit
 from .uncertainty import RESAMPLES, Interval, bootstrap, metric_intervals
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 BINS = 15
 STRATEGIES = ("width", "mass")
-_SMALLEST = 1e-12  # probabilities are kept this far from 0 and 1 before their logit is taken
 
 
 @dataclass(frozen=True)
@@ -150,7 +149,7 @@ def calibration(
         found[f"ece_{strategy}"] = Interval(estimate, max(0.0, low), max(estimate, float(high)))
         found |= {f"ece_{strategy}_by_chance": float(chance.mean()), f"p_{strategy}": p_value}
     brier = metric_intervals(labels, probabilities, resamples=resamples, level=level, seed=seed)["brier"]
-    kept = np.clip(probabilities, _SMALLEST, 1 - _SMALLEST)
+    kept = np.clip(probabilities, 1e-12, 1 - 1e-12)
     return Calibration(**found, brier=brier, log_loss=float(log_loss(labels, kept)))
 
 
@@ -167,10 +166,10 @@ def fit_temperature(labels: Sequence[int], probabilities: Sequence[float]) -> fl
     from scipy.optimize import minimize_scalar
 
     labels, probabilities = check_predictions(labels, probabilities)
-    sign, logit = 2 * labels - 1, _logit(probabilities)
+    signed = (2 * labels - 1) * logit(probabilities)
 
     def loss(log_temperature: float) -> float:
-        return float(np.logaddexp(0, -sign * logit / np.exp(log_temperature)).mean())
+        return float(np.logaddexp(0, -signed / np.exp(log_temperature)).mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=(-4, 4), method="bounded", options={"xatol": 1e-9}).x))
 
@@ -194,18 +193,13 @@ def fit_platt(labels: Sequence[int], probabilities: Sequence[float]) -> tuple[fl
     from sklearn.linear_model import LogisticRegression
 
     labels, probabilities = check_predictions(labels, probabilities)
-    fitted = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(_logit(probabilities)[:, None], labels)
+    fitted = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(logit(probabilities)[:, None], labels)
     return float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
 
 
 def apply_platt(probabilities: Sequence[float], slope: float, shift: float) -> np.ndarray:
     """The probabilities as they are when each logit becomes ``slope * logit + shift``."""
-    return 0.5 * (1 + np.tanh((slope * _logit(np.asarray(probabilities, dtype=float)) + shift) / 2))
-
-
-def _logit(probabilities: np.ndarray) -> np.ndarray:
-    kept = np.clip(probabilities, _SMALLEST, 1 - _SMALLEST)
-    return np.log(kept) - np.log1p(-kept)
+    return 0.5 * (1 + np.tanh((slope * logit(probabilities) + shift) / 2))
 
 
 def _bin_numbers(probabilities: np.ndarray, bins: int, strategy: str) -> np.ndarray:

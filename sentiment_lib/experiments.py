@@ -106,7 +106,6 @@ def run_trials(
     folder: Path,
     *,
     test_reviews: int | None = None,
-    keep_going: Callable[[], bool] = lambda: True,
 ) -> Iterator[dict[str, Any]]:
     """Run the trials that have no result yet; yields each one's ``metrics.json``, old or new.
 
@@ -124,8 +123,6 @@ def run_trials(
         A folder a trial is made in it.
     test_reviews : int, optional
         Use the first reviews of the test split only (they are in random order).
-    keep_going : callable
-        Asked before each new training; False ends the run early.
 
     Raises
     ------
@@ -147,8 +144,6 @@ def run_trials(
         path = folder / trial.name / "metrics.json"
         done = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
         if done is None or done["ticket"] != ticket:
-            if not keep_going():
-                return
             began = time.perf_counter()
             train = training_subset(dataset["train"], trial.train_size, trial.seed)
             if trial.method == BERT:

@@ -224,6 +224,12 @@ def prediction_table(
     return pd.DataFrame({"text": list(texts), "label": labels, "probability": probabilities, "predicted": predicted})
 
 
+def logit(probabilities: Sequence[float]) -> np.ndarray:
+    """Log odds of probabilities, which are kept 1e-12 away from 0 and 1 so that all of them are finite."""
+    kept = np.clip(np.asarray(probabilities, dtype=float), 1e-12, 1 - 1e-12)
+    return np.log(kept) - np.log1p(-kept)
+
+
 def check_predictions(labels: Sequence[int], probabilities: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     """Both as arrays, or a ValueError that names what is wrong with them."""
     labels, probabilities = np.asarray(labels), np.asarray(probabilities, dtype=float)

@@ -122,6 +122,11 @@ class PredictionBrowser(ipw.VBox):
     def __repr__(self) -> str:
         return f"PredictionBrowser(which={self.which!r}, {len(self.selected)} of {len(self._table)} reviews)"
 
+    def _repr_mimebundle_(self, **kwargs):
+        """The widget, and the page as it is now as plain HTML for readers who cannot run widgets."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        return bundle | {"text/html": self._shown.value} if isinstance(bundle, dict) else bundle
+
     @traitlets.validate("slice")
     def _known_slice(self, proposal):
         if proposal.value != EVERYWHERE and proposal.value not in self._slices:

@@ -93,14 +93,18 @@ def test_other_settings_or_reviews_are_another_experiment(small, tmp_path):
     assert [first == second for first, second in tickets] == [True, False, False]
 
 
-def test_a_run_that_was_stopped_goes_on(small, tmp_path):
+def test_a_run_that_was_stopped_goes_on(small, tmp_path, monkeypatch):
     settings, dataset = small
     trials = grid([20, 40], [0, 1], METHODS[1:2])
-    asked = iter([True, True, False])
-    assert len(list(run_trials(trials, dataset, settings, tmp_path, keep_going=lambda: next(asked)))) == 2
-    answers = []
-    done = list(run_trials(trials, dataset, settings, tmp_path, keep_going=lambda: answers.append(1) or True))
-    assert (len(done), len(answers)) == (4, 2)
+    stopped = run_trials(trials, dataset, settings, tmp_path)
+    first = [next(stopped), next(stopped)]
+    stopped.close()
+    made = []
+    fitted = experiments.TfidfLogistic.fit
+    monkeypatch.setattr(experiments.TfidfLogistic, "fit", lambda self, *data: made.append(1) or fitted(self, *data))
+    done = list(run_trials(trials, dataset, settings, tmp_path))
+    assert (len(done), len(made)) == (4, 2)
+    assert done[:2] == first
 
 
 def test_changes_reach_the_training(small, tmp_path, monkeypatch):

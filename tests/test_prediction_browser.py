@@ -71,6 +71,12 @@ def test_pages(browser):
     assert browser.page == 1
 
 
+def test_readers_without_widgets_see_the_page(browser):
+    bundle = browser._repr_mimebundle_()
+    assert bundle["text/html"] == shown(browser)
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
 def test_nothing_found_says_so(browser):
     browser.contains = "no such word"
     assert "0 of 20 reviews" in shown(browser)

@@ -11,7 +11,7 @@ from sentiment_lib.settings import SettingsError, make_settings
 FIGURES = """
     review_lengths baselines baselines_agreement imdb_learning_curves training_curve confusion_matrix differences
     precision_recall_curve roc_curve thresholds probabilities reliability slices word_effects behaviour
-    attention_weights learning_curve ablation imdb_truncation imdb_learning_curves_all
+    attention_weights learning_curve ablation truncation imdb_learning_curves_all
 """.split()  # noqa: SIM905
 
 

@@ -187,5 +187,5 @@ def learning_curve(
     axis.legend(loc="lower right")
     ends = summary.sort_values("train_size").groupby(by, sort=False)["mean"].agg(["first", "last"])
     said = "; ".join(f"{name} from {row['first']:.3f} to {row['last']:.3f}" for name, row in ends.iterrows())
-    figure.alt = f"{title}. {measure} on test from {min(sizes):,} to {max(sizes):,} training reviews: {said}."
+    figure.alt = f"Learning curves, {measure} on test from {min(sizes):,} to {max(sizes):,} training reviews: {said}."
     return figure

@@ -22,6 +22,7 @@ PURPLE, SKY, YELLOW = "#CC79A7", "#56B4E9", "#B8860B"
 _LOOKS = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PURPLE, "D"), (SKY, "v"), (YELLOW, "P"), (GREY, "X"))
 # A method looks the same in every figure.
 _KNOWN = {"BERT": 0, "TF-IDF + logistic regression": 1, "linear probe": 2, "VADER lexicon": 3, "majority class": 6}
+_KNOWN |= {"BERT, 64 tokens": 4, "BERT, 128 tokens": 0, "BERT, 256 tokens": 5}
 DPI = 150
 _STYLE = {
     "font.size": 11,

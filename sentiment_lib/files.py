@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +42,8 @@ def _remove(path: Path) -> None:
 def write_json(path: Path, data: Any) -> Path:
     """Write `data` as JSON; a file that was there is replaced only by a whole one.
 
-    Dataclasses become objects and numpy's numbers numbers; what is not a number (NaN) becomes null.
+    Dataclasses become objects and numpy's arrays and numbers plain ones. What JSON has no word for, such as NaN, is a
+    ValueError.
     """
     text = json.dumps(_plain(data), indent=2, ensure_ascii=False, allow_nan=False)
     with replacing(path) as beside:
@@ -60,4 +60,4 @@ def _plain(data: Any) -> Any:
         return {key: _plain(value) for key, value in data.items()}
     if isinstance(data, (list, tuple)):
         return [_plain(value) for value in data]
-    return None if isinstance(data, float) and math.isnan(data) else data
+    return data

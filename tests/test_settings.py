@@ -88,6 +88,23 @@ def test_json_that_cannot_be_written_leaves_the_old_file(tmp_path):
     assert path.read_text() == before
 
 
+def test_dataclasses_and_numpys_numbers_are_written_as_plain_data(tmp_path):
+    import json
+
+    import numpy as np
+
+    from sentiment_lib.uncertainty import Interval
+
+    data = {"a": [Interval(0.5, 0.4, 0.6)], "b": np.float64(0.25), "c": (np.arange(2), np.int64(3)), "d": None}
+    path = write_json(tmp_path / "a.json", data)
+    assert json.loads(path.read_text()) == {
+        "a": [{"estimate": 0.5, "low": 0.4, "high": 0.6}],
+        "b": 0.25,
+        "c": [[0, 1], 3],
+        "d": None,
+    }
+
+
 def test_importing_the_package_loads_no_heavy_package():
     import subprocess
     import sys

@@ -29,10 +29,8 @@ def trials_of(name: str, everything: int) -> list:
             found += grid([4000], [seed], [BERT], max_length=128, truncation=end)
     found += grid([everything], [0], [BERT], max_length=128)
     found += grid([*small, everything], SEEDS, [probe], everything)
-    for seed in SEEDS:
-        found += grid(small, [seed], [BERT], max_length=64)
-        found += grid([1000, 4000], [seed], [BERT], max_length=256) if seed < 2 else []
-    return found
+    found += [trial for seed in SEEDS for trial in grid(small, [seed], [BERT], max_length=64)]
+    return found + grid([1000, 4000], SEEDS, [BERT], max_length=256)
 
 
 def main() -> None:

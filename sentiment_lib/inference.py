@@ -5,9 +5,9 @@ Taught in lesson 04.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,8 @@ from .sources import READERS, DataError, read_table
 from .tokenization import encode
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    import torch
+    from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
 
 CHUNK = 4096  # texts that are tokenised and sorted at a time, so that memory does not grow with their number
 
@@ -140,13 +141,10 @@ def _compute(forward, width, texts, model, tokenizer, how, batch_size, precision
     device = device_of(model)
     try:
         with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == "bfloat16"):
-            for start in range(0, len(texts), CHUNK):
-                ids = encode(texts[start : start + CHUNK], tokenizer, **how)
-                for rows in _batches(ids, batch_size):
-                    batch = tokenizer.pad({"input_ids": [ids[i] for i in rows]}, return_tensors="pt").to(device)
-                    found[[start + i for i in rows]] = forward(batch).float().cpu().numpy()
-                    if bar is not None:
-                        bar.update(len(rows))
+            for rows, batch in batches_of(texts, tokenizer, how, batch_size, device):
+                found[rows] = forward(batch).float().cpu().numpy()
+                if bar is not None:
+                    bar.update(len(rows))
     finally:
         model.train(training)
         if bar is not None:
@@ -154,11 +152,33 @@ def _compute(forward, width, texts, model, tokenizer, how, batch_size, precision
     return found
 
 
-def _batches(ids: list[list[int]], batch_size: int) -> Iterator[list[int]]:
-    """Row numbers in batches of similar length, the longest first, so that too little memory shows at once."""
-    order = sorted(range(len(ids)), key=lambda i: -len(ids[i]))
-    for start in range(0, len(order), batch_size):
-        yield order[start : start + batch_size]
+def batches_of(
+    texts: list[str], tokenizer: PreTrainedTokenizerBase, how: Mapping[str, Any], batch_size: int, device: torch.device
+) -> Iterator[tuple[list[int], BatchEncoding]]:
+    """Texts as padded batches of similar length, the longest of a chunk first, so that too little memory shows at once.
+
+    Parameters
+    ----------
+    texts, tokenizer
+    how : mapping
+        What :func:`sentiment_lib.tokenization.encode` takes: max_length, truncation, head_share.
+    batch_size : int
+    device : torch.device
+
+    Yields
+    ------
+    list of int
+        Which texts are in the batch.
+    transformers.BatchEncoding
+        What the model takes, on the device.
+    """
+    for start in range(0, len(texts), CHUNK):
+        ids = encode(texts[start : start + CHUNK], tokenizer, **how)
+        order = sorted(range(len(ids)), key=lambda i: -len(ids[i]))
+        for at in range(0, len(order), batch_size):
+            rows = order[at : at + batch_size]
+            batch = tokenizer.pad({"input_ids": [ids[i] for i in rows]}, return_tensors="pt").to(device)
+            yield [start + i for i in rows], batch
 
 
 def _autocast_dtype(model, precision: str, many: bool) -> str:

@@ -255,7 +255,7 @@ def train_only(model: PreTrainedModel, layers: int | None) -> int:
         For more layers than there are, and for a model whose encoder is not found.
     """
     body = model.base_model
-    stack = _encoder_layers(model)
+    stack = encoder_layers(model)
     if layers is not None and stack is None:
         raise ModelError(f"trained_layers={layers}, but the layers of a {type(model).__name__} were not found.")
     if layers is not None and layers > len(stack):
@@ -269,7 +269,7 @@ def train_only(model: PreTrainedModel, layers: int | None) -> int:
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
-def _encoder_layers(model: PreTrainedModel):
+def encoder_layers(model: PreTrainedModel):
     """The encoder's stack of layers, wherever this architecture keeps it."""
     from torch.nn import ModuleList
 

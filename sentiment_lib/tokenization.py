@@ -72,6 +72,24 @@ def encode(
     return [before + ids + after for ids in kept]
 
 
+def encode_with_words(
+    text: str, tokenizer: PreTrainedTokenizerBase, max_length: int, truncation: str = "head+tail", head_share: float = 0.25
+) -> tuple[list[int], tuple[int, ...]]:
+    """Token ids of one text as :func:`encode` gives them, and which word each token is a piece of.
+
+    Words are what the tokenizer splits a text into before it cuts words into pieces: at white space and, for
+    BERT, at punctuation. They are numbered from 0 as they stand in the whole text; special tokens have -1.
+    """
+    (ids,) = encode([text], tokenizer, max_length, truncation, head_share)
+    words = tokenizer(text, add_special_tokens=False, verbose=False).word_ids()
+    before, after = _special_tokens(tokenizer)
+    kept = len(ids) - len(before) - len(after)
+    if kept < len(words):
+        head = {"head": kept, "tail": 0}.get(truncation, round(kept * head_share))
+        words = words[:head] + words[len(words) - (kept - head) :]
+    return ids, (-1,) * len(before) + tuple(words) + (-1,) * len(after)
+
+
 def _special_tokens(tokenizer) -> tuple[list[int], list[int]]:
     """The ids this tokenizer puts before and after a text; for BERT ``[CLS]`` and ``[SEP]``."""
     bare = tokenizer("a", add_special_tokens=False)["input_ids"]

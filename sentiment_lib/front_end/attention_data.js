@@ -1,0 +1,83 @@
+/* What the attention view draws: weights of units (tokens or words), colours, and the unpacking of both. */
+const VIRIDIS = [
+  [68, 1, 84], [72, 40, 120], [62, 74, 137], [49, 104, 142], [38, 130, 142],
+  [31, 158, 137], [53, 183, 121], [109, 205, 89], [180, 222, 44], [253, 231, 37],
+];
+const SIGNED = [[213, 94, 0], [245, 245, 245], [0, 114, 178]]; // less, the same, more
+
+function element(name, attributes = {}, ...children) {
+  const node = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key === "class") node.className = value;
+    else if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else if (value !== false && value !== null) node.setAttribute(key, value);
+  }
+  node.append(...children);
+  return node;
+}
+
+const percent = (w) => (Math.abs(w) >= 0.0995 ? `${Math.round(100 * w)} %` : `${(100 * w).toFixed(1)} %`);
+const ramp = (stops, x) => {
+  const at = Math.min(Math.max(x, 0), 1) * (stops.length - 1), i = Math.min(Math.floor(at), stops.length - 2);
+  return stops[i].map((low, c) => Math.round(low + (at - i) * (stops[i + 1][c] - low)));
+};
+const gradient = (stops) => `linear-gradient(90deg, ${stops.map((s) => `rgb(${s})`).join(",")})`;
+/* Hues around the circle; the bright ones, yellow to cyan, are darkened so that white text on them can be read. */
+const headColor = (head, heads) => {
+  const hue = Math.round((360 * head) / heads);
+  return `hsl(${hue} 80% ${hue > 35 && hue < 200 ? 32 : 46}%)`;
+};
+
+/* What is a row and a column: tokens or words, with or without the special tokens. */
+function unitsOf(panel, special, words) {
+  const units = [];
+  panel.tokens.forEach((token, i) => {
+    const word = panel.words[i], last = units[units.length - 1];
+    if (word < 0 && !special) return;
+    if (words && word >= 0 && last && last.word === word) {
+      last.label += token.startsWith("##") ? token.slice(2) : token;
+      last.members.push(i);
+    } else units.push({ label: token, word, members: [i] });
+  });
+  return units;
+}
+
+/* Weights of one head between units, row by row: to a word the sum over its pieces, from a word their mean. */
+function matrixOf(panel, units, layer, head, special) {
+  const n = panel.tokens.length, m = units.length, out = new Float32Array(m * m);
+  const offset = (layer * panel.heads + head) * n * n;
+  for (let a = 0; a < m; a++) {
+    for (const i of units[a].members) {
+      const row = offset + i * n;
+      for (let b = 0; b < m; b++) for (const j of units[b].members) out[a * m + b] += SQUARE[panel.weights[row + j]];
+    }
+    let total = units[a].members.length;
+    if (!special) {
+      total = 0;
+      for (let b = 0; b < m; b++) total += out[a * m + b];
+    }
+    if (total > 0) for (let b = 0; b < m; b++) out[a * m + b] /= total;
+  }
+  return out;
+}
+const SQUARE = Float32Array.from({ length: 256 }, (_, q) => (q / 255) ** 2);
+
+function paint(canvas, size, colorOf) {
+  canvas.width = canvas.height = size;
+  const context = canvas.getContext("2d"), image = context.createImageData(size, size);
+  for (let k = 0; k < size * size; k++) {
+    const [r, g, b] = colorOf(k);
+    image.data.set([r, g, b, 255], 4 * k);
+  }
+  context.putImageData(image, 0, 0);
+}
+
+/* The weights of a panel are packed with deflate; every browser of today unpacks that by itself. */
+async function unpackPanel(panel, packed) {
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return { ...panel, weights: new Uint8Array(await new Response(stream).arrayBuffer()) };
+}
+
+function bytesOf(base64) {
+  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+}

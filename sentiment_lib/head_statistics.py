@@ -219,8 +219,54 @@ def _statistics(weights: torch.Tensor, mask: torch.Tensor, keys: torch.Tensor) -
     earlier = torch.nn.functional.pad(mask[:, 1:], (0, 1))  # the last has no next one
     previous = mean(torch.nn.functional.pad(weights.diagonal(-1, 2, 3), (1, 0)), later)
     following = mean(torch.nn.functional.pad(weights.diagonal(1, 2, 3), (0, 1)), earlier)
-    parts = [entropy, entropy / n.log()[:, None], distance, shares[0], shares[1], itself, previous, following, shares[2]]
+    parts = [
+        entropy,
+        entropy / n.log()[:, None],
+        distance,
+        shares[0],
+        shares[1],
+        itself,
+        previous,
+        following,
+        shares[2],
+    ]
     return torch.stack(parts, dim=1)
+
+
+def peculiar_texts(statistics: HeadStatistics, layer: int, head: int, n: int = 5) -> pd.DataFrame:
+    """The texts on which a head does least what it usually does.
+
+    Each text's relative entropy and shares are compared with the head's means, in units of their spread between
+    texts; the root mean square of these is the text's score. Entropy and distance grow with the length of a
+    text whatever the head does, so that they are left out.
+
+    Parameters
+    ----------
+    statistics : HeadStatistics
+        Made with ``per_text=True``.
+    layer, head : int
+    n : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        The `n` most peculiar: ``place`` (number of the text), ``score``, ``what`` (the statistic that is
+        farthest off), its ``value`` here and the head's ``mean``.
+    """
+    import pandas as pd
+
+    if statistics.per_text is None:
+        raise ValueError("The statistics were made without per_text=True, so no single text is known.")
+    names = [name for name in STATISTICS if name not in ("entropy", "distance")]
+    rows = [STATISTICS.index(name) for name in names]
+    values = statistics.per_text[:, rows, layer, head]
+    mean, spread = (array[rows, layer, head] for array in (statistics.mean, statistics.spread))
+    off = np.divide(values - mean, spread, out=np.zeros_like(values, dtype=float), where=spread > 1e-6)
+    score = np.sqrt((off**2).mean(axis=1))
+    first = np.argsort(-score, kind="stable")[:n]
+    most = np.abs(off[first]).argmax(axis=1)
+    columns = {"place": first, "score": score[first], "what": [names[i] for i in most]}
+    return pd.DataFrame(columns | {"value": values[first, most], "mean": mean[most]})
 
 
 def head_distances(

@@ -73,7 +73,11 @@ def encode(
 
 
 def encode_with_words(
-    text: str, tokenizer: PreTrainedTokenizerBase, max_length: int, truncation: str = "head+tail", head_share: float = 0.25
+    text: str,
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    truncation: str = "head+tail",
+    head_share: float = 0.25,
 ) -> tuple[list[int], tuple[int, ...]]:
     """Token ids of one text as :func:`encode` gives them, and which word each token is a piece of.
 

@@ -46,9 +46,9 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
     focus = null;
     draw();
   }
-  function load(others) {
+  function load(others, part = {}) {
     panels = others;
-    set({});
+    set(part);
   }
 
   let point = () => {}; // shows one unit only; each view has its own

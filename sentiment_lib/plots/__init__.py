@@ -4,7 +4,7 @@ Each figure carries its alternative text as ``figure.alt``; :func:`show` puts fi
 and keeps the picture as a file.
 """
 
-from .attention import attention_heatmap, attention_overview
+from .attention import attention
 from .comparison import agreement, failure_rates, intervals, learning_curve, word_effects
 from .evaluation import (
     confusion_matrix,
@@ -19,8 +19,7 @@ from .training import review_lengths, training_curve
 
 __all__ = [
     "agreement",
-    "attention_heatmap",
-    "attention_overview",
+    "attention",
     "confusion_matrix",
     "failure_rates",
     "intervals",

@@ -22,6 +22,7 @@ _HOME_OF = {
     "compare": "significance",
     "run_behavioural_tests": "behaviour",
     "attention_maps": "attention",
+    "attention_view": "attention_html",
     "AttentionExplorer": "widgets",
     "run_series": "series",
 }

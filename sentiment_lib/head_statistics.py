@@ -25,6 +25,7 @@ STATISTICS = (
     *("[CLS]", "[SEP]", "itself", "previous token", "next token", "sentiment words"),
 )
 PATTERNS = ("[CLS]", "[SEP]", "itself", "previous token", "next token")
+NEIGHBOURS = 40  # texts of similar length that a text is compared with
 _CELLS = 16_000_000  # weights of all heads that are held at a time, 64 MB
 
 
@@ -43,6 +44,8 @@ class HeadStatistics:
         What a head that looks everywhere alike would have on these texts, shape ``(len(STATISTICS),)``.
     per_text : numpy.ndarray or None
         Shape ``(texts, len(STATISTICS), layers, heads)``, if it was asked for.
+    uniform_per_text : numpy.ndarray or None
+        `uniform` for each text, shape ``(texts, len(STATISTICS))``, if it was asked for.
     """
 
     texts: int
@@ -50,6 +53,7 @@ class HeadStatistics:
     spread: np.ndarray
     uniform: np.ndarray
     per_text: np.ndarray | None = None
+    uniform_per_text: np.ndarray | None = None
 
     def __getitem__(self, name: str) -> np.ndarray:
         """The means of one statistic, shape ``(layers, heads)``."""
@@ -129,6 +133,7 @@ def head_statistics(
     shape = (len(STATISTICS), model.config.num_hidden_layers, model.config.num_attention_heads)
     total, squares, uniform = np.zeros(shape), np.zeros(shape), np.zeros(len(STATISTICS))
     kept = np.empty((len(texts), *shape), dtype=np.float32) if per_text else None
+    kept_uniform = np.empty((len(texts), len(STATISTICS))) if per_text else None
     for rows, attentions, mask, words, ids in attention_batches(texts, model, tokenizer, encoding):
         keys = _key_groups(ids, words, mask, tokenizer, lexicon)
         values = torch.stack([_statistics(layer, mask, keys) for layer in attentions], dim=2)  # texts, S, L, heads
@@ -137,12 +142,13 @@ def head_statistics(
         squares += (values**2).sum(axis=0)
         flat = mask[:, None, None, :] / mask.sum(dim=1)[:, None, None, None]
         flat = flat.expand(-1, 1, mask.shape[1], -1)
-        uniform += _statistics(flat, mask, keys)[..., 0].cpu().double().numpy().sum(axis=0)
-        if kept is not None:
-            kept[rows] = values
+        expected = _statistics(flat, mask, keys)[..., 0].cpu().double().numpy()
+        uniform += expected.sum(axis=0)
+        if per_text:
+            kept[rows], kept_uniform[rows] = values, expected
     n = len(texts)
     spread = np.sqrt(np.maximum(squares - total**2 / n, 0) / max(n - 1, 1))
-    return HeadStatistics(n, total / n, spread, uniform / n, kept)
+    return HeadStatistics(n, total / n, spread, uniform / n, kept, kept_uniform)
 
 
 def attention_batches(
@@ -236,9 +242,9 @@ def _statistics(weights: torch.Tensor, mask: torch.Tensor, keys: torch.Tensor) -
 def peculiar_texts(statistics: HeadStatistics, layer: int, head: int, n: int = 5) -> pd.DataFrame:
     """The texts on which a head does least what it usually does.
 
-    Each text's relative entropy and shares are compared with the head's means, in units of their spread between
-    texts; the root mean square of these is the text's score. Entropy and distance grow with the length of a
-    text whatever the head does, so that they are left out.
+    What a head does depends on the length of a text: in a short one, every token's share is larger. So each text
+    is compared with the :data:`NEIGHBOURS` texts nearest to it in length: how far its relative entropy and shares
+    are from their means, in units of their spread, root mean square, is its score.
 
     Parameters
     ----------
@@ -251,7 +257,7 @@ def peculiar_texts(statistics: HeadStatistics, layer: int, head: int, n: int = 5
     -------
     pandas.DataFrame
         The `n` most peculiar: ``place`` (number of the text), ``score``, ``what`` (the statistic that is
-        farthest off), its ``value`` here and the head's ``mean``.
+        farthest off), its ``value`` here and its mean among the texts compared with, ``usual``.
     """
     import pandas as pd
 
@@ -259,83 +265,15 @@ def peculiar_texts(statistics: HeadStatistics, layer: int, head: int, n: int = 5
         raise ValueError("The statistics were made without per_text=True, so no single text is known.")
     names = [name for name in STATISTICS if name not in ("entropy", "distance")]
     rows = [STATISTICS.index(name) for name in names]
-    values = statistics.per_text[:, rows, layer, head]
-    mean, spread = (array[rows, layer, head] for array in (statistics.mean, statistics.spread))
-    off = np.divide(values - mean, spread, out=np.zeros_like(values, dtype=float), where=spread > 1e-6)
+    values = statistics.per_text[:, rows, layer, head].astype(float)
+    by_length = np.argsort(statistics.uniform_per_text[:, STATISTICS.index("entropy")], kind="stable")
+    usual, off = np.zeros_like(values), np.zeros_like(values)
+    for i, text in enumerate(by_length):
+        near = values[by_length[max(0, i - NEIGHBOURS // 2) : i + NEIGHBOURS // 2 + 1]]
+        usual[text], spread = near.mean(axis=0), near.std(axis=0)
+        np.divide(values[text] - usual[text], spread, out=off[text], where=spread > 1e-6)
     score = np.sqrt((off**2).mean(axis=1))
     first = np.argsort(-score, kind="stable")[:n]
     most = np.abs(off[first]).argmax(axis=1)
     columns = {"place": first, "score": score[first], "what": [names[i] for i in most]}
-    return pd.DataFrame(columns | {"value": values[first, most], "mean": mean[most]})
-
-
-def head_distances(
-    texts: Sequence[str], model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, encoding: Mapping[str, Any]
-) -> np.ndarray:
-    """How differently any two heads look: the mean Jensen-Shannon divergence of their weights, in nats.
-
-    Parameters
-    ----------
-    texts, model, tokenizer, encoding
-        As in :func:`head_statistics`.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(layers * heads, layers * heads)``, symmetric, 0 on the diagonal, at most ln 2 = 0.693. Each text
-        counts the same, and so does each token in it.
-
-    References
-    ----------
-    Clark et al., What Does BERT Look At?, 2019, section 6.
-    """
-    import torch
-
-    total = 0
-    for _, attentions, mask, _, _ in attention_batches(texts, model, tokenizer, encoding):
-        stacked = torch.stack(attentions, dim=1).flatten(1, 2)  # texts, all heads, tokens, tokens
-        for heads, there in zip(stacked, mask, strict=True):
-            n = int(there.sum())
-            rows = heads[:, :n, :n]
-            entropy = torch.special.entr(rows).sum(dim=(1, 2))
-            found = torch.zeros(len(rows), len(rows), dtype=torch.float64)
-            for i, one in enumerate(rows):
-                between = torch.special.entr((rows[i:] + one) / 2).sum(dim=(1, 2))
-                found[i, i:] = ((between - (entropy[i:] + entropy[i]) / 2) / n).clamp(min=0)
-            total = total + found
-    total = total.triu(1).numpy() / len(texts)
-    return total + total.T
-
-
-def attention_change(
-    texts: Sequence[str],
-    before: PreTrainedModel,
-    after: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    encoding: Mapping[str, Any],
-) -> np.ndarray:
-    """How far each head's attention moved between two models: mean Jensen-Shannon divergence, in nats.
-
-    Parameters
-    ----------
-    texts, tokenizer, encoding
-        As in :func:`head_statistics`.
-    before, after
-        Two models of the same shape that share the tokenizer.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(layers, heads)``, between 0 and ln 2 = 0.693.
-    """
-    import torch
-
-    total = np.zeros((before.config.num_hidden_layers, before.config.num_attention_heads))
-    pairs = zip(*(attention_batches(texts, model, tokenizer, encoding) for model in (before, after)), strict=True)
-    for (_, first, mask, _, _), (_, second, *_) in pairs:
-        for layer, (one, other) in enumerate(zip(first, second, strict=True)):
-            ends = (torch.special.entr(one) + torch.special.entr(other)) / 2
-            divergence = (torch.special.entr((one + other) / 2) - ends).sum(dim=-1).clamp(min=0) * mask[:, None]
-            mean = divergence.sum(dim=-1) / mask.sum(dim=1)[:, None]  # over a text's tokens
-            total[layer] += mean.sum(dim=0).cpu().double().numpy()
-    return total / len(texts)
+    return pd.DataFrame(columns | {"value": values[first, most], "usual": usual[first, most]})

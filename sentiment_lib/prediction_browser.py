@@ -5,7 +5,6 @@ Used in lesson 04.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,8 +12,8 @@ import ipywidgets as ipw
 import numpy as np
 import traitlets
 
-from .data import LABEL_NAMES
 from .errors import label_flip_probability
+from .rendering import render_predictions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,37 +22,6 @@ ROWS = 8  # predictions on a page
 WHICH = ("all", "wrong", "wrong: called positive", "wrong: called negative", "right")
 ORDERS = ("most confident first", "least confident first", "shortest first", "longest first")
 EVERYWHERE = "all reviews"
-_TEXT = "var(--jp-content-font-color1, #222)"
-_FONT = "font-family: var(--jp-content-font-family, sans-serif)"
-
-
-def render_predictions(table: pd.DataFrame, caption: str) -> str:
-    """Rows of predictions as an HTML table. The text of a review is data: markup in it is shown, never run.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        ``text``, ``label``, ``predicted`` (0 or 1), ``confidence``, and if there are any ``rating``, ``doubt``.
-    caption : str
-    """
-    extra = [name for name in ("rating", "doubt") if name in table]
-    named = {"rating": "human rating", "doubt": "doubt about the label"}
-    heads = ["review", "label", "predicted", "confidence", *(named[name] for name in extra)]
-    cell = 'style="text-align:left;vertical-align:top;padding:4px 8px;white-space:normal"'
-    rows = []
-    for row in table.to_dict("records"):
-        right = row["label"] == row["predicted"]
-        mark = f'<b style="color:{"#0072B2" if right else "#D55E00"}">{"✓" if right else "✗"}</b>'
-        values = [html.escape(row["text"]), LABEL_NAMES[row["label"]], f"{mark} {LABEL_NAMES[row['predicted']]}"]
-        values.append(f"{row['confidence']:.3f}")
-        values += [f"{row[name]:+.2f}" if name == "rating" else f"{row[name]:.0%}" for name in extra]
-        rows.append("<tr>" + "".join(f"<td {cell}>{value}</td>" for value in values) + "</tr>")
-    head = "".join(f'<th scope="col" {cell}>{name}</th>' for name in heads)
-    return (
-        f'<table style="{_FONT};color:{_TEXT};line-height:1.35;max-width:960px;border-collapse:collapse">'
-        f'<caption style="text-align:left;padding:4px 8px">{html.escape(caption)}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    )
 
 
 class PredictionBrowser(ipw.VBox):

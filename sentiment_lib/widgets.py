@@ -1,7 +1,7 @@
 """The attention explorer: a live model, its heads and its prediction, with ipywidgets.
 
 Used in lessons 05 and 06. The picture is drawn by the same JavaScript as the attention view
-(:mod:`sentiment_lib.attention_view`); here it hangs on a kernel that computes new weights.
+(:mod:`sentiment_lib.attention_html`); here it hangs on a kernel that computes new weights.
 """
 
 from __future__ import annotations
@@ -10,98 +10,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import anywidget
 import ipywidgets as ipw
-import numpy as np
 import traitlets
 
 from . import plots
 from .attention import AttentionMaps, attention_maps, condense
-from .attention_view import VIEWS, AttentionView, attention_view, front_end, pack_panel
-from .data import LABEL_NAMES
+from .attention_html import VIEWS, AttentionCanvas, AttentionView, attention_view, pack_panel
 from .files import replacing
 from .head_statistics import HeadStatistics, head_statistics, peculiar_texts
-from .heads import silenced
-from .metrics import logit
 from .paths import short_path
+from .rendering import FONT, TEXT, render_prediction
+from .silencing import silenced
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-_NEGATIVE, _POSITIVE = "#D55E00", "#0072B2"
-_TEXT = "var(--jp-content-font-color1, #222)"
 _OWN_TEXT = "(a text of your own)"
-_FONT = "font-family: var(--jp-content-font-family, sans-serif)"
 _NOTHING, _BEFORE, _ALL_ON = "nothing", "before fine-tuning", "all heads on"
 _STATE = ("view", "layer", "head", "more_heads", "special", "words", "difference", "silenced")
-
-
-def render_prediction(probability: float, whole: float | None = None) -> str:
-    """The prediction as a bar, in HTML: orange for negative, blue for positive.
-
-    Parameters
-    ----------
-    probability : float
-        Of positive.
-    whole : float, optional
-        The same with all heads on; the bar marks it and the change is said.
-    """
-    label = LABEL_NAMES[int(probability >= 0.5)]
-    color = _POSITIVE if probability >= 0.5 else _NEGATIVE
-    change = mark = ""
-    if whole is not None:
-        moved = float(logit([probability])[0] - logit([whole])[0])
-        change = f" · with all heads on {whole:.3f}; switching off changed the logit of positive by {moved:+.2f}"
-        mark = (
-            f'<div style="position:absolute;left:{whole:.1%};top:-5px;height:22px;border-left:3px solid #009E73"></div>'
-        )
-    return (
-        f'<div role="img" aria-label="{label}, probability of positive {probability:.3f}{change}" style="{_FONT}">'
-        f'<div style="font-size:15px"><b style="color:{color}">{label}</b> '
-        f'<span style="color:{_TEXT}">probability of positive: {probability:.3f}{change}</span></div>'
-        '<div style="width:300px;height:12px;border-radius:6px;background:#D0D0D0;position:relative">'
-        f'<div style="width:{probability:.1%};height:12px;border-radius:6px;background:{color}"></div>'
-        f'<div style="position:absolute;left:50%;top:-3px;height:18px;border-left:2px solid #888"></div>{mark}</div></div>'
-    )
-
-
-class AttentionCanvas(anywidget.AnyWidget):
-    """The picture of the explorer, drawn in the browser; what it shows is set by the explorer."""
-
-    _esm = (
-        front_end()
-        + """
-export default {
-  async render({ model, el }) {
-    const keys = ["view", "layer", "head", "more_heads", "special", "words", "difference", "silenced"];
-    const unpack = () => Promise.all(model.get("panels").map((panel) => unpackPanel(panel, panel.packed)));
-    const state = () => Object.fromEntries(keys.map((key) => [key, model.get(key)]));
-    const onChange = (part) => {
-      for (const [key, value] of Object.entries(part)) model.set(key, value);
-      model.save_changes();
-    };
-    const view = createAttentionView(el, { panels: await unpack(), state: state(), toolbar: false, onChange });
-    let newest = 0; // texts typed fast: only the last answer counts
-    model.on("change:panels", async () => {
-      const mine = (newest += 1), panels = await unpack();
-      if (mine === newest) view.load(panels, state());
-    });
-    for (const key of keys) model.on(`change:${key}`, () => view.set({ [key]: model.get(key) }));
-  },
-};
-"""
-    )
-    panels = traitlets.List().tag(sync=True)
-    view = traitlets.Unicode(VIEWS[0]).tag(sync=True)
-    layer = traitlets.Int().tag(sync=True)
-    head = traitlets.Int().tag(sync=True)
-    more_heads = traitlets.List().tag(sync=True)
-    special = traitlets.Bool(True).tag(sync=True)
-    words = traitlets.Bool(False).tag(sync=True)
-    difference = traitlets.Bool(False).tag(sync=True)
-    silenced = traitlets.List().tag(sync=True)
 
 
 class AttentionExplorer(ipw.VBox):
@@ -211,7 +139,7 @@ class AttentionExplorer(ipw.VBox):
             "layer": ipw.IntSlider(max=last["layer"], description="layer", **box("330px")),
             "head": ipw.IntSlider(max=last["head"], description="head", **box("330px")),
             "play": ipw.Play(max=last["head"], interval=900, show_repeat=True),
-            "view": ipw.Dropdown(options=[("lines", "bipartite"), "heatmap", ("all heads", "overview")],
+            "view": ipw.Dropdown(options=[("lines", "bipartite"), ("heatmap", "heatmap"), ("all heads", "overview")],
                                  description="view", **box("220px")),
             "special": ipw.Checkbox(description="special tokens", indent=False, layout=ipw.Layout(width="130px")),
             "words": ipw.Checkbox(description="whole words", indent=False, layout=ipw.Layout(width="120px")),
@@ -294,7 +222,7 @@ class AttentionExplorer(ipw.VBox):
     def _show_switch(self) -> None:
         self.controls["off"].value = (self.layer, self.head) in self.silenced
         names = ", ".join(f"layer {layer} head {head}" for layer, head in self.silenced)
-        self._said.value = f'<span style="{_FONT};color:{_TEXT}">switched off: {names or "no head"}</span>'
+        self._said.value = f'<span style="{FONT};color:{TEXT}">switched off: {names or "no head"}</span>'
 
     def _maps(self, model: PreTrainedModel, off: Sequence[tuple[int, int]] = ()) -> AttentionMaps:
         with silenced(model, off):
@@ -313,7 +241,8 @@ class AttentionExplorer(ipw.VBox):
 
     def _offer_peculiar(self) -> None:
         rows = self.peculiar()
-        named = {f"peculiar for {self.layer}·{self.head}: {row.what} {row.value:.2f}, usually {row.mean:.2f} ({i + 1})":
+        here = f"peculiar for {self.layer}·{self.head}"
+        named = {f"{here}: {row.what} {row.value:.2f}, usually {row.usual:.2f} ({i + 1})":
                  row.text for i, row in enumerate(rows.itertuples())}  # fmt: skip
         self._reviews |= named
         self.controls["review"].options = [*self._reviews.items(), (_OWN_TEXT, "")]
@@ -371,4 +300,4 @@ class AttentionExplorer(ipw.VBox):
 
     def _save_and_say(self, kind: str) -> None:
         path = self.save(f"explorer_{self.view}_layer{self.layer}_head{self.head}.{kind}")
-        self._said.value = f'<span style="{_FONT};color:{_TEXT}">saved {short_path(path)}</span>'
+        self._said.value = f'<span style="{FONT};color:{TEXT}">saved {short_path(path)}</span>'

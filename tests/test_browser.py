@@ -112,36 +112,83 @@ def test_the_prediction_browser_filters_in_jupyterlab(lab, page, quick_run):
     assert not errors
 
 
+def drawn(page, **wanted):
+    """Wait until the explorer's picture, the last view on the page, shows what is wanted."""
+    page.wait_for_function(
+        "wanted => { const view = [...document.querySelectorAll('[data-drawn]')].at(-1);"
+        " const state = JSON.parse(view?.dataset.drawn ?? '{}');"
+        " return Object.entries(wanted).every(([key, value]) => state[key] === value); }",
+        arg=wanted,
+    )
+
+
 def test_the_explorer_answers_in_jupyterlab(lab, page, quick_run):
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and errors.append(message.text))
     run_all_cells(page, lab.format("05_explore_attention"))
-    heatmap = page.locator(".jp-OutputArea-output svg[role=img]").last
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('svg[role=img]')].at(-1)?.textContent.includes('Layer 5, head 11')"
-    )
-    sliders = page.locator(".jp-OutputArea-output .noUi-handle")
-    sliders.nth(0).focus()
-    before = heatmap.text_content()
-    page.keyboard.press("ArrowLeft")
-    page.wait_for_function(
-        "old => [...document.querySelectorAll('svg[role=img]')].at(-1).textContent !== old", arg=before
-    )
-    moved = re.search(r"Layer (\d+), head (\d+)", heatmap.text_content())
-    assert (moved[1], moved[2]) == ("4", "11")
+    drawn(page, view="heatmap", layer=5, head=11)
+    view = page.locator("[data-drawn]").last
+    widget = page.locator(".jp-OutputArea-output:has(.noUi-handle)").last
+    prediction = widget.locator("[aria-label*='probability of positive']")
+    sliders = widget.locator(".noUi-handle")
 
-    bar = page.locator("[aria-label*='probability of positive']").last
-    said = bar.get_attribute("aria-label")
-    area = page.locator(".jp-OutputArea-output textarea").last
+    sliders.nth(0).focus()
+    page.keyboard.press("ArrowLeft")
+    drawn(page, layer=4, head=11)
+    assert "layer 4, head 11" in view.locator("canvas[role=img]").get_attribute("aria-label")
+    box, track = sliders.nth(1).bounding_box(), widget.locator(".noUi-base").nth(1).bounding_box()
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(track["x"] + 2, box["y"] + 5, steps=12)  # dragged by the mouse from head 11 to head 0
+    page.mouse.up()
+    drawn(page, layer=4, head=0)
+
+    said = prediction.get_attribute("aria-label")
+    area = widget.locator("textarea")
     area.fill("An absolutely wonderful film that I will watch again.")
     page.wait_for_function(
         "old => [...document.querySelectorAll('[aria-label*=\"probability of positive\"]')].at(-1).ariaLabel !== old",
         arg=said,
     )
-    assert bar.get_attribute("aria-label").startswith("positive")
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('svg[role=img]')].at(-1).textContent.includes('absolutely')"
-    )
+    assert prediction.get_attribute("aria-label").startswith("positive")
+    view.get_by_role("button", name="absolutely").wait_for()
     area.scroll_into_view_if_needed()
-    keep_screenshot(page, "explorer")
+    keep_screenshot(page, "explorer_heatmap")
+
+    widget.get_by_role("combobox").nth(1).select_option("all heads")
+    drawn(page, view="overview")
+    before = prediction.get_attribute("aria-label")
+    pictures = "e => [...e.shadowRoot.querySelectorAll('canvas')].map(c => c.toDataURL())"
+    weights = view.evaluate(pictures)
+    widget.get_by_role("button", name="switch this head off").click()
+    prediction.and_(page.locator("[aria-label*='with all heads on']")).wait_for()
+    assert prediction.get_attribute("aria-label") != before
+    off = view.get_by_role("button", name="open layer 4, head 0 (switched off)")
+    off.wait_for()
+    assert view.evaluate(pictures) != weights  # later layers look elsewhere now
+    widget.get_by_role("combobox").nth(2).select_option("all heads on")
+    view.get_by_role("region", name="now").wait_for()
+    keep_screenshot(page, "explorer_all_heads")
+    off.last.click()
+    drawn(page, view="heatmap", layer=4, head=0)
+    widget.get_by_role("combobox").nth(2).select_option("before fine-tuning")
+    widget.get_by_label("as difference").check()
+    view.get_by_role("region", name="now minus before fine-tuning").wait_for()
+    keep_screenshot(page, "explorer_difference")
+    widget.get_by_role("button", name="all heads on").click()
+    prediction.and_(page.locator(":not([aria-label*='with all heads on'])")).wait_for()
+
+    widget.get_by_role("combobox").nth(1).select_option("lines")
+    widget.get_by_role("button", name="reviews peculiar for this head").click()
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.jp-OutputArea-output select')]"
+        ".some(s => /^peculiar.for.4·0/.test(s.selectedOptions[0]?.text))"
+    )
+    view.get_by_role("button", name="show head 3").click()
+    drawn(page, view="bipartite")
+    view.locator(".from .token").nth(2).hover()
+    keep_screenshot(page, "explorer_lines")
+    widget.get_by_role("button", name="save HTML").click()
+    widget.get_by_text("saved ").wait_for()
     assert not errors

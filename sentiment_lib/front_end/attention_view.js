@@ -61,14 +61,14 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
     const units = unitsOf(panels[0], shown.special, shown.words);
     const weights = (panel) => (layer, head) => matrixOf(panel, units, layer, head, shown.special);
     if (!shown.difference || panels.length < 2) {
-      return panels.map((panel) => ({ title: panel.title, note: panel.note, units, of: weights(panel) }));
+      return panels.map((panel, i) => ({ title: panel.title, note: panel.note, units, of: weights(panel), last: i === panels.length - 1 }));
     }
     const [first, second] = panels.map(weights);
     const of = (layer, head) => {
       const before = first(layer, head);
       return second(layer, head).map((w, k) => w - before[k]);
     };
-    return [{ title: `${panels[1].title} minus ${panels[0].title}`, note: "", units, of, signed: true }];
+    return [{ title: `${panels[1].title} minus ${panels[0].title}`, note: "", units, of, signed: true, last: true }];
   }
 
   /* ------------------------------------------------------------------------------------------- controls */
@@ -300,7 +300,7 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
           paint(canvas, size, (k) => (source.signed ? ramp(SIGNED, 0.5 + pooled[k]) : ramp(VIRIDIS, pooled[k] / 0.5)));
           const open = () => change({ view: "heatmap", layer, head });
           const here = layer === shown.layer && head === shown.head;
-          const button = element("button", { "aria-label": `open ${headName(layer, [head])}`, "aria-current": here && "true", title: headName(layer, [head]), class: isOff(layer, head) ? "off" : "", onclick: open }, canvas);
+          const button = element("button", { "aria-label": `open ${headName(layer, [head])}`, "aria-current": here && "true", title: headName(layer, [head]), class: source.last && isOff(layer, head) ? "off" : "", onclick: open }, canvas);
           grid.append(button);
         }
       }

@@ -17,6 +17,21 @@ if TYPE_CHECKING:
 _FAINT = 0.01  # lines below this weight are not drawn
 
 
+def _signed():
+    """Orange for less, blue for more, as in the attention view."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("change", [ORANGE, "#F5F5F5", BLUE])
+
+
+def _head_color(head: int, heads: int) -> np.ndarray:
+    """The colour that the attention view gives to a head: hues around the circle, bright ones darkened."""
+    from colorsys import hls_to_rgb
+
+    hue = round(360 * head / heads)
+    return np.array([*hls_to_rgb(hue / 360, 0.32 if 35 < hue < 200 else 0.46, 0.8), 1.0])
+
+
 @in_house_style
 def attention(
     maps: AttentionMaps | Mapping[str, AttentionMaps],
@@ -28,7 +43,7 @@ def attention(
     difference: bool = False,
     silenced: Sequence[tuple[int, int]] = (),
 ) -> Figure:
-    """What :func:`sentiment_lib.attention_view.attention_view` shows, as a figure.
+    """What :func:`sentiment_lib.attention_html.attention_view` shows, as a figure.
 
     Parameters
     ----------
@@ -37,7 +52,7 @@ def attention(
         them can be drawn, too.
     view : {"heatmap", "bipartite", "overview"}
     layer, head, more_heads, difference, silenced
-        As in :func:`sentiment_lib.attention_view.attention_view`.
+        As in :func:`sentiment_lib.attention_html.attention_view`.
     """
     named = dict(maps) if isinstance(maps, Mapping) else {"": maps}
     drawn = {title: one.weights for title, one in named.items()}
@@ -56,14 +71,16 @@ def attention(
     width, height = np.clip([width, height], 4, 14)
     figure, (axes,) = new_figure(min(20, width * len(drawn)), height, 1, len(drawn))
     heads = [head, *(h for h in more_heads if h != head)] if view == "bipartite" else [head]
-    off = {"layer": layer, "heads": heads, "silenced": {tuple(pair) for pair in silenced}, "signed": signed}
+    off = {"layer": layer, "heads": heads, "signed": signed}
+    marked = {tuple(pair) for pair in silenced}
     alts = []
     for axis, (title, weights) in zip(axes, drawn.items(), strict=True):
+        off["silenced"] = marked if axis is axes[-1] else set()  # of two maps, the second has heads switched off
         axis.grid(False)
         where = f"Layer {layer}, head{'s' * (len(heads) > 1)} {', '.join(map(str, heads))}"
         where += " (switched off)" if (layer, head) in off["silenced"] and view != "overview" else ""
         said = [title, where if view != "overview" else ""]
-        axis.set_title(": ".join(part for part in said if part))
+        axis.set_title("\n".join(part for part in said if part))
         alts.append((f"{title}: " if title else "") + draw(figure, axis, weights, tokens, **off))
     figure.alt = " ".join(alts)
     return figure
@@ -74,7 +91,7 @@ def _heatmap(figure, axis, weights, tokens, *, layer, heads, silenced, signed) -
 
     values, n = weights[layer, heads[0]], len(tokens)
     top = max(0.05 if signed else 0.3, float(np.abs(values).max()))
-    look = {"cmap": "RdBu", "vmin": -top, "vmax": top} if signed else {"cmap": "viridis", "vmin": 0, "vmax": top}
+    look = {"cmap": _signed(), "vmin": -top, "vmax": top} if signed else {"cmap": "viridis", "vmin": 0, "vmax": top}
     step = -(-n // 64)  # of long texts every so many tokens are named
     names = {"xticklabels": step, "yticklabels": step} if step > 1 else {"xticklabels": tokens, "yticklabels": tokens}
     label = "change of the weight" if signed else "attention weight"
@@ -93,7 +110,6 @@ def _heatmap(figure, axis, weights, tokens, *, layer, heads, silenced, signed) -
 
 
 def _bipartite(figure, axis, weights, tokens, *, layer, heads, silenced, signed) -> str:
-    from matplotlib import colormaps
     from matplotlib.collections import LineCollection
 
     n = len(tokens)
@@ -101,13 +117,13 @@ def _bipartite(figure, axis, weights, tokens, *, layer, heads, silenced, signed)
         values = weights[layer, head]
         queries, keys = np.nonzero(np.abs(values) >= _FAINT)
         strength = values[queries, keys]
-        base = np.array(colormaps["tab20"](head % 20))
+        base = _head_color(head, weights.shape[1])
         colors = np.tile(base, (len(strength), 1))
         if signed:
             from matplotlib.colors import to_rgba
 
             colors = np.array([to_rgba(BLUE if s > 0 else ORANGE) for s in strength]).reshape(-1, 4)
-        colors[:, 3] = np.minimum(1, 0.08 + np.abs(strength))
+        colors[:, 3] = np.minimum(1, 0.1 + 1.2 * np.abs(strength))
         shift = (place - (len(heads) - 1) / 2) * 0.1
         lines = np.stack([np.c_[np.zeros(len(keys)), queries + shift], np.c_[np.ones(len(keys)), keys + shift]], axis=1)
         axis.add_collection(LineCollection(lines, colors=colors, linewidths=0.5 + 2.2 * np.abs(strength)))
@@ -137,7 +153,7 @@ def _overview(figure, axis, weights, tokens, *, layer, heads, silenced, signed) 
         for head in range(count):
             square = mosaic[at * (n + gap) :, head * (n + gap) :][:n, :n]
             square[:] = np.nan if (at, head) in silenced else weights[at, head]
-    look = {"cmap": "RdBu", "vmin": -0.5, "vmax": 0.5} if signed else {"cmap": "viridis", "vmin": 0, "vmax": 0.5}
+    look = {"cmap": _signed(), "vmin": -0.5, "vmax": 0.5} if signed else {"cmap": "viridis", "vmin": 0, "vmax": 0.5}
     image = axis.imshow(mosaic, interpolation="nearest", **look)
     for at, head in silenced:
         axis.text(head * (n + gap) + n / 2, at * (n + gap) + n / 2, "off", ha="center", va="center", color=GREY)

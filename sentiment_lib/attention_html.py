@@ -16,7 +16,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import anywidget
 import numpy as np
+import traitlets
 
 from .attention import AttentionMaps
 from .files import replacing
@@ -49,6 +51,43 @@ def pack_panel(maps: AttentionMaps, title: str = "", note: str = "") -> tuple[di
     panel = {"title": title, "note": note, "tokens": list(maps.tokens), "words": list(maps.words)}
     panel |= {"layers": maps.layers, "heads": maps.heads, "floor": floor}
     return panel, zlib.compress(codes.tobytes(), 6 if len(maps.tokens) <= LONG else 1)
+
+
+class AttentionCanvas(anywidget.AnyWidget):
+    """The picture of the explorer, drawn in the browser; what it shows is set by the explorer."""
+
+    _esm = (
+        front_end()
+        + """
+export default {
+  async render({ model, el }) {
+    const keys = ["view", "layer", "head", "more_heads", "special", "words", "difference", "silenced"];
+    const unpack = () => Promise.all(model.get("panels").map((panel) => unpackPanel(panel, panel.packed)));
+    const state = () => Object.fromEntries(keys.map((key) => [key, model.get(key)]));
+    const onChange = (part) => {
+      for (const [key, value] of Object.entries(part)) model.set(key, value);
+      model.save_changes();
+    };
+    const view = createAttentionView(el, { panels: await unpack(), state: state(), toolbar: false, onChange });
+    let newest = 0; // texts typed fast: only the last answer counts
+    model.on("change:panels", async () => {
+      const mine = (newest += 1), panels = await unpack();
+      if (mine === newest) view.load(panels, state());
+    });
+    for (const key of keys) model.on(`change:${key}`, () => view.set({ [key]: model.get(key) }));
+  },
+};
+"""
+    )
+    panels = traitlets.List().tag(sync=True)
+    view = traitlets.Unicode(VIEWS[0]).tag(sync=True)
+    layer = traitlets.Int().tag(sync=True)
+    head = traitlets.Int().tag(sync=True)
+    more_heads = traitlets.List().tag(sync=True)
+    special = traitlets.Bool(True).tag(sync=True)
+    words = traitlets.Bool(False).tag(sync=True)
+    difference = traitlets.Bool(False).tag(sync=True)
+    silenced = traitlets.List().tag(sync=True)
 
 
 class AttentionView:

@@ -16,7 +16,7 @@ from .metrics import check_predictions
 from .model import device_of
 from .significance import holm
 from .silencing import all_heads, gated, silenced
-from .uncertainty import bootstrap
+from .uncertainty import bootstrap_means
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +64,9 @@ class HeadEffects:
         right = (self.whole >= 0) == (self.labels == 1)
         still = ((self.without >= 0) == (self.labels == 1)).reshape(-1, n)
         change, low, high, p = _accuracy_changes(right, still, self.labels, resamples, seed)
-        logit, logit_low, logit_high = _means(self.margin_change.reshape(-1, n), self.labels, resamples, seed)
+        logit, logit_low, logit_high = bootstrap_means(
+            self.margin_change.reshape(-1, n), self.labels, resamples=resamples, seed=seed
+        )
         place = np.indices((layers, heads)).reshape(2, -1)
         table = pd.DataFrame(
             {"layer": place[0], "head": place[1], "accuracy": self.accuracy.ravel(), "change": change}
@@ -74,17 +76,11 @@ class HeadEffects:
         return table.sort_values("logit", kind="stable").reset_index(drop=True)
 
 
-def _means(values: np.ndarray, labels: np.ndarray, resamples: int, seed: int) -> tuple[np.ndarray, ...]:
-    """Means over the texts, the last axis, and their 95 % bootstrap intervals."""
-    spread = bootstrap(lambda w: w @ values.T / w.sum(axis=1, keepdims=True), labels, resamples, seed)
-    return values.mean(axis=1), *np.quantile(spread, [0.025, 0.975], axis=0)
-
-
 def _accuracy_changes(right, still, labels, resamples: int, seed: int) -> tuple[np.ndarray, ...]:
     """Change of accuracy from `right`, shape (texts,), to each row of `still`: mean, interval, exact McNemar p."""
     from scipy.stats import binomtest
 
-    change, low, high = _means(still.astype(float) - right, labels, resamples, seed)
+    change, low, high = bootstrap_means(still.astype(float) - right, labels, resamples=resamples, seed=seed)
     lost, won = (right & ~still).sum(axis=1), (~right & still).sum(axis=1)
     p = [binomtest(int(a), int(a + b)).pvalue if a + b else 1.0 for a, b in zip(lost, won, strict=True)]
     return change, low, high, np.array(p)

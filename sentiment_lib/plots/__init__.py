@@ -14,6 +14,7 @@ from .evaluation import (
     roc_curve,
     thresholds,
 )
+from .heads import deletion_curves, head_clusters, head_maps, heads_left, words_side_by_side
 from .style import show, to_png
 from .training import review_lengths, training_curve
 
@@ -21,7 +22,11 @@ __all__ = [
     "agreement",
     "attention",
     "confusion_matrix",
+    "deletion_curves",
     "failure_rates",
+    "head_clusters",
+    "head_maps",
+    "heads_left",
     "intervals",
     "learning_curve",
     "precision_recall_curve",
@@ -34,4 +39,5 @@ __all__ = [
     "to_png",
     "training_curve",
     "word_effects",
+    "words_side_by_side",
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .style import BLUE, GREY, ORANGE, in_house_style, new_figure
+from .style import BLUE, GREY, ORANGE, in_house_style, new_figure, signed_colors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -15,13 +15,6 @@ if TYPE_CHECKING:
     from ..attention import AttentionMaps
 
 _FAINT = 0.01  # lines below this weight are not drawn
-
-
-def _signed():
-    """Orange for less, blue for more, as in the attention view."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list("change", [ORANGE, "#F5F5F5", BLUE])
 
 
 def _head_color(head: int, heads: int) -> np.ndarray:
@@ -86,12 +79,18 @@ def attention(
     return figure
 
 
+def _scale(signed: bool, top: float) -> dict:
+    return {"cmap": signed_colors() if signed else "viridis", "vmin": -top if signed else 0, "vmax": top}
+
+
 def _heatmap(figure, axis, weights, tokens, *, layer, heads, silenced, signed) -> str:
     import seaborn as sns
 
     values, n = weights[layer, heads[0]], len(tokens)
     top = max(0.05 if signed else 0.3, float(np.abs(values).max()))
-    look = {"cmap": _signed(), "vmin": -top, "vmax": top} if signed else {"cmap": "viridis", "vmin": 0, "vmax": top}
+    look = (
+        {"cmap": signed_colors(), "vmin": -top, "vmax": top} if signed else {"cmap": "viridis", "vmin": 0, "vmax": top}
+    )
     step = -(-n // 64)  # of long texts every so many tokens are named
     names = {"xticklabels": step, "yticklabels": step} if step > 1 else {"xticklabels": tokens, "yticklabels": tokens}
     label = "change of the weight" if signed else "attention weight"
@@ -153,7 +152,9 @@ def _overview(figure, axis, weights, tokens, *, layer, heads, silenced, signed) 
         for head in range(count):
             square = mosaic[at * (n + gap) :, head * (n + gap) :][:n, :n]
             square[:] = np.nan if (at, head) in silenced else weights[at, head]
-    look = {"cmap": _signed(), "vmin": -0.5, "vmax": 0.5} if signed else {"cmap": "viridis", "vmin": 0, "vmax": 0.5}
+    look = (
+        {"cmap": signed_colors(), "vmin": -0.5, "vmax": 0.5} if signed else {"cmap": "viridis", "vmin": 0, "vmax": 0.5}
+    )
     image = axis.imshow(mosaic, interpolation="nearest", **look)
     for at, head in silenced:
         axis.text(head * (n + gap) + n / 2, at * (n + gap) + n / 2, "off", ha="center", va="center", color=GREY)

@@ -57,6 +57,13 @@ def looks(names: Iterable[str]) -> dict[str, tuple[str, str]]:
     return {name: _LOOKS[_KNOWN[name] if name in _KNOWN else free.pop(0)] for name in names}
 
 
+def signed_colors():
+    """A colour map from orange (less) by white to blue (more)."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("signed", [ORANGE, "#F5F5F5", BLUE])
+
+
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **grid) -> tuple[Figure, np.ndarray]:
     """An empty figure (inches) and its axes, shape ``(rows, columns)``; pyplot's state is not touched."""
     from matplotlib.figure import Figure

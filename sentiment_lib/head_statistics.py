@@ -26,6 +26,7 @@ STATISTICS = (
 )
 PATTERNS = ("[CLS]", "[SEP]", "itself", "previous token", "next token")
 NEIGHBOURS = 40  # texts of similar length that a text is compared with
+_CHUNK = 1000  # texts that are tokenised and sorted at a time
 _CELLS = 16_000_000  # weights of all heads that are held at a time, 64 MB
 
 
@@ -173,19 +174,20 @@ def attention_batches(
     """
     import torch
 
-    encoded = [encode_with_words(text, tokenizer, **encoding) for text in texts]
-    order = sorted(range(len(texts)), key=lambda i: -len(encoded[i][0]))
     heads = model.config.num_hidden_layers * model.config.num_attention_heads
     device = device_of(model)
-    while order:
-        longest = len(encoded[order[0]][0])
-        size = max(1, min(64, _CELLS // (heads * longest**2)))
-        rows, order = order[:size], order[size:]
-        ids, words = [encoded[i][0] for i in rows], [encoded[i][1] for i in rows]
-        batch = tokenizer.pad({"input_ids": ids}, return_tensors="pt").to(device)
-        with eager(model), torch.inference_mode():  # never around a yield: the caller would compute in it, too
-            attentions = tuple(layer.float() for layer in model(**batch, output_attentions=True).attentions)
-        yield rows, attentions, batch["attention_mask"].float(), words, ids
+    for start in range(0, len(texts), _CHUNK):
+        encoded = [encode_with_words(text, tokenizer, **encoding) for text in texts[start : start + _CHUNK]]
+        order = sorted(range(len(encoded)), key=lambda i: -len(encoded[i][0]))
+        while order:
+            longest = len(encoded[order[0]][0])
+            size = max(1, min(64, _CELLS // (heads * longest**2)))
+            rows, order = order[:size], order[size:]
+            ids, words = [encoded[i][0] for i in rows], [encoded[i][1] for i in rows]
+            batch = tokenizer.pad({"input_ids": ids}, return_tensors="pt").to(device)
+            with eager(model), torch.inference_mode():  # never around a yield: the caller would compute in it, too
+                attentions = tuple(layer.float() for layer in model(**batch, output_attentions=True).attentions)
+            yield [start + i for i in rows], attentions, batch["attention_mask"].float(), words, ids
 
 
 def _key_groups(ids, words, mask, tokenizer, lexicon) -> torch.Tensor:

@@ -47,6 +47,11 @@ class HeadEffects:
         return (self.without - self.whole) * np.where(self.labels == 1, 1, -1)
 
     @property
+    def importance(self) -> np.ndarray:
+        """Mean absolute change of the logit, shape ``(layers, heads)``: how much predictions depend on a head."""
+        return np.abs(self.without - self.whole).mean(axis=-1)
+
+    @property
     def accuracy(self) -> np.ndarray:
         """Accuracy without each head, shape ``(layers, heads)``."""
         return ((self.without >= 0) == (self.labels == 1)).mean(axis=-1)
@@ -171,6 +176,12 @@ def head_importance(
     model.train(training)
     norm = np.linalg.norm(total, axis=1, keepdims=True)
     return np.divide(total, norm, out=np.zeros_like(total), where=norm > 0)
+
+
+def least_first(importance: np.ndarray) -> list[tuple[int, int]]:
+    """Heads as ``(layer, head)``, ordered by an importance of shape ``(layers, heads)``, the least important first."""
+    places = np.unravel_index(np.argsort(importance, axis=None, kind="stable"), importance.shape)
+    return [(int(layer), int(head)) for layer, head in zip(*places, strict=True)]
 
 
 def silence_in_order(

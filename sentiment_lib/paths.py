@@ -86,6 +86,11 @@ class RunPaths:
         return self.results / "predictions.parquet"
 
     @property
+    def heads(self) -> Path:
+        """What lesson 06 found about the heads and the explanations."""
+        return self.results / "heads.json"
+
+    @property
     def notebooks(self) -> Path:
         """The executed lessons."""
         return self.results / "notebooks"

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from sentiment_lib import attention_maps, initialize_model_and_tokenizer, predict
+from sentiment_lib.attention import AttentionMaps, condense
 from sentiment_lib.model import Compute
 
 TEXT = "Not bad at all, and <b>never</b> boring."
@@ -54,3 +55,50 @@ def test_long_and_empty_texts(tiny):
     assert attention_maps("", *tiny).tokens == ["[CLS]", "[SEP]"]
     with pytest.raises(TypeError, match="text is None, not a string"):
         attention_maps(None, *tiny)
+
+
+def three_pieces():
+    """[CLS] un ##even [SEP], one head, weights that are easy to add up."""
+    weights = np.array([[[[0.4, 0.1, 0.2, 0.3], [0.5, 0.2, 0.2, 0.1], [0.1, 0.3, 0.5, 0.1], [1, 0, 0, 0]]]], "float32")
+    return AttentionMaps(["[CLS]", "un", "##even", "[SEP]"], weights, 0.5, (-1, 0, 0, -1))
+
+
+def test_to_a_word_the_sum_and_from_it_the_mean():
+    words = condense(three_pieces())
+    assert words.tokens == ["[CLS]", "uneven", "[SEP]"]
+    assert words.words == (-1, 0, -1)
+    np.testing.assert_allclose(words.weights[0, 0], [[0.4, 0.3, 0.3], [0.3, 0.6, 0.1], [1, 0, 0]], atol=1e-6)
+
+
+def test_without_special_tokens_the_rest_is_renormalised():
+    pieces = condense(three_pieces(), words=False, special=False)
+    assert pieces.tokens == ["un", "##even"]
+    np.testing.assert_allclose(pieces.weights[0, 0], [[0.5, 0.5], [0.375, 0.625]], atol=1e-6)
+    nothing = AttentionMaps(["[CLS]", "a"], np.array([[[[1, 0], [1, 0]]]], "float32"), 0.5, (-1, 0))
+    assert condense(nothing, special=False).weights.tolist() == [[[[0]]]]  # no weight is left to divide
+
+
+def test_two_words_side_by_side_are_not_one():
+    maps = AttentionMaps(["a", "b"], np.full((1, 1, 2, 2), 0.5, "float32"), 0.5)
+    assert condense(maps).tokens == ["a", "b"]
+
+
+def test_the_words_of_a_real_text(bundled):
+    maps = attention_maps("An unbelievably tearjerking film", *bundled)
+    assert condense(maps).tokens == ["[CLS]", "an", "unbelievably", "tearjerking", "film", "[SEP]"]
+    np.testing.assert_allclose(condense(maps).weights.sum(-1), 1, atol=1e-5)
+
+
+def test_words_of_a_cut_text_are_those_of_its_tokens(tiny):
+    text = " ".join(f"tearjerking{'x' * (i % 3)} w{i}" for i in range(60))
+    for truncation in ("head", "tail", "head+tail"):
+        maps = attention_maps(text, *tiny, max_length=32, truncation=truncation)
+        assert len(maps.words) == len(maps.tokens) == 32
+        joined = condense(maps, special=False)
+        for name in joined.tokens:  # of a word that is cut, a piece is left
+            assert name.removeprefix("##") in text.lower()
+
+
+def test_weights_that_do_not_fit_the_tokens_are_an_error():
+    with pytest.raises(ValueError, match="do not fit 1 tokens"):
+        AttentionMaps(["a"], np.zeros((1, 1, 2, 2)), 0.5)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..attribution import UNSIGNED
 from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, YELLOW, in_house_style, looks, new_figure, signed_colors
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ def head_maps(
     layers, heads = next(iter(maps.values())).shape
     columns = min(columns, len(maps))
     rows = -(-len(maps) // columns)
-    wide = 0.42 if decimals is not None else 0.24
-    figure, axes = new_figure(columns * (1.3 + wide * heads), rows * (0.9 + 0.28 * layers), rows, columns)
+    wide = 0.42 if decimals is not None else 0.19
+    figure, axes = new_figure(columns * (1.2 + wide * heads), rows * (0.9 + 0.28 * layers), rows, columns)
     for axis in axes.flat[len(maps) :]:
         axis.set_visible(False)
     said = []
@@ -128,13 +129,19 @@ def heads_left(curves: Mapping[str, pd.DataFrame], total: int, random: Sequence[
 def words_side_by_side(attributions: Mapping[str, WordEffects]) -> Figure:
     """One text's words, a row each, and what every method gives them: a column a method.
 
-    Blue speaks for positive, orange for negative; each column is divided by its largest magnitude.
+    Blue speaks for positive, orange for negative; of methods without a sign, dark is much. Each column is divided
+    by its largest magnitude.
     """
+    from matplotlib import colormaps
+
     first = next(iter(attributions.values()))
     values = np.array([one.effects for one in attributions.values()]).T
     values = values / np.maximum(np.abs(values).max(axis=0, keepdims=True), 1e-12)
     figure, ((axis,),) = new_figure(2.2 + 0.95 * len(attributions), 1.9 + 0.26 * len(first.words))
-    axis.imshow(values, cmap=signed_colors(), vmin=-1, vmax=1, aspect="auto")
+    colors = signed_colors()((values + 1) / 2)
+    unsigned = [name in UNSIGNED for name in attributions]
+    colors[:, unsigned] = colormaps["Greys"](0.7 * values[:, unsigned])
+    axis.imshow(colors, aspect="auto")
     axis.grid(False)
     axis.set_xticks(range(len(attributions)), [name.replace(" ", "\n") for name in attributions], fontsize=9)
     axis.xaxis.tick_top()

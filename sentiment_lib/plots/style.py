@@ -89,13 +89,14 @@ def to_png(figure: Figure) -> bytes:
 
     With a palette of 256 colours it takes a third of the room, and nobody sees the difference.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
-    drawn, buffer, info = io.BytesIO(), io.BytesIO(), PngInfo()
-    figure.savefig(drawn, format="rgba", metadata=None)
-    size = tuple(int(side) for side in figure.bbox.size)
-    picture = Image.frombuffer("RGBA", size, drawn.getvalue()).convert("RGB")
+    buffer, info = io.BytesIO(), PngInfo()
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     info.add_itxt("Description", figure.alt)
     small = picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     small.save(buffer, "png", optimize=True, pnginfo=info, dpi=(DPI, DPI))

@@ -3,7 +3,6 @@
 import os
 import re
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,10 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from conftest import CHECKOUT, missing
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+from conftest import CHECKOUT, chromium_page
 
 
 @pytest.fixture(scope="module")
@@ -59,15 +55,8 @@ def lab(tmp_path_factory):
 
 @pytest.fixture
 def page():
-    if CHROMIUM is None:
-        missing("no Chromium on this machine (Debian: apt-get install chromium)")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        tab = browser.new_page(viewport={"width": 1400, "height": 1300})
-        tab.set_default_timeout(60_000)
+    with chromium_page() as tab:
         yield tab
-        browser.close()
 
 
 def keep_screenshot(page, name):

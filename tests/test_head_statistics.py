@@ -166,15 +166,15 @@ from sentiment_lib import initialize_model_and_tokenizer
 from sentiment_lib.head_statistics import head_statistics
 model, tokenizer = initialize_model_and_tokenizer()
 texts = ["A film with good scenes, a slow middle part and a bad end, but I did not regret the evening. " * (i % 3 + 1)
-         for i in range(2400)]
-for part in (texts[:600], texts):
+         for i in range(3000)]
+for part in (texts[:1000], texts):
     head_statistics(part, model, tokenizer, {"max_length": 64})
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 
 
 def test_peak_memory_does_not_grow_with_the_number_of_reviews():
-    """Four times as many reviews; the weights of those that are new would take 900 MB."""
+    """Three times as many reviews; the weights of the new ones would take 1,000 MB. (The allocator creeps a little.)"""
     done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)
     few, many = map(float, done.stdout.split())
-    assert many < few + 60
+    assert many < few + 100

@@ -81,7 +81,7 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
   }
   function slider(name, last) {
     const range = element("input", { type: "range", min: 0, max: last, "aria-label": name, oninput: () => change({ [name]: Number(range.value) }) });
-    const value = element("output");
+    const value = element("span", { "aria-hidden": "true" });
     refreshers.push(() => (range.value = value.textContent = shown[name]));
     return element("label", {}, name, range, value);
   }

@@ -19,7 +19,7 @@ def code_cells(name):
 
 
 def test_the_lessons_are_there_and_one_follows_the_other():
-    assert [name[:2] for name in NOTEBOOKS] == ["00", "01", "02", "03", "04", "05", "07"]
+    assert [name[:2] for name in NOTEBOOKS] == ["00", "01", "02", "03", "04", "05", "06", "07"]
     names = list(NOTEBOOKS)
     for name, following in itertools.pairwise(names):
         assert f"({following}.ipynb)" in NOTEBOOKS[name].cells[-1].source + NOTEBOOKS[name].cells[-2].source
@@ -162,6 +162,27 @@ def test_slices_and_behaviour_of_quick_are_as_the_lesson_describes_them(quick_ru
     assert rates["negated praise"] < 0.2
     assert rates["negated blame"] > 0.4
     assert len(rates) >= 12
+
+
+def test_lesson_06_finds_what_it_says_about_quick(quick_run):
+    found = json.loads(quick_run.heads.read_text())
+    assert found["kinds"]["[CLS]"] > 10
+    assert "[SEP]" not in found["kinds"]
+    assert found["kinds"]["previous token"] == 1
+    assert not any(head["p_holm"] < 0.05 for head in found["heads"])  # no single head is missed
+    assert sum(head["logit_high"] < 0 for head in found["heads"]) > 25
+    gone = found["heads_without_loss"]
+    random = [gone[f"random {i}"] for i in (1, 2, 3)]
+    assert min(gone["by ablation"], gone["by gradient"]) >= 24
+    assert max(gone["by ablation"], gone["by gradient"]) > max(random)
+    gain = {name: row["estimate"] for name, row in found["comprehensiveness_minus_random"].items()}
+    assert gain["integrated gradients"] > gain["attention"] + 0.1
+    assert gain["gradient × attention"] > gain["attention"] + 0.1
+    assert gain["attention"] > gain["rollout"]
+    assert found["comprehensiveness_minus_random"]["attention"]["low"] > 0
+    assert found["comprehensiveness_minus_random"]["gradient × input"]["low"] < 0.02
+    for name, row in found["rank_agreement"].items():
+        assert -0.1 < row["estimate"] < 0.4, name
 
 
 def test_lesson_07_answers_its_question(quick_run):

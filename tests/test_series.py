@@ -11,7 +11,8 @@ from sentiment_lib.settings import SettingsError, make_settings
 FIGURES = """
     review_lengths baselines baselines_agreement imdb_learning_curves training_curve confusion_matrix differences
     precision_recall_curve roc_curve thresholds probabilities reliability slices word_effects behaviour
-    attention_weights learning_curve ablation truncation imdb_learning_curves_all
+    attention_weights head_statistics head_clusters head_importance heads_left attributions deletion_curves
+    comprehensiveness sufficiency learning_curve ablation truncation imdb_learning_curves_all
 """.split()  # noqa: SIM905
 
 
@@ -84,6 +85,19 @@ def test_the_model_card_quotes_the_run(small_run):
     assert quoted["accuracy"] == round(metrics["test"]["accuracy"], 4)
     assert f"Trained on {metrics['train']['examples']} reviews" in card.text
     assert str(settings.source) not in card.text
+
+
+def test_what_lesson_06_found_is_kept(small_run):
+    settings, _ = small_run
+    found = json.loads(settings.paths.heads.read_text())
+    assert sum(found["kinds"].values()) == len(found["heads"]) == 4
+    assert set(found["heads_without_loss"]) == {"by ablation", "by gradient", "random 1", "random 2", "random 3"}
+    for measure in ("comprehensiveness_minus_random", "sufficiency_minus_random"):
+        for row in found[measure].values():
+            assert row["low"] <= row["estimate"] <= row["high"]
+    # one word decides: leaving it out must be found to matter
+    assert found["comprehensiveness_minus_random"]["leave one out"]["low"] > 0
+    assert found["rank_agreement"]["random"]["low"] <= 0 <= found["rank_agreement"]["random"]["high"]
 
 
 def test_the_trials_of_lesson_07_are_kept(small_run):

@@ -54,7 +54,7 @@ def attention(
         (before, first), (after, second) = drawn.items()
         drawn = {f"{after} minus {before}": second - first}
     one = next(iter(named.values()))
-    tokens = [token.replace("$", r"\$") for token in one.tokens]  # a dollar sign would begin a formula
+    tokens = one.tokens
     draw = {"heatmap": _heatmap, "bipartite": _bipartite, "overview": _overview}[view]
     width, height = {
         "heatmap": (2.4 + 0.26 * len(tokens), 1.8 + 0.26 * len(tokens)),
@@ -74,9 +74,18 @@ def attention(
         where += " (switched off)" if (layer, head) in off["silenced"] and view != "overview" else ""
         said = [title, where if view != "overview" else ""]
         axis.set_title("\n".join(part for part in said if part))
+        if not tokens:  # a text of special tokens only, and these are left out
+            axis.set_axis_off()
+            alts.append("There is no token to show.")
+            continue
         alts.append((f"{title}: " if title else "") + draw(figure, axis, weights, tokens, **off))
     figure.alt = " ".join(alts)
     return figure
+
+
+def _plain(tokens: Sequence[str]) -> list[str]:
+    """Tokens as matplotlib writes them as they are: a dollar sign would begin a formula."""
+    return [token.replace("$", r"\$") for token in tokens]
 
 
 def _scale(signed: bool, top: float) -> dict:
@@ -86,18 +95,18 @@ def _scale(signed: bool, top: float) -> dict:
 def _heatmap(figure, axis, weights, tokens, *, layer, heads, silenced, signed) -> str:
     import seaborn as sns
 
-    values, n = weights[layer, heads[0]], len(tokens)
+    values, n, labels = weights[layer, heads[0]], len(tokens), _plain(tokens)
     top = max(0.05 if signed else 0.3, float(np.abs(values).max()))
     look = (
         {"cmap": signed_colors(), "vmin": -top, "vmax": top} if signed else {"cmap": "viridis", "vmin": 0, "vmax": top}
     )
     step = -(-n // 64)  # of long texts every so many tokens are named
-    names = {"xticklabels": step, "yticklabels": step} if step > 1 else {"xticklabels": tokens, "yticklabels": tokens}
+    names = {"xticklabels": step, "yticklabels": step} if step > 1 else {"xticklabels": labels, "yticklabels": labels}
     label = "change of the weight" if signed else "attention weight"
     sns.heatmap(values, ax=axis, square=True, cbar_kws={"label": label, "shrink": 0.7}, **names, **look)
     if step > 1:
         for set_labels in (axis.set_xticklabels, axis.set_yticklabels):
-            set_labels(tokens[::step])
+            set_labels(labels[::step])
     axis.tick_params(axis="x", rotation=90)
     axis.tick_params(axis="y", rotation=0)
     axis.set(xlabel="looked at (key)", ylabel="looking (query)")
@@ -128,7 +137,7 @@ def _bipartite(figure, axis, weights, tokens, *, layer, heads, silenced, signed)
         axis.add_collection(LineCollection(lines, colors=colors, linewidths=0.5 + 2.2 * np.abs(strength)))
         if not signed:
             axis.plot([], [], color=base, lw=3, label=f"head {head}")
-    for i, token in enumerate(tokens):
+    for i, token in enumerate(_plain(tokens)):
         axis.text(-0.03, i, token, ha="right", va="center", fontsize=9)
         axis.text(1.03, i, token, ha="left", va="center", fontsize=9)
     axis.set(xlim=(-0.6, 1.6), ylim=(n - 0.5, -0.5), xticks=[], yticks=[])

@@ -38,7 +38,7 @@ def head_maps(
     columns = min(columns, len(maps))
     rows = -(-len(maps) // columns)
     wide = 0.42 if decimals is not None else 0.19
-    figure, axes = new_figure(columns * (1.2 + wide * heads), rows * (0.9 + 0.28 * layers), rows, columns)
+    figure, axes = new_figure(columns * (1.2 + wide * heads), rows * max(2.2, 0.9 + 0.28 * layers), rows, columns)
     for axis in axes.flat[len(maps) :]:
         axis.set_visible(False)
     said = []

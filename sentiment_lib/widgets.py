@@ -97,6 +97,7 @@ class AttentionExplorer(ipw.VBox):
         self._model, self._tokenizer, self._max_length, self._before = model, tokenizer, max_length, before
         self._corpus, self._folder = list(corpus), Path(folder) if folder else Path()
         self._statistics: HeadStatistics | None = None
+        self._whole: tuple[str, AttentionMaps] | None = None  # the text last read, with all heads on
         self._shape = {"layer": model.config.num_hidden_layers, "head": model.config.num_attention_heads}
         self._reviews = dict(reviews)
         self.canvas = AttentionCanvas()
@@ -170,6 +171,8 @@ class AttentionExplorer(ipw.VBox):
 
     def _wire(self) -> None:
         c = self.controls
+        # first of all, so that the prediction is on its way before the picture is drawn anew
+        self.observe(lambda _: self._read(), ["text", "silenced", "compare"])
         for name in ("text", "layer", "head", "view", "special", "words", "compare", "difference"):
             ipw.link((self, name), (c[name], "value"))
         for name in ("view", "special", "words", "difference", "more_heads", "silenced"):
@@ -179,7 +182,6 @@ class AttentionExplorer(ipw.VBox):
         self._links.append(ipw.jslink((c["play"], "value"), (c["head"], "value")))
         c["review"].observe(lambda change: change.new and self.set_trait("text", change.new), "value")
         c["off"].observe(lambda change: self._switch(change.new), "value")
-        self.observe(lambda _: self._read(), ["text", "silenced", "compare"])
         self.observe(lambda _: self._show_switch(), ["layer", "head", "silenced"])
 
     @traitlets.validate("layer", "head")
@@ -229,11 +231,13 @@ class AttentionExplorer(ipw.VBox):
             return attention_maps(self.text, model, self._tokenizer, max_length=self._max_length)
 
     def _read(self) -> None:
-        """Run the model on the text: new weights, new prediction."""
-        self.controls["review"].value = self.text if self.text in dict(self._reviews).values() else ""
-        self.maps = self._maps(self._model, self.silenced)
-        whole = self._maps(self._model) if self.silenced else self.maps
+        """Run the model on the text: new prediction, new weights."""
+        if self._whole is None or self._whole[0] != self.text:
+            self._whole = self.text, self._maps(self._model)
+        whole = self._whole[1]
+        self.maps = self._maps(self._model, self.silenced) if self.silenced else whole
         self._prediction.value = render_prediction(self.maps.probability, whole.probability if self.silenced else None)
+        self.controls["review"].value = self.text if self.text in self._reviews.values() else ""
         other = {_BEFORE: lambda: self._maps(self._before), _ALL_ON: lambda: whole}.get(self.compare)
         self._shown = {self.compare: other(), "now": self.maps} if other else {"": self.maps}
         packed = [pack_panel(maps, title) for title, maps in self._shown.items()]

@@ -43,7 +43,17 @@ LEFT = LEFT.assign(low=LEFT["change"] - 0.02, high=LEFT["change"] + 0.02)
 WORDS = WordEffects(("$5", "film"), (1.0, -0.5), 0.6)
 DELETION = pd.DataFrame({"method": list("aabb"), "fraction": [0.1, 0.5] * 2, "estimate": [0.1, 0.2, 0.3, 0.4]})
 DELETION = DELETION.assign(low=DELETION["estimate"] - 0.05, high=DELETION["estimate"] + 0.05)
-NO_LABELS = ("overview", "reliability", "lines", "change of lines", "clusters", "side by side", "deletion")
+NO_LABELS = (
+    "head maps",
+    "signed head maps",
+    "overview",
+    "reliability",
+    "lines",
+    "change of lines",
+    "clusters",
+    "side by side",
+    "deletion",
+)
 
 
 def every_figure(maps):

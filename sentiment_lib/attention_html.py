@@ -39,7 +39,7 @@ def front_end() -> str:
     return f"const ATTENTION_VIEW_STYLE = {json.dumps(style)};\n{data}\n{view}"
 
 
-def pack_panel(maps: AttentionMaps, title: str = "", note: str = "") -> tuple[dict[str, Any], bytes]:
+def pack_panel(maps: AttentionMaps, title: str = "") -> tuple[dict[str, Any], bytes]:
     """What the front end needs to know of some maps, and their weights, packed.
 
     A weight is one byte, ``round(255 * sqrt(weight))``: at most 0.004 off, and small weights less. The bytes
@@ -48,7 +48,7 @@ def pack_panel(maps: AttentionMaps, title: str = "", note: str = "") -> tuple[di
     floor = FLOOR if len(maps.tokens) > LONG else 0.0
     weights = np.where(maps.weights < floor, 0, maps.weights) if floor else maps.weights
     codes = np.rint(255 * np.sqrt(np.clip(weights, 0, 1))).astype(np.uint8)
-    panel = {"title": title, "note": note, "tokens": list(maps.tokens), "words": list(maps.words)}
+    panel = {"title": title, "tokens": list(maps.tokens), "words": list(maps.words)}
     panel |= {"layers": maps.layers, "heads": maps.heads, "floor": floor}
     return panel, zlib.compress(codes.tobytes(), 6 if len(maps.tokens) <= LONG else 1)
 

@@ -113,8 +113,9 @@ class AttentionExplorer(ipw.VBox):
 
     def _repr_mimebundle_(self, **kwargs):
         """The widget, and what it shows now as a picture for readers who cannot run widgets."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        return bundle | {"image/png": plots.to_png(self.figure())} if isinstance(bundle, dict) else bundle
+        figure = self.figure()
+        bundle = super()._repr_mimebundle_(**kwargs) | {"image/png": plots.to_png(figure)}
+        return bundle, {"image/png": {"alt": figure.alt}}
 
     def _make_controls(self) -> list[ipw.Widget]:
         wide = {"style": {"description_width": "70px"}}

@@ -95,7 +95,7 @@ def test_every_figure_has_labels_and_alternative_text_and_is_drawn(maps, tmp_pat
         assert len(figure.alt) > 40, name
         assert "nan" not in figure.alt, name
         picture = Image.open(io.BytesIO(plots.to_png(figure)))
-        assert min(picture.size) > 300, name
+        assert min(picture.size) > 250, name
         assert np.asarray(picture.convert("L")).std() > 5, name
         if name not in NO_LABELS:  # panels that share their labels, and lines between words
             for axis in figure.axes:

@@ -171,7 +171,8 @@ def test_what_is_shown_can_be_kept(explorer, view, tmp_path):
 
 
 def test_an_executed_notebook_shows_a_picture(explorer):
-    bundle = explorer._repr_mimebundle_()
+    bundle, metadata = explorer._repr_mimebundle_()
+    assert metadata["image/png"]["alt"].startswith("Lines from")
     assert bundle["image/png"].startswith(b"\x89PNG")
     assert "application/vnd.jupyter.widget-view+json" in bundle
 

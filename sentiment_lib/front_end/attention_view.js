@@ -5,7 +5,7 @@
 
    createAttentionView(host, options) draws into `host` and returns {set, load}:
      set(state)     changes what is shown; see STATE below
-     load(panels)   shows other weights: [{title, note, tokens, words, layers, heads, weights}], one panel or two
+     load(panels)   shows other weights: [{title, tokens, words, layers, heads, weights}], one panel or two
    A weight w is stored in one byte as round(255 * sqrt(w)), so that small weights keep their digits. */
 const STATE = {
   view: "bipartite", // "bipartite" (lines), "heatmap" or "overview"
@@ -61,14 +61,14 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
     const units = unitsOf(panels[0], shown.special, shown.words);
     const weights = (panel) => (layer, head) => matrixOf(panel, units, layer, head, shown.special);
     if (!shown.difference || panels.length < 2) {
-      return panels.map((panel, i) => ({ title: panel.title, note: panel.note, units, of: weights(panel), last: i === panels.length - 1 }));
+      return panels.map((panel, i) => ({ title: panel.title, units, of: weights(panel), last: i === panels.length - 1 }));
     }
     const [first, second] = panels.map(weights);
     const of = (layer, head) => {
       const before = first(layer, head);
       return second(layer, head).map((w, k) => w - before[k]);
     };
-    return [{ title: `${panels[1].title} minus ${panels[0].title}`, note: "", units, of, signed: true, last: true }];
+    return [{ title: `${panels[1].title} minus ${panels[0].title}`, units, of, signed: true, last: true }];
   }
 
   /* ------------------------------------------------------------------------------------------- controls */
@@ -148,7 +148,6 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
   function frame(source, content) {
     const panel = element("section", { class: "panel", "aria-label": source.title || "attention" });
     if (source.title) panel.append(element("div", { class: "title" }, source.title));
-    if (source.note) panel.append(element("div", {}, source.note));
     panel.append(content);
     return panel;
   }
@@ -189,7 +188,7 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
               const weight = w[i * m + j], strength = Math.abs(weight);
               if (strength < FAINT) continue;
               context.strokeStyle = source.signed ? `rgb(${SIGNED[weight < 0 ? 0 : 2]})` : headColor(head, panels[0].heads);
-              context.globalAlpha = Math.min(1, 0.08 + strength);
+              context.globalAlpha = Math.min(1, 0.03 + 1.2 * strength);
               context.lineWidth = 0.6 + 2.4 * strength;
               context.beginPath();
               context.moveTo(2, (i + 0.5) * ROW + nudge);

@@ -131,7 +131,7 @@ def _bipartite(figure, axis, weights, tokens, *, layer, heads, silenced, signed)
             from matplotlib.colors import to_rgba
 
             colors = np.array([to_rgba(BLUE if s > 0 else ORANGE) for s in strength]).reshape(-1, 4)
-        colors[:, 3] = np.minimum(1, 0.1 + 1.2 * np.abs(strength))
+        colors[:, 3] = np.minimum(1, 0.03 + 1.2 * np.abs(strength))
         shift = (place - (len(heads) - 1) / 2) * 0.1
         lines = np.stack([np.c_[np.zeros(len(keys)), queries + shift], np.c_[np.ones(len(keys)), keys + shift]], axis=1)
         axis.add_collection(LineCollection(lines, colors=colors, linewidths=0.5 + 2.2 * np.abs(strength)))

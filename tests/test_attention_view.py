@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-from conftest import chromium_page
+from conftest import CHECKOUT, chromium_page
 from sentiment_lib import attention_maps, attention_view
 from sentiment_lib.attention import AttentionMaps, condense
 from sentiment_lib.attention_html import AttentionCanvas, front_end
@@ -233,3 +233,27 @@ def test_text_can_be_read_in_both_themes(scheme, tmp_path):
         color = page.locator(".from .token").first.evaluate("e => getComputedStyle(e).color")
         light = sum(map(int, re.findall(r"\d+", color)[:3])) > 380
         assert light == (scheme == "dark")
+
+
+def test_a_lesson_exported_as_a_page_asks_the_network_for_nothing(tmp_path):
+    """nbconvert's page of lesson 05, offline: the view plays, and the explorer is a still picture."""
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    notebook = nbformat.read(CHECKOUT / "notebooks" / "05_explore_attention.ipynb", as_version=4)
+    notebook.metadata.pop("widgets", None)  # with it, nbconvert's page asks a CDN for the widget manager
+    page_of = HTMLExporter(mathjax_url="", require_js_url="", widget_renderer_url="")
+    path = tmp_path / "lesson.html"
+    path.write_text(page_of.from_notebook_node(notebook)[0], encoding="utf-8")
+    with chromium_page(offline=True) as page:
+        asked, errors = [], []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: message.type == "error" and errors.append(message.text))
+        page.goto(path.as_uri())
+        page.wait_for_selector("[data-drawn]")
+        page.get_by_label("view").select_option("overview")
+        assert page.locator(".grid canvas").count() == 72
+        still = page.locator(".jp-Cell", has_text="corpus = [text for text").locator("img")
+        assert still.count() == 1
+        assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+        assert errors == []

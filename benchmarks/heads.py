@@ -1,0 +1,40 @@
+"""How long lesson 06's two large computations take, and how much memory the statistics need.
+
+On 500 validation sentences of the run `quick`: all statistics of all heads, and every head silenced alone; then the
+peak memory of the statistics for 500 to 4,000 training sentences. Needs lessons 01 to 03 (``make run``).
+
+python benchmarks/heads.py        3 minutes on two cores
+"""
+
+import resource
+import time
+
+from sentiment_lib import initialize_model_and_tokenizer
+from sentiment_lib.head_statistics import head_statistics
+from sentiment_lib.heads import silence_each
+from sentiment_lib.results import load_dataset
+from sentiment_lib.settings import make_settings
+
+
+def main() -> None:
+    """Measure and print."""
+    settings = make_settings("quick")
+    model, tokenizer = initialize_model_and_tokenizer(str(settings.paths.require(settings.paths.model, "03")))
+    dataset = load_dataset(settings)
+    part = dataset["validation"][:500]
+    for _ in range(3):
+        began = time.perf_counter()
+        head_statistics(part["text"], model, tokenizer, settings.encoding)
+        print(f"statistics of {len(part['text'])} sentences: {time.perf_counter() - began:.1f} s", flush=True)
+    for count in (500, 1000, 2000, 4000):
+        head_statistics(dataset["train"]["text"][:count], model, tokenizer, settings.encoding)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"peak memory of the process after statistics of {count} sentences: {peak:.0f} MB", flush=True)
+    for _ in range(3):
+        began = time.perf_counter()
+        effects = silence_each(part["text"], part["label"], model, tokenizer, settings.encoding)
+        print(f"{effects.accuracy.size} heads silenced, one at a time: {time.perf_counter() - began:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

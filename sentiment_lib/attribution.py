@@ -15,6 +15,7 @@ from .attention import eager
 from .inference import predict
 from .metrics import logit
 from .model import device_of
+from .progress import progress_bar
 from .tokenization import encode
 
 if TYPE_CHECKING:
@@ -201,7 +202,8 @@ def attribute(
     if REFERENCE in methods:
         found[REFERENCE] = leave_one_word_out(joined, chance)
     inner = [name for name in methods if name not in (REFERENCE, CHANCE)]
-    for words, text in zip(seen, joined, strict=True):
+    pairs = progress_bar(zip(seen, joined, strict=True), total=len(seen), desc="attributing", unit="text")
+    for words, text in pairs:
         per_token, probability = _inside(text, model, tokenizer, encoding, inner, steps)
         place = _word_of_token(text, words, tokenizer)
         for name in inner:

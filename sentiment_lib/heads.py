@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .attention import eager
 from .inference import batches_of, predict_logits
 from .metrics import check_predictions
 from .model import device_of
+from .progress import progress_bar
 from .significance import holm
 from .silencing import all_heads, gated, silenced
 from .uncertainty import bootstrap_means
@@ -124,7 +126,7 @@ def silence_each(
     labels, _ = check_predictions(labels, np.zeros(len(texts)))
     whole = _logits(texts, model, tokenizer, **how)
     without = np.empty((model.config.num_hidden_layers, model.config.num_attention_heads, len(texts)))
-    for layer, head in all_heads(model):
+    for layer, head in progress_bar(all_heads(model), desc="silencing", unit="head"):
         with silenced(model, [(layer, head)]):
             without[layer, head] = _logits(texts, model, tokenizer, **how)
     return HeadEffects(labels, whole, without)
@@ -163,17 +165,15 @@ def head_importance(
 
     labels, _ = check_predictions(labels, np.zeros(len(texts)))
     layers, heads = model.config.num_hidden_layers, model.config.num_attention_heads
-    total, device, training = np.zeros((layers, heads)), device_of(model), model.training
-    model.eval()
+    total, device = np.zeros((layers, heads)), device_of(model)
     for rows, batch in batches_of(list(texts), tokenizer, encoding, batch_size, device):
         gates = {layer: torch.ones(len(rows), heads, device=device, requires_grad=True) for layer in range(layers)}
-        with gated(model, gates), torch.enable_grad():
+        with eager(model), gated(model, gates), torch.enable_grad():
             logits = model(**batch).logits.float()
             wanted = torch.tensor(labels[rows], device=device)
             loss = torch.nn.functional.cross_entropy(logits, wanted, reduction="sum")
             slopes = torch.autograd.grad(loss, list(gates.values()))
         total += torch.stack([slope.abs().sum(dim=0) for slope in slopes]).cpu().numpy()
-    model.train(training)
     norm = np.linalg.norm(total, axis=1, keepdims=True)
     return np.divide(total, norm, out=np.zeros_like(total), where=norm > 0)
 
@@ -226,7 +226,8 @@ def silence_in_order(
     labels, _ = check_predictions(labels, np.zeros(len(texts)))
     right = (_logits(texts, model, tokenizer, **how) >= 0) == (labels == 1)
     still = np.empty((len(counts), len(texts)), dtype=bool)
-    for row, count in zip(still, counts, strict=True):
+    steps = progress_bar(zip(still, counts, strict=True), total=len(counts), desc="silencing", unit="step")
+    for row, count in steps:
         with silenced(model, order[:count]):
             row[:] = (_logits(texts, model, tokenizer, **how) >= 0) == (labels == 1)
     change, low, high, p = _accuracy_changes(right, still, labels, resamples=10_000, seed=0)

@@ -72,6 +72,12 @@ def test_the_explorer_answers_in_jupyterlab(lab, page, quick_run):
     page.mouse.up()
     drawn(page, layer=4, head=0)
 
+    play = widget.locator(".widget-play button")
+    play.first.click()  # walks through the heads, in the browser alone
+    drawn(page, layer=4, head=1)
+    play.nth(1).click()
+    drawn(page, layer=4, head=0)  # stop goes back to the first
+
     said = prediction.get_attribute("aria-label")
     area = widget.locator("textarea")
     area.fill("An absolutely wonderful film that I will watch again.")

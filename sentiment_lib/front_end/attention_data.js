@@ -22,10 +22,11 @@ const ramp = (stops, x) => {
   return stops[i].map((low, c) => Math.round(low + (at - i) * (stops[i + 1][c] - low)));
 };
 const gradient = (stops) => `linear-gradient(90deg, ${stops.map((s) => `rgb(${s})`).join(",")})`;
-/* Hues around the circle; the bright ones, yellow to cyan, are darkened so that white text on them can be read. */
+/* Hues around the circle; yellow to cyan are darkened so that white text on them can be read, blue and violet made
+   lighter so that they can be seen on a dark page. */
 const headColor = (head, heads) => {
   const hue = Math.round((360 * head) / heads);
-  return `hsl(${hue} 80% ${hue > 35 && hue < 200 ? 32 : 46}%)`;
+  return `hsl(${hue} 80% ${hue > 35 && hue < 200 ? 32 : hue > 205 && hue < 295 ? 57 : 46}%)`;
 };
 
 /* What is a row and a column: tokens or words, with or without the special tokens. */

@@ -188,7 +188,7 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
               const weight = w[i * m + j], strength = Math.abs(weight);
               if (strength < FAINT) continue;
               context.strokeStyle = source.signed ? `rgb(${SIGNED[weight < 0 ? 0 : 2]})` : headColor(head, panels[0].heads);
-              context.globalAlpha = Math.min(1, 0.03 + 1.2 * strength);
+              context.globalAlpha = Math.min(1, (focus === null ? 0.03 : 0.25) + 1.2 * strength);
               context.lineWidth = 0.6 + 2.4 * strength;
               context.beginPath();
               context.moveTo(2, (i + 0.5) * ROW + nudge);

@@ -18,11 +18,12 @@ _FAINT = 0.01  # lines below this weight are not drawn
 
 
 def _head_color(head: int, heads: int) -> np.ndarray:
-    """The colour that the attention view gives to a head: hues around the circle, bright ones darkened."""
+    """The colour that the attention view gives to a head: hues around the circle, some darker or lighter."""
     from colorsys import hls_to_rgb
 
     hue = round(360 * head / heads)
-    return np.array([*hls_to_rgb(hue / 360, 0.32 if 35 < hue < 200 else 0.46, 0.8), 1.0])
+    lightness = 0.32 if 35 < hue < 200 else 0.57 if 205 < hue < 295 else 0.46
+    return np.array([*hls_to_rgb(hue / 360, lightness, 0.8), 1.0])
 
 
 @in_house_style

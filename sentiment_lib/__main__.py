@@ -125,7 +125,7 @@ def _predict(options: argparse.Namespace) -> int:
         raise SettingsError("--input and --output go together.")
     model, tokenizer, how = _load(options.name)
     if options.input:
-        from .inference import predict_file
+        from .scoring import predict_file
 
         rows = predict_file(options.input, options.output, model, tokenizer, text_column=options.text_column, **how)
         print(f"{rows:,} texts classified: {options.output}")

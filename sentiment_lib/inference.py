@@ -6,16 +6,12 @@ Taught in lesson 04.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .data import LABEL_NAMES, clean_text
-from .files import replacing
 from .model import cpu_has_bfloat16, device_of
 from .progress import progress_bar
-from .sources import READERS, DataError, read_table
 from .tokenization import encode
 
 if TYPE_CHECKING:
@@ -190,59 +186,3 @@ def _autocast_dtype(model, precision: str, many: bool) -> str:
     if device == "cpu":
         return "bfloat16" if many and cpu_has_bfloat16() else "float32"
     return "bfloat16" if device == "cuda" and many else "float32"
-
-
-def predict_file(
-    source: Path, target: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, text_column: str, **how
-) -> int:
-    """Classify the rows of a file and write them, in their order, with two new columns.
-
-    Parameters
-    ----------
-    source, target : pathlib.Path
-        CSV, TSV, JSON-lines or Parquet files; the ending says which. The target is written beside its place
-        first and then renamed.
-    model, tokenizer
-        From :func:`sentiment_lib.initialize_model_and_tokenizer`.
-    text_column : str
-        Column of `source` with the texts, which are cleaned as the training texts were.
-    **how
-        As in :func:`predict`.
-
-    Returns
-    -------
-    int
-        Number of rows. The new columns are ``probability`` (of positive) and ``predicted`` (its name).
-
-    Raises
-    ------
-    DataError
-        For a file that cannot be read, a column that is not there or would be overwritten, and an ending
-        that is not known; all before anything is computed.
-    """
-    source, target = Path(source), Path(target)
-    kind = READERS.get(target.suffix.lower())
-    if kind is None:
-        raise DataError(f"{target} is not a file this can write; it should end in {', '.join(READERS)}.")
-    if not source.is_file():
-        raise DataError(f"There is no file {source}.")
-    table = read_table(source)
-    if text_column not in table.columns:
-        raise DataError(
-            f"There is no column {text_column!r} in {source}; its columns are {', '.join(map(str, table.columns))}. "
-            "Say which to use with --text-column."
-        )
-    taken = {"probability", "predicted"} & set(table.columns)
-    if taken:
-        raise DataError(f"{source} already has a column {sorted(taken)[0]!r}; rename it first.")
-    texts = [clean_text(text) for text in table[text_column].fillna("").astype(str)]
-    table["probability"] = predict(texts, model, tokenizer, **how)
-    table["predicted"] = np.where(table["probability"] >= 0.5, LABEL_NAMES[1], LABEL_NAMES[0])
-    with replacing(target) as beside:
-        if kind == "parquet":
-            table.to_parquet(beside, index=False)
-        elif kind == "json":
-            table.to_json(beside, orient="records", lines=True, force_ascii=False)
-        else:
-            table.to_csv(beside, sep="," if kind == "csv" else "\t", index=False)
-    return len(table)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
+import json
 import re
 import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +36,8 @@ SNIPPETS_FILES = {
 IMDB = "stanfordnlp/imdb"
 IMDB_REVISION = "e6281661ce1c48d982bc483cf8a173c1bbeb5d31"
 READERS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "json", ".ndjson": "json", ".parquet": "parquet"}
+SEPARATORS = {"csv": ",", "tsv": "\t"}
+_AS_WRITTEN = {"dtype": str, "keep_default_na": False, "encoding": "utf-8-sig"}
 _SPLIT_FILE = re.compile(r"(train|test|validation|valid|val|dev)(?![a-z])", re.IGNORECASE)
 
 
@@ -221,10 +226,58 @@ def read_table(path: Path) -> pd.DataFrame:
         elif kind == "json":
             table = pd.read_json(path, lines=True, dtype=False)
         else:
-            separator = "," if kind == "csv" else "\t"
-            table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+            table = pd.read_csv(path, sep=SEPARATORS[kind], **_AS_WRITTEN)
     except Exception as error:
         raise DataError(f"{path} could not be read as {kind}: {error}") from error
     if table.empty:
         raise DataError(f"{path} holds no rows.")
     return table
+
+
+def table_parts(path: Path, rows: int) -> Iterator[pd.DataFrame]:
+    """A file as :func:`read_table` reads it, but `rows` rows at a time, so that its size does not matter.
+
+    Types of Parquet columns are kept (as pandas' Arrow types); values of CSV files stay as they are written.
+
+    Raises
+    ------
+    DataError
+        For another kind of file, and for one that cannot be parsed; both name the file, for JSON lines also the
+        line.
+    """
+    import pandas as pd
+
+    kind = READERS.get(path.suffix.lower())
+    if kind is None:
+        raise DataError(f"{path} is not a file this can read; it should end in {', '.join(READERS)}.")
+    try:
+        if kind == "parquet":
+            import pyarrow.parquet as pq
+
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches(batch_size=rows):
+                    yield batch.to_pandas(types_mapper=pd.ArrowDtype)
+        elif kind == "json":
+            with path.open(encoding="utf-8-sig") as file:
+                records = _records(path, file)
+                while part := list(itertools.islice(records, rows)):
+                    yield pd.DataFrame(part, dtype=object)
+        else:
+            with pd.read_csv(path, sep=SEPARATORS[kind], chunksize=rows, **_AS_WRITTEN) as parts:
+                yield from parts
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(f"{path} could not be read as {kind}: {error}") from error
+
+
+def _records(path: Path, lines: Iterable[str]) -> Iterator[dict]:
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                record = json.loads(line)
+            except ValueError as error:
+                raise DataError(f"Line {number} of {path} is not JSON: {error}") from error
+            if not isinstance(record, dict):
+                raise DataError(f"Line {number} of {path} is {line.strip()[:60]!r}, not an object with columns.")
+            yield record

@@ -1,11 +1,8 @@
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
 from sentiment_lib import inference, predict
-from sentiment_lib.inference import predict_file
-from sentiment_lib.sources import DataError
 
 TEXTS = [f"{'a long and winding sentence ' * (i % 7)}number {i}" for i in range(60)]
 
@@ -65,37 +62,3 @@ def test_one_string_or_a_number_is_an_error(tiny):
         predict(["a", None], *tiny)
     with pytest.raises(ValueError, match="precision='half' is not one of"):
         predict(["a"], *tiny, precision="half")
-
-
-@pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl", ".parquet"])
-def test_a_file_comes_back_with_two_more_columns_in_its_order(tiny, tmp_path, ending):
-    table = pd.DataFrame({"id": [str(i) for i in range(60)], "text": TEXTS})
-    table.to_csv(tmp_path / "in.csv", index=False)
-    target = tmp_path / "new folder" / f"out{ending}"
-    rows = predict_file(tmp_path / "in.csv", target, *tiny, text_column="text", max_length=64, precision="float32")
-    readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".tsv": lambda p: pd.read_csv(p, sep="\t")}
-    found = readers.get(ending, lambda p: pd.read_json(p, lines=True))(target)
-    assert rows == 60
-    assert list(found) == ["id", "text", "probability", "predicted"]
-    assert found["text"].tolist() == TEXTS
-    np.testing.assert_allclose(
-        found["probability"], predict(TEXTS, *tiny, max_length=64, precision="float32"), atol=1e-6
-    )
-    assert ((found["probability"] >= 0.5) == (found["predicted"] == "positive")).all()
-    assert [p.name for p in target.parent.iterdir()] == [target.name]
-
-
-@pytest.mark.parametrize(
-    ("source", "target", "column", "message"),
-    [
-        ("in.csv", "out.xlsx", "text", "should end in .csv, .tsv, .jsonl, .ndjson, .parquet"),
-        ("missing.csv", "out.csv", "text", "There is no file"),
-        ("in.csv", "out.csv", "review", "There is no column 'review' in .*; its columns are text, predicted"),
-        ("in.csv", "out.csv", "text", "already has a column 'predicted'"),
-    ],
-)
-def test_files_that_cannot_be_classified(tiny, tmp_path, source, target, column, message):
-    (tmp_path / "in.csv").write_text("text,predicted\na,b\n")
-    with pytest.raises(DataError, match=message):
-        predict_file(tmp_path / source, tmp_path / target, *tiny, text_column=column)
-    assert not (tmp_path / target).exists()

@@ -1,0 +1,173 @@
+"""Files of reviews of any size: read, classified and written in parts, in their order.
+
+Memory does not grow with the file. What is done is kept beside the target, so that work that was stopped goes on
+where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .data import LABEL_NAMES, clean_text
+from .files import replacing, write_json
+from .inference import predict
+from .progress import progress_bar
+from .sources import READERS, SEPARATORS, DataError, table_parts
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+ROWS = 4096  # of a part
+NEW_COLUMNS = ("probability", "predicted")
+
+
+def predict_file(
+    source: Path, target: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, text_column: str, **how
+) -> int:
+    """Classify the rows of a file and write them, in their order, with two new columns.
+
+    The source is read three times, a part of 4,096 rows at a time: to see that all of it can be read, before any
+    long work; to classify it; and to write it with the predictions. The predictions of each part are kept in a
+    folder beside the target (``<target>.parts``) until the end: if the work is stopped, the same call goes on with
+    the first part that is missing.
+
+    Parameters
+    ----------
+    source, target : pathlib.Path
+        CSV, TSV, JSON-lines or Parquet files; the ending says which. The target is written beside its place first
+        and then renamed. Values of CSV files are kept as they are written.
+    model, tokenizer
+        From :func:`sentiment_lib.initialize_model_and_tokenizer`.
+    text_column : str
+        Column of `source` with the texts, which are cleaned as the training texts were.
+    **how
+        As in :func:`sentiment_lib.predict`.
+
+    Returns
+    -------
+    int
+        Number of rows. The new columns are ``probability`` (of positive) and ``predicted`` (its name).
+
+    Raises
+    ------
+    DataError
+        For a file that cannot be read, a column that is not there or would be overwritten, an ending that is not
+        known, and a target that is the source; all before anything is computed. And for a source that changed
+        while it was read.
+    """
+    source, target = Path(source), Path(target)
+    how = how | {"progress": False}  # of the parts; the bar of the whole is here
+    if READERS.get(target.suffix.lower()) is None:
+        raise DataError(f"{target} is not a file this can write; it should end in {', '.join(READERS)}.")
+    if not source.is_file():
+        raise DataError(f"There is no file {source}.")
+    if target.exists() and target.samefile(source):
+        raise DataError(f"{target} is the file that is read; give another one to write to.")
+    total, schema = _survey(source, text_column, target)
+    job = {
+        "source": [str(source.resolve()), source.stat().st_size, source.stat().st_mtime_ns],
+        "rows": [total, ROWS],
+        "text_column": text_column,
+        "model": _fingerprint(model),
+        "how": {key: str(value) for key, value in sorted(how.items())},
+    }
+    kept = _kept(target.with_name(target.name + ".parts"), job)
+    with progress_bar(total=total, desc="predicting", unit="text") as bar:
+        for number, table in enumerate(table_parts(source, ROWS)):
+            part = kept / f"{number:06d}.npy"
+            if not part.is_file():
+                texts = [clean_text(text) for text in table[text_column].fillna("").astype(str)]
+                found = predict(texts, model, tokenizer, **how)
+                with replacing(part) as beside, beside.open("wb") as file:
+                    np.save(file, found)
+            bar.update(len(table))
+    if job["source"][1:] != [source.stat().st_size, source.stat().st_mtime_ns]:
+        raise DataError(f"{source} changed while it was read. Run the command again; it starts anew.")
+    with replacing(target) as beside, _writer(beside, target, schema) as write:
+        for number, table in enumerate(table_parts(source, ROWS)):
+            write(with_predictions(table, np.load(kept / f"{number:06d}.npy")))
+    shutil.rmtree(kept)
+    return total
+
+
+def with_predictions(table: pd.DataFrame, probability: np.ndarray) -> pd.DataFrame:
+    """A table with the columns ``probability`` and ``predicted``, the name of the likelier label."""
+    return table.assign(probability=probability, predicted=np.where(probability >= 0.5, LABEL_NAMES[1], LABEL_NAMES[0]))
+
+
+def _survey(source: Path, text_column: str, target: Path) -> tuple[int, Any]:
+    """Number of rows, and for a Parquet target the types that hold all of them; errors come here."""
+    import pyarrow as pa
+
+    total, schemas = 0, []
+    for table in table_parts(source, ROWS):
+        if text_column not in table.columns:
+            raise DataError(
+                f"There is no column {text_column!r} in {source}; its columns are "
+                f"{', '.join(map(str, table.columns))}. Say which to use with --text-column."
+            )
+        taken = set(NEW_COLUMNS) & set(table.columns)
+        if taken:
+            raise DataError(f"{source} already has a column {sorted(taken)[0]!r}; rename it first.")
+        total += len(table)
+        if target.suffix.lower() == ".parquet":
+            try:
+                part = with_predictions(table, np.zeros(len(table)))
+                schemas.append(pa.Schema.from_pandas(part, preserve_index=False).remove_metadata())
+                schemas = [pa.unify_schemas(schemas, promote_options="permissive")]
+            except pa.ArrowException as error:
+                raise DataError(f"{source} has a column of mixed types, which Parquet cannot hold: {error}") from error
+    if not total:
+        raise DataError(f"{source} holds no rows.")
+    return total, schemas[0] if schemas else None
+
+
+def _fingerprint(model: PreTrainedModel) -> str:
+    """A hash of all weights: predictions of another model are never mixed in."""
+    state = hashlib.blake2b(digest_size=16)
+    for name, value in model.state_dict().items():
+        state.update(name.encode())
+        state.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return state.hexdigest()
+
+
+def _kept(folder: Path, job: dict[str, Any]) -> Path:
+    """The folder of the parts that are done; emptied if they were made by another job."""
+    note = folder / "job.json"
+    if folder.is_dir() and not (note.is_file() and json.loads(note.read_text(encoding="utf-8")) == job):
+        shutil.rmtree(folder)
+    if not note.is_file():
+        write_json(note, job)
+    return folder
+
+
+@contextmanager
+def _writer(path: Path, target: Path, schema: Any) -> Iterator[Callable[[pd.DataFrame], Any]]:
+    """A function that appends a table to the file, in the format that the target's ending says."""
+    kind = READERS[target.suffix.lower()]
+    if kind == "parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        with pq.ParquetWriter(path, schema) as file:
+            yield lambda table: file.write_table(pa.Table.from_pandas(table, schema=schema, preserve_index=False))
+        return
+    with path.open("w", encoding="utf-8", newline="") as file:
+        if kind == "json":
+            yield lambda table: file.writelines(_lines(table))
+        else:
+            yield lambda table: table.to_csv(file, sep=SEPARATORS[kind], index=False, header=file.tell() == 0)
+
+
+def _lines(table: pd.DataFrame) -> Iterator[str]:
+    text = table.to_json(orient="records", lines=True, force_ascii=False)
+    yield text if text.endswith("\n") else text + "\n"

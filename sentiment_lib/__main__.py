@@ -70,8 +70,13 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     predict.add_argument("text", nargs="*", help="texts to classify")
-    predict.add_argument("--input", type=Path, metavar="FILE", help="CSV, TSV, JSON-lines or Parquet file")
-    predict.add_argument("--output", type=Path, metavar="FILE", help="where the file's rows go, with two new columns")
+    predict.add_argument("--input", type=Path, metavar="FILE", help="CSV, TSV, JSON-lines or Parquet file of any size")
+    predict.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="where the file's rows go, with two new columns; stopped, the same command goes on",
+    )
     predict.add_argument("--text-column", default="text", help="column with the texts (default: text)")
     predict.add_argument("--name", default="quick", metavar="RUN", help="run whose model is used (default: quick)")
     predict.set_defaults(command=_predict)

@@ -254,7 +254,8 @@ def table_parts(path: Path, rows: int) -> Iterator[pd.DataFrame]:
         if kind == "parquet":
             import pyarrow.parquet as pq
 
-            with pq.ParquetFile(path) as file:
+            # read as it is needed: a file often is one row group, which otherwise comes into memory whole
+            with pq.ParquetFile(path, buffer_size=1 << 16, pre_buffer=False) as file:
                 for batch in file.iter_batches(batch_size=rows):
                     yield batch.to_pandas(types_mapper=pd.ArrowDtype)
         elif kind == "json":

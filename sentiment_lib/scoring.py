@@ -72,7 +72,7 @@ def predict_file(
         raise DataError(f"There is no file {source}.")
     if target.exists() and target.samefile(source):
         raise DataError(f"{target} is the file that is read; give another one to write to.")
-    total, schema = _survey(source, text_column, target)
+    total, columns, schema = _survey(source, text_column, target)
     job = {
         "source": [str(source.resolve()), source.stat().st_size, source.stat().st_mtime_ns],
         "rows": [total, ROWS],
@@ -94,7 +94,7 @@ def predict_file(
         raise DataError(f"{source} changed while it was read. Run the command again; it starts anew.")
     with replacing(target) as beside, _writer(beside, target, schema) as write:
         for number, table in enumerate(table_parts(source, ROWS)):
-            write(with_predictions(table, np.load(kept / f"{number:06d}.npy")))
+            write(with_predictions(table.reindex(columns=columns), np.load(kept / f"{number:06d}.npy")))
     shutil.rmtree(kept)
     return total
 
@@ -104,11 +104,11 @@ def with_predictions(table: pd.DataFrame, probability: np.ndarray) -> pd.DataFra
     return table.assign(probability=probability, predicted=np.where(probability >= 0.5, LABEL_NAMES[1], LABEL_NAMES[0]))
 
 
-def _survey(source: Path, text_column: str, target: Path) -> tuple[int, Any]:
-    """Number of rows, and for a Parquet target the types that hold all of them; errors come here."""
+def _survey(source: Path, text_column: str, target: Path) -> tuple[int, list[str], Any]:
+    """Number of rows, all columns, and for a Parquet target the types that hold all rows; errors come here."""
     import pyarrow as pa
 
-    total, schemas = 0, []
+    total, columns, schemas = 0, {}, []
     for table in table_parts(source, ROWS):
         if text_column not in table.columns:
             raise DataError(
@@ -119,6 +119,7 @@ def _survey(source: Path, text_column: str, target: Path) -> tuple[int, Any]:
         if taken:
             raise DataError(f"{source} already has a column {sorted(taken)[0]!r}; rename it first.")
         total += len(table)
+        columns |= dict.fromkeys(table.columns)  # JSON lines may bring a column late
         if target.suffix.lower() == ".parquet":
             try:
                 part = with_predictions(table, np.zeros(len(table)))
@@ -128,7 +129,9 @@ def _survey(source: Path, text_column: str, target: Path) -> tuple[int, Any]:
                 raise DataError(f"{source} has a column of mixed types, which Parquet cannot hold: {error}") from error
     if not total:
         raise DataError(f"{source} holds no rows.")
-    return total, schemas[0] if schemas else None
+    if schemas:  # in the order of the columns, the new ones last
+        schemas = [pa.schema([schemas[0].field(name) for name in (*columns, *NEW_COLUMNS)])]
+    return total, list(columns), schemas[0] if schemas else None
 
 
 def _fingerprint(model: PreTrainedModel) -> str:

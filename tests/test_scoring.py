@@ -83,6 +83,20 @@ def test_values_of_json_lines_are_kept(tiny, tmp_path, monkeypatch):
         assert isinstance(kept["n"], type(row["n"]))
 
 
+@pytest.mark.parametrize("target", FORMATS)
+def test_a_column_that_comes_late_stays_in_its_place(tiny, tmp_path, monkeypatch, target):
+    monkeypatch.setattr(scoring, "ROWS", 2)
+    rows = [{"text": "a"}, {"text": "b"}, {"id": 7, "text": "c", "late": "x"}, {"text": "d"}]
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    predict_file(tmp_path / "in.jsonl", tmp_path / f"out{target}", *tiny, **HOW)
+    found = read(tmp_path / f"out{target}")
+    assert list(found) == ["text", "id", "late", "probability", "predicted"]
+    assert found["text"].tolist() == ["a", "b", "c", "d"]
+    assert found["late"][2] == "x"
+    assert float(found["id"][2]) == 7
+    assert found["late"].fillna("").tolist() == ["", "", "x", ""]
+
+
 class Stopped(BaseException):
     """As a person pressing Ctrl-C."""
 

@@ -35,7 +35,7 @@ def write(table, path):
         table.to_csv(path, index=False, sep="," if path.suffix == ".csv" else "\t")
 
 
-@pytest.mark.parametrize(("source", "target"), itertools.product(FORMATS, FORMATS))
+@pytest.mark.parametrize(("source", "target"), list(itertools.product(FORMATS, FORMATS)))
 def test_every_format_to_every_format_part_by_part(tiny, tmp_path, monkeypatch, source, target):
     monkeypatch.setattr(scoring, "ROWS", 7)
     texts = [text + ', "quoted"\tand\nbroken é' for text in TEXTS]

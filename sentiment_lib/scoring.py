@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-ROWS = 4096  # of a part
+ROWS = 1024  # of a part
 NEW_COLUMNS = ("probability", "predicted")
 
 
@@ -35,7 +35,7 @@ def predict_file(
 ) -> int:
     """Classify the rows of a file and write them, in their order, with two new columns.
 
-    The source is read three times, a part of 4,096 rows at a time: to see that all of it can be read, before any
+    The source is read three times, a part of 1,024 rows at a time: to see that all of it can be read, before any
     long work; to classify it; and to write it with the predictions. The predictions of each part are kept in a
     folder beside the target (``<target>.parts``) until the end: if the work is stopped, the same call goes on with
     the first part that is missing.

@@ -24,6 +24,7 @@ from .attention import AttentionMaps
 from .files import replacing
 
 VIEWS = ("bipartite", "heatmap", "overview")
+STATE = ("view", "layer", "head", "more_heads", "special", "words", "difference", "silenced")  # what can be set
 LONG = 128  # tokens; in longer texts, weights below FLOOR are left out so that the view stays small
 FLOOR = 0.002
 
@@ -61,7 +62,9 @@ class AttentionCanvas(anywidget.AnyWidget):
         + """
 export default {
   async render({ model, el }) {
-    const keys = ["view", "layer", "head", "more_heads", "special", "words", "difference", "silenced"];
+    const keys = """
+        + json.dumps(STATE)
+        + """;
     const unpack = () => Promise.all(model.get("panels").map((panel) => unpackPanel(panel, panel.packed)));
     const state = () => Object.fromEntries(keys.map((key) => [key, model.get(key)]));
     const onChange = (part) => {

@@ -166,11 +166,11 @@ def _writer(path: Path, target: Path, schema: Any) -> Iterator[Callable[[pd.Data
         return
     with path.open("w", encoding="utf-8", newline="") as file:
         if kind == "json":
-            yield lambda table: file.writelines(_lines(table))
+            yield lambda table: file.write(_lines(table))
         else:
             yield lambda table: table.to_csv(file, sep=SEPARATORS[kind], index=False, header=file.tell() == 0)
 
 
-def _lines(table: pd.DataFrame) -> Iterator[str]:
+def _lines(table: pd.DataFrame) -> str:
     text = table.to_json(orient="records", lines=True, force_ascii=False)
-    yield text if text.endswith("\n") else text + "\n"
+    return text if text.endswith("\n") else text + "\n"

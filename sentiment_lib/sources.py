@@ -217,9 +217,7 @@ def read_table(path: Path) -> pd.DataFrame:
     """
     import pandas as pd
 
-    kind = READERS.get(path.suffix.lower())
-    if kind is None:
-        raise DataError(f"{path} is not a file this can read; it should end in {', '.join(READERS)}.")
+    kind = _kind_of(path)
     try:
         if kind == "parquet":
             table = pd.read_parquet(path)
@@ -247,9 +245,7 @@ def table_parts(path: Path, rows: int) -> Iterator[pd.DataFrame]:
     """
     import pandas as pd
 
-    kind = READERS.get(path.suffix.lower())
-    if kind is None:
-        raise DataError(f"{path} is not a file this can read; it should end in {', '.join(READERS)}.")
+    kind = _kind_of(path)
     try:
         if kind == "parquet":
             import pyarrow.parquet as pq
@@ -270,6 +266,13 @@ def table_parts(path: Path, rows: int) -> Iterator[pd.DataFrame]:
         raise
     except Exception as error:
         raise DataError(f"{path} could not be read as {kind}: {error}") from error
+
+
+def _kind_of(path: Path) -> str:
+    kind = READERS.get(path.suffix.lower())
+    if kind is None:
+        raise DataError(f"{path} is not a file this can read; it should end in {', '.join(READERS)}.")
+    return kind
 
 
 def _records(path: Path, lines: Iterable[str]) -> Iterator[dict]:

@@ -6,6 +6,7 @@ Used in lessons 05 and 06. The picture is drawn by the same JavaScript as the at
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +16,7 @@ import traitlets
 
 from . import plots
 from .attention import AttentionMaps, attention_maps, condense
-from .attention_html import VIEWS, AttentionCanvas, AttentionView, attention_view, pack_panel
-from .files import replacing
+from .attention_html import STATE, VIEWS, AttentionCanvas, AttentionView, attention_view, pack_panel
 from .head_statistics import HeadStatistics, head_statistics, peculiar_texts
 from .paths import short_path
 from .rendering import FONT, TEXT, render_prediction
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _OWN_TEXT = "(a text of your own)"
 _NOTHING, _BEFORE, _ALL_ON = "nothing", "before fine-tuning", "all heads on"
-_STATE = ("view", "layer", "head", "more_heads", "special", "words", "difference", "silenced")
 
 
 class AttentionExplorer(ipw.VBox):
@@ -225,7 +224,10 @@ class AttentionExplorer(ipw.VBox):
     def _show_switch(self) -> None:
         self.controls["off"].value = (self.layer, self.head) in self.silenced
         names = ", ".join(f"layer {layer} head {head}" for layer, head in self.silenced)
-        self._said.value = f'<span style="{FONT};color:{TEXT}">switched off: {names or "no head"}</span>'
+        self._say(f"switched off: {names or 'no head'}")
+
+    def _say(self, text: str) -> None:
+        self._said.value = f'<span style="{FONT};color:{TEXT}">{text}</span>'
 
     def _maps(self, model: PreTrainedModel, off: Sequence[tuple[int, int]] = ()) -> AttentionMaps:
         with silenced(model, off):
@@ -275,12 +277,12 @@ class AttentionExplorer(ipw.VBox):
     def figure(self) -> Figure:
         """What is shown, as a matplotlib figure."""
         maps = {title: condense(one, words=self.words, special=self.special) for title, one in self._shown.items()}
-        state = {name: getattr(self, name) for name in _STATE if name not in ("special", "words", "view")}
+        state = {name: getattr(self, name) for name in STATE if name not in ("special", "words", "view")}
         return plots.attention(maps, self.view, **state)
 
     def page(self) -> AttentionView:
         """What is shown, as an attention view that needs no kernel."""
-        return attention_view(self._shown, **{name: getattr(self, name) for name in _STATE})
+        return attention_view(self._shown, **{name: getattr(self, name) for name in STATE})
 
     def save(self, name: str) -> Path:
         """Write what is shown into the explorer's folder.
@@ -299,10 +301,9 @@ class AttentionExplorer(ipw.VBox):
             return self.page().save(path)
         if path.suffix != ".png":
             raise ValueError(f"name={name!r} should end in .png or .html.")
-        with replacing(path) as beside:
-            beside.write_bytes(plots.to_png(self.figure()))
+        plots.show(self.figure(), path)
         return path
 
     def _save_and_say(self, kind: str) -> None:
         path = self.save(f"explorer_{self.view}_layer{self.layer}_head{self.head}.{kind}")
-        self._said.value = f'<span style="{FONT};color:{TEXT}">saved {short_path(path)}</span>'
+        self._say(f"saved {html.escape(short_path(path))}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .encoder import first_token_only
 from .model import cpu_has_bfloat16, device_of
 from .progress import progress_bar
 from .tokenization import encode
@@ -85,9 +86,10 @@ def predict(
 
 def predict_logits(texts: list[str], model, tokenizer, *, how, batch_size, precision, progress) -> np.ndarray:
     """Logits of both labels, shape ``(texts, 2)``, float64, in the order of the texts."""
-    return _compute(
-        lambda batch: model(**batch).logits, 2, texts, model, tokenizer, how, batch_size, precision, progress
-    )
+    with first_token_only(model):
+        return _compute(
+            lambda batch: model(**batch).logits, 2, texts, model, tokenizer, how, batch_size, precision, progress
+        )
 
 
 def embed(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .data import LABEL_NAMES
+from .encoder import LEAN, encoder_layers, register_lean_attention
 from .hub import HubUnreachable, hub_error
 from .memory import keep_freed_memory
 
@@ -36,14 +37,14 @@ class Compute:
 
     device: str  # "cpu", "cuda" or "mps"
     precision: str  # arithmetic of the matrix products: "bfloat16" or "float32"
-    attention: str  # attention kernel: "eager" or "sdpa"
+    attention: str  # attention kernel: "lean", "eager" or "sdpa"
 
 
 def choose_compute(device: str = "auto", precision: str = "auto", attention: str = "auto") -> Compute:
     """The best this machine has, unless told otherwise.
 
     bfloat16 where the processor computes in it (AVX512_BF16 or AMX on a CPU, Ampere or newer on CUDA), else
-    float32. Eager attention on a CPU, where PyTorch's SDPA is slow with masks and dropout, else SDPA.
+    float32. On a CPU, where PyTorch's SDPA is slow, :func:`sentiment_lib.encoder.lean_attention`, else SDPA.
 
     Raises
     ------
@@ -63,7 +64,7 @@ def choose_compute(device: str = "auto", precision: str = "auto", attention: str
         fast = cpu_has_bfloat16() if device == "cpu" else device == "cuda" and torch.cuda.is_bf16_supported(False)
         precision = "bfloat16" if fast else "float32"
     if attention == "auto":
-        attention = "eager" if device == "cpu" else "sdpa"
+        attention = LEAN if device == "cpu" else "sdpa"
     return Compute(device, precision, attention)
 
 
@@ -119,6 +120,7 @@ def initialize_model_and_tokenizer(
     compute = compute or choose_compute()
     if compute.device == "cpu":
         keep_freed_memory()
+    register_lean_attention()
     place, offline = _locate(str(name_or_path))
     where = {"revision": revision, "local_files_only": offline is not None}
     try:
@@ -267,12 +269,3 @@ def train_only(model: PreTrainedModel, layers: int | None) -> int:
             if trained is not None:
                 trained.requires_grad_(True)
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-
-
-def encoder_layers(model: PreTrainedModel):
-    """The encoder's stack of layers, wherever this architecture keeps it."""
-    from torch.nn import ModuleList
-
-    wanted = model.config.num_hidden_layers
-    stacks = (m for m in model.base_model.modules() if isinstance(m, ModuleList) and len(m) == wanted)
-    return next(stacks, None)

@@ -13,7 +13,7 @@ from .paths import RunPaths
 TRUNCATIONS = ("head", "tail", "head+tail")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "bfloat16", "float32")
-ATTENTION_KERNELS = ("auto", "eager", "sdpa")
+ATTENTION_KERNELS = ("auto", "lean", "eager", "sdpa")
 BEST_BY = ("accuracy", "loss")
 
 

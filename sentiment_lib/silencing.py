@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .model import ModelError, device_of, encoder_layers
+from .encoder import encoder_layers
+from .model import ModelError, device_of
 
 if TYPE_CHECKING:
     import torch

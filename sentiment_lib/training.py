@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .data import DATA_SETTINGS, fingerprint
+from .encoder import first_token_only
 from .files import replacing, write_json
 from .model import choose_compute, quiet_transformers, train_only
 from .paths import short_path
@@ -123,7 +124,7 @@ def fine_tune(
         callbacks=callbacks,
     )
     _silence(trainer)
-    with quiet_transformers():
+    with quiet_transformers(), first_token_only(model):
         output = trainer.train(resume_from_checkpoint=str(last) if last else None)
         # the Trainer leaves a forward that still computes in its precision; give the model its own back
         trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False).eval()

@@ -50,7 +50,7 @@ def test_a_checkpoint_stored_in_bfloat16_is_loaded_in_float32(tiny_checkpoint, t
 
 
 def test_the_kernel_for_each_device():
-    assert choose_compute("cpu").attention == "eager"
+    assert choose_compute("cpu").attention == "lean"
     assert choose_compute("cpu", precision="float32", attention="sdpa") == Compute("cpu", "float32", "sdpa")
     assert choose_compute("cpu").precision == ("bfloat16" if model.cpu_has_bfloat16() else "float32")
 

@@ -1,0 +1,117 @@
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification, BertConfig, DistilBertConfig, RobertaConfig
+
+from sentiment_lib.encoder import encoder_layers, first_token_only, register_lean_attention
+from sentiment_lib.silencing import silenced
+
+SIZES = {"vocab_size": 50, "hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32, "num_labels": 2}
+DISTIL = {"vocab_size": 50, "dim": 16, "n_heads": 2, "hidden_dim": 32, "n_layers": 3, "num_labels": 2}
+FAMILIES = {
+    "bert": BertConfig(num_hidden_layers=3, **SIZES),
+    "roberta": RobertaConfig(num_hidden_layers=3, **SIZES),
+    "distilbert": DistilBertConfig(**DISTIL),
+}
+
+
+def made(family: str, kernel: str, dropout: float = 0.0):
+    torch.manual_seed(0)
+    register_lean_attention()
+    config = FAMILIES[family]
+    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout"):
+        if hasattr(config, name):
+            setattr(config, name, dropout)
+    return AutoModelForSequenceClassification.from_config(config, attn_implementation=kernel).eval()
+
+
+@pytest.fixture
+def batch():
+    torch.manual_seed(1)
+    mask = torch.ones(4, 12, dtype=torch.long)
+    mask[1, 9:] = mask[3, 2:] = 0
+    return {"input_ids": torch.randint(3, 50, (4, 12)), "attention_mask": mask, "labels": torch.tensor([0, 1, 1, 0])}
+
+
+def gradients(model):
+    return {name: parameter.grad for name, parameter in model.named_parameters()}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_lean_attention_computes_what_eager_does(family, batch):
+    models = [made(family, kernel) for kernel in ("eager", "lean")]
+    outputs = [model(**batch) for model in models]
+    for output in outputs:
+        output.loss.backward()
+    torch.testing.assert_close(outputs[1].logits, outputs[0].logits, atol=1e-6, rtol=1e-5)
+    eager, lean = map(gradients, models)
+    for name in eager:
+        torch.testing.assert_close(lean[name], eager[name], atol=1e-6, rtol=1e-4)
+
+
+def test_lean_attention_stays_in_bfloat16_and_eager_does_not(batch):
+    kinds = {}
+    for kernel in ("eager", "lean"):
+        model = made("bert", kernel)
+        attention = model.bert.encoder.layer[0].attention.self
+        attention.register_forward_hook(lambda _, __, output, kernel=kernel: kinds.update({kernel: output[1].dtype}))
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = model(**batch).logits
+        assert logits.isfinite().all()
+    assert kinds == {"eager": torch.float32, "lean": torch.bfloat16}
+
+
+def test_lean_attention_drops_weights_in_training_only(batch):
+    model = made("bert", "lean", dropout=0.5)
+    assert torch.equal(model(**batch).logits, model(**batch).logits)
+    model.train()
+    for module in model.modules():  # only the attention's dropout is left on
+        if isinstance(module, torch.nn.Dropout):
+            module.train(module is model.bert.encoder.layer[0].attention.self.dropout)
+    model.bert.encoder.layer[0].attention.self.train()
+    assert not torch.equal(model(**batch).logits, model(**batch).logits)
+
+
+@pytest.mark.parametrize("kernel", ["lean", "eager", "sdpa"])
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+def test_the_last_layer_for_the_first_token_gives_the_same_logits_and_gradients(family, kernel, batch):
+    models = [made(family, kernel) for _ in range(2)]
+    seen = []
+    models[1].base_model.register_forward_hook(lambda _, __, output: seen.append(output.last_hidden_state.shape[1]))
+    whole = models[0](**batch)
+    with first_token_only(models[1]):
+        short = models[1](**batch)
+    assert seen[-1] == 1  # it was in effect
+    torch.testing.assert_close(short.logits, whole.logits, atol=1e-6, rtol=1e-5)
+    whole.loss.backward()
+    short.loss.backward()
+    expected, found = map(gradients, models)
+    for name in expected:
+        torch.testing.assert_close(found[name], expected[name], atol=1e-6, rtol=1e-4)
+    assert models[1].base_model(batch["input_ids"]).last_hidden_state.shape[1] == 12  # and ends with the block
+
+
+def test_a_silenced_head_of_the_last_layer_stays_silent(batch):
+    model = made("bert", "lean")
+    with silenced(model, [(2, 0)]):
+        whole = model(**batch).logits
+        with first_token_only(model):
+            short = model(**batch).logits
+    torch.testing.assert_close(short, whole, atol=1e-6, rtol=1e-5)
+    assert not torch.allclose(short, model(**batch).logits, atol=1e-6)
+
+
+def test_a_classifier_that_reads_more_than_the_first_token_is_left_alone(batch):
+    model = made("bert", "lean")
+    pooler = model.bert.pooler
+    pooler.forward = lambda states: pooler.activation(pooler.dense(states.mean(dim=1)))
+    expected = model(**batch).logits
+    with first_token_only(model):
+        assert torch.equal(model(**batch).logits, expected)
+
+
+def test_layers_built_otherwise_are_left_alone(batch):
+    model = made("distilbert", "lean")
+    expected = model(**batch).logits
+    with first_token_only(model):
+        assert "forward" not in vars(encoder_layers(model)[-1])
+        assert torch.equal(model(**batch).logits, expected)

@@ -1,4 +1,4 @@
-# make run · make test · make lab · make notebooks · make lint
+# make run · make test · make lab · make notebooks · make lint · make bench IMDB=folder
 # Each target installs what it needs into .venv first; nothing outside this folder is touched.
 
 PYTHON ?= python3
@@ -10,7 +10,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 LESSONS := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
 
-.PHONY: run test lab notebooks lint format clean
+.PHONY: run test lab notebooks bench lint format clean
 
 run: $(READY)
 	$(PY) -m sentiment_lib run $(ARGS)
@@ -25,6 +25,16 @@ lab: $(READY)
 notebooks: $(READY)
 	SENTIMENT_LIB_PROGRESS=off $(PY) -m nbconvert --to notebook --execute --inplace \
 	    --ExecutePreprocessor.timeout=3600 --ExecutePreprocessor.record_timing=False $(LESSONS)
+
+# Measure what benchmarks/records does not hold yet, some four hours for all of it, and write benchmarks/RESULTS.md.
+# Run nothing else meanwhile. IMDB is a folder with train.parquet and test.parquet.
+BENCHMARKS := training levers roofline inference files growth imdb
+bench: $(READY)
+	@test -f "$(IMDB)/train.parquet" || { echo "give the folder of IMDB's Parquet files: make bench IMDB=folder"; exit 2; }
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
+	@test -d results/quick/model || $(PY) -m sentiment_lib train
+	for question in $(BENCHMARKS); do $(PY) benchmarks/$$question.py "$(IMDB)" || exit 1; done
+	$(PY) benchmarks/report.py
 
 lint: $(READY)
 	$(PY) -m ruff check .

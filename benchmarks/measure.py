@@ -9,10 +9,11 @@ Every trial is kept under results/<name>/experiments; stopped at any moment, the
 import argparse
 
 from sentiment_lib.data import prepare
-from sentiment_lib.experiments import BERT, METHODS, grid, run_trials
+from sentiment_lib.experiments import run_trials
 from sentiment_lib.files import write_json
 from sentiment_lib.paths import lessons_dir
 from sentiment_lib.settings import make_settings
+from sentiment_lib.trials import BERT, METHODS, Trial, grid
 
 SEEDS = [0, 1, 2]
 
@@ -52,7 +53,7 @@ def main() -> None:
         measures = ("examples", "accuracy", "precision", "recall", "f1", "average_precision", "roc_auc")
         test = {name: record["test"][name] for name in measures}
         records.append({**{key: record[key] for key in ("ticket", "trial", "versions")}, "test": test})
-        print(f"{trials[len(records) - 1].name}: accuracy {test['accuracy']:.3f}", flush=True)
+        print(f"{Trial(**record['trial']).name}: accuracy {test['accuracy']:.3f}", flush=True)
     print(write_json(lessons_dir().parent / "data" / "measured" / f"{args.name}.json", records), len(records), "trials")
 
 

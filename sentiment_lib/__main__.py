@@ -1,4 +1,4 @@
-"""The command line: ``python -m sentiment_lib run`` and ``python -m sentiment_lib predict``."""
+"""The command line: ``python -m sentiment_lib`` with ``run``, ``train``, ``sweep`` or ``predict``."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import argparse
 import json
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from .files import replacing
 from .paths import short_path
+from .processes import first_goes_first, is_first, join_processes, process_count
 from .settings import PRESETS, Settings, SettingsError, describe_settings, make_settings
 
 
@@ -39,27 +42,52 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m sentiment_lib", description="Fine-tune BERT for the sentiment of movie reviews."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    settings = "\n".join(
-        f"  {name:16} {meaning} (default: {default})" for name, default, meaning in describe_settings()
-    )
-
-    run = commands.add_parser(
+    run = _add(
+        commands,
         "run",
-        help="run all lessons: data, fine-tuning, evaluation, attention",
-        description="Run the lessons in order. Results go to results/RUN and figures/RUN.",
-        epilog=f"settings for --set, with the defaults of the preset quick:\n{settings}\n\n"
-        "examples:\n  python -m sentiment_lib run\n"
+        "run all lessons: data, fine-tuning, evaluation, attention",
+        "Run the lessons in order. Results go to results/RUN and figures/RUN.",
+        "  python -m sentiment_lib run\n"
         "  python -m sentiment_lib run --preset imdb --source my_reviews/ --set train_size=4000 --name mine\n"
         "  python -m sentiment_lib run --from 04",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    run.add_argument("--preset", default="quick", help=f"one of {', '.join(PRESETS)} (default: quick)")
-    run.add_argument("--source", help="snippets, imdb, or your own CSV, JSON-lines or Parquet file or folder")
-    run.add_argument("--model", help="bundled, a local folder, or a name on the hub")
-    run.add_argument("--set", action="append", default=[], nargs="+", metavar="KEY=VALUE", help="change a setting")
-    run.add_argument("--name", metavar="RUN", help="name of the run (default: the preset's name)")
     run.add_argument("--from", dest="start", default="00", metavar="NN", help="start with this lesson")
+    run.add_argument("--trained", action="store_true", help="leave out lesson 03 and use the model that 'train' left")
     run.set_defaults(command=_run)
+
+    train = _add(
+        commands,
+        "train",
+        "fine-tune without notebooks, in one process or, with torchrun, in several",
+        "Prepare the data and fine-tune, as lessons 01 and 03 do. The model goes to results/RUN.",
+        "  python -m sentiment_lib train --preset imdb --source my_reviews/\n"
+        "  torchrun --nproc_per_node 2 -m sentiment_lib train --preset full\n"
+        "  python -m sentiment_lib run --preset full --trained      # then the lessons, with that model",
+    )
+    train.set_defaults(command=_train)
+
+    sweep = _add(
+        commands,
+        "sweep",
+        "train BERT with every combination of settings, sizes and seeds",
+        "Train BERT with every combination, here or by Dask workers; what is done is kept in results/RUN/sweep.",
+        "  python -m sentiment_lib sweep --vary learning_rate=5e-5,1e-4 batch_size=16,32 --seeds 0,1,2\n"
+        "  python -m sentiment_lib sweep --preset imdb --sizes 1000,4000 --workers 2\n"
+        "  python -m sentiment_lib sweep --preset imdb --vary epochs=2,3 --scheduler tcp://10.0.0.1:8786",
+    )
+    sweep.add_argument("--vary", action="append", default=[], nargs="+", metavar="KEY=V1,V2", help="values to combine")
+    sweep.add_argument("--sizes", help="numbers of training reviews, 1000,4000 (default: all)")
+    sweep.add_argument("--seeds", default="0", help="seeds, 0,1,2: which reviews, weights, order (default: 0)")
+    sweep.add_argument(
+        "--on",
+        default="validation",
+        choices=("validation", "test"),
+        help="reviews to compare on (default: validation; test only when nothing is chosen by it)",
+    )
+    where = sweep.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=int, metavar="N", help="N Dask workers on this machine")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="a running Dask scheduler and its workers")
+    sweep.set_defaults(command=_sweep)
 
     predict = commands.add_parser(
         "predict",
@@ -80,6 +108,24 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--text-column", default="text", help="column with the texts (default: text)")
     predict.add_argument("--name", default="quick", metavar="RUN", help="run whose model is used (default: quick)")
     predict.set_defaults(command=_predict)
+    return parser
+
+
+def _add(commands, name: str, help: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """A command that takes the settings of a run."""
+    known = "\n".join(f"  {key:16} {meaning} (default: {default})" for key, default, meaning in describe_settings())
+    parser = commands.add_parser(
+        name,
+        help=help,
+        description=description,
+        epilog=f"settings for --set, with the defaults of the preset quick:\n{known}\n\nexamples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--preset", default="quick", help=f"one of {', '.join(PRESETS)} (default: quick)")
+    parser.add_argument("--source", help="snippets, imdb, or your own CSV, JSON-lines or Parquet file or folder")
+    parser.add_argument("--model", help="bundled, a local folder, or a name on the hub")
+    parser.add_argument("--set", action="append", default=[], nargs="+", metavar="KEY=VALUE", help="change a setting")
+    parser.add_argument("--name", metavar="RUN", help="name of the run (default: the preset's name)")
     return parser
 
 
@@ -110,8 +156,12 @@ def _run(options: argparse.Namespace) -> int:
     settings = settings_from(options)
     from .series import run_series
 
+    if options.trained:
+        from .results import check_trained
+
+        check_trained(settings)
     began = time.perf_counter()
-    for lesson in run_series(settings, options.start):
+    for lesson in run_series(settings, options.start, leave_out=("03",) if options.trained else ()):
         print(f"{lesson.name:24} {lesson.seconds:6.1f} s   {short_path(lesson.notebook)}", flush=True)
     print(f"{'all':24} {time.perf_counter() - began:6.1f} s")
     if settings.paths.metrics.is_file():
@@ -123,17 +173,104 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _train(options: argparse.Namespace) -> int:
+    settings = settings_from(options)
+    from .data import prepare
+    from .model import choose_compute, initialize_model_and_tokenizer
+    from .results import load_dataset, save_dataset, save_training
+    from .training import fine_tune, share_of_batch
+
+    share_of_batch(settings)  # an error here comes before minutes of preparation
+    compute = choose_compute(settings.device, settings.precision, settings.attention)
+    join_processes(compute.device)
+    with first_goes_first():
+        if is_first():
+            save_dataset(prepare(settings)[0], settings)
+        dataset = load_dataset(settings)
+        model, tokenizer = initialize_model_and_tokenizer(
+            settings.model,
+            revision=settings.model_revision,
+            dropout=settings.dropout,
+            compute=compute,
+            seed=settings.seed,
+        )
+    result = fine_tune(model, tokenizer, dataset, settings)
+    if is_first():
+        path = save_training(result, settings)
+        best = result.history["validation_accuracy"].max()
+        print(
+            f"{result.examples:,} reviews, {result.steps} steps in {result.seconds:.0f} s "
+            f"({result.examples_per_second:.1f} reviews/s in {process_count()} processes), "
+            f"validation accuracy {best:.3f}: {short_path(path)}"
+        )
+    return 0
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    settings = settings_from(options)
+    from .data import prepare
+    from .experiments import run_trials, summarise, table_of_runs
+    from .sweep import over_workers, variations, workers
+    from .trials import Trial
+
+    vary = {}
+    for pair in (pair for group in options.vary for pair in group):
+        key, _, values = pair.partition("=")
+        vary[key] = [getattr(make_settings(settings.preset, **{key: value}), key) for value in values.split(",")]
+    sizes = _whole_numbers("--sizes", options.sizes) if options.sizes else None
+    seeds = _whole_numbers("--seeds", options.seeds)
+    variations(vary, sizes or [2], seeds, settings)  # errors come before the data are prepared
+    dataset = dict(prepare(settings)[0])
+    dataset["test"] = dataset[options.on]
+    trials = variations(vary, sizes or [len(dataset["train"])], seeds, settings)
+    folder = settings.paths.sweep / options.on
+    with ExitStack() as stack:
+        spread = {}
+        if options.workers or options.scheduler:
+            client = stack.enter_context(workers(options.scheduler, options.workers or 0))
+            spread = {"spread": over_workers(client)}
+        records = []
+        for record in run_trials(trials, dataset, settings, folder, **spread):
+            records.append(record)
+            name = Trial(**record["trial"]).name
+            accuracy = record["test"]["accuracy"]
+            print(
+                f"{len(records):4} of {len(trials)}   {name:60} {accuracy:.4f}  {record['seconds']:6.0f} s", flush=True
+            )
+    table = table_of_runs(records)
+    means = summarise(table, ["train_size", *vary]).sort_values("mean", ascending=False)
+    print(
+        f"\nAccuracy on {options.on}, mean over seeds with its 95 % interval\n{means.round(4).to_string(index=False)}"
+    )
+    path = folder / "trials.csv"
+    with replacing(path) as beside:
+        table.to_csv(beside, index=False)
+    print(f"\n{short_path(path)}")
+    return 0
+
+
+def _whole_numbers(option: str, text: str) -> list[int]:
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError:
+        raise SettingsError(f"{option} takes whole numbers with commas between them; got {text!r}.") from None
+
+
 def _predict(options: argparse.Namespace) -> int:
     if bool(options.text) == bool(options.input):
         raise SettingsError("Give either texts or --input FILE.")
     if bool(options.input) != bool(options.output):
         raise SettingsError("--input and --output go together.")
+    from .model import choose_compute
+
+    join_processes(choose_compute().device)
     model, tokenizer, how = _load(options.name)
     if options.input:
         from .scoring import predict_file
 
         rows = predict_file(options.input, options.output, model, tokenizer, text_column=options.text_column, **how)
-        print(f"{rows:,} texts classified: {options.output}")
+        if is_first():
+            print(f"{rows:,} texts classified: {options.output}")
         return 0
     from .data import LABEL_NAMES, clean_text
     from .inference import predict

@@ -94,11 +94,15 @@ def first_token_only(model: PreTrainedModel) -> Iterator[None]:
     is tried), or whose layers are built otherwise, is computed as ever.
     """
     layers = encoder_layers(model)
-    if layers is None or not _reads_first_token_only(model, layers[-1]):
-        yield
+    if layers is None or _is_short(layers[-1]) or not _reads_first_token_only(model, layers[-1]):
+        yield  # a block inside such a block changes nothing
         return
     with _short_last_layer(model, layers[-1]):
         yield
+
+
+def _is_short(layer) -> bool:
+    return "forward" in vars(layer)
 
 
 @contextmanager

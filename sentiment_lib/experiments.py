@@ -1,4 +1,4 @@
-"""Experiments: many small trainings, each kept as a ``metrics.json``, and tables made from those files.
+"""Experiments: many trials, each kept as a ``metrics.json``, and tables made from those files.
 
 Taught in lesson 07.
 """
@@ -6,97 +6,34 @@ Taught in lesson 07.
 from __future__ import annotations
 
 import json
-import math
-import re
-import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from .baselines import LinearProbe, TfidfLogistic, frozen_embedding
 from .data import DATA_SETTINGS, fingerprint, training_subset
-from .environment import versions
 from .files import write_json
-from .inference import predict
-from .metrics import evaluate
-from .model import choose_compute, initialize_model_and_tokenizer
 from .paths import lessons_dir, short_path
 from .results import load_metrics
-from .settings import Settings, SettingsError
-from .training import fine_tune
+from .settings import Settings
+from .trials import BERT, LinearProbe, Trial, Work, compute_trial, trial_settings
 from .uncertainty import mean_interval
 
 if TYPE_CHECKING:
     import pandas as pd
     from datasets import Dataset, DatasetDict
 
-BERT = "BERT"
-METHODS = (BERT, TfidfLogistic.name, LinearProbe.name)
-FEWEST_SEEN = 1000  # reviews that even the smallest training set shows BERT, by more epochs
 # Settings that a trial does not depend on. The data are compared by their content; seed and size are the trial's.
 _IRRELEVANT = {"preset", "run", "device", "seed", "best_by", "early_stopping", *DATA_SETTINGS}
 
 
-@dataclass(frozen=True)
-class Trial:
-    """One training and its test: a cell of an experiment.
-
-    Attributes
-    ----------
-    method : {"BERT", "TF-IDF + logistic regression", "linear probe"}
-    train_size : int
-        Training reviews.
-    seed : int
-        Which reviews are drawn, and the seed of BERT's new weights and training order.
-    changes : dict
-        Settings that differ from the run's, for BERT only.
-    """
-
-    method: str
-    train_size: int
-    seed: int = 0
-    changes: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ValueError(f"method={self.method!r} is not one of {', '.join(map(repr, METHODS))}.")
-
-    @property
-    def name(self) -> str:
-        """Name of the trial's folder."""
-        parts = [self.method, f"n{self.train_size}", f"seed{self.seed}"]
-        parts += [f"{key}-{value}" for key, value in sorted(self.changes.items())]
-        return re.sub(r"[^a-z0-9.+_-]+", "-", "_".join(parts).lower().replace(" + ", "+"))
+# computes trials, in any order, and yields each with its result as soon as it is there
+Spread = Callable[[Work, Sequence[Trial]], Iterable[tuple[Trial, dict[str, Any]]]]
 
 
-def grid(
-    sizes: Sequence[int],
-    seeds: Sequence[int],
-    methods: Sequence[str] = METHODS,
-    everything: int | None = None,
-    **changes,
-) -> list[Trial]:
-    """A trial for every method, size and seed.
-
-    Parameters
-    ----------
-    sizes, seeds, methods
-    everything : int, optional
-        Size of the whole training set: drawn whole, the linear methods come out the same for every seed, so
-        that one seed is enough for them.
-    **changes
-        Settings of BERT that differ from the run's, such as ``trained_layers=2``.
-    """
-    return [
-        Trial(method, size, seed, changes if method == BERT else {})
-        for size in sizes
-        for method in methods
-        for seed in (seeds[:1] if size == everything and method != BERT else seeds)
-    ]
+def _one_by_one(work: Work, trials: Sequence[Trial]) -> Iterator[tuple[Trial, dict[str, Any]]]:
+    for trial in trials:
+        yield trial, compute_trial(work, trial)
 
 
 def run_trials(
@@ -106,8 +43,9 @@ def run_trials(
     folder: Path,
     *,
     test_reviews: int | None = None,
+    spread: Spread = _one_by_one,
 ) -> Iterator[dict[str, Any]]:
-    """Run the trials that have no result yet; yields each one's ``metrics.json``, old or new.
+    """Run the trials that have no result yet; yields each one's ``metrics.json``, first those that were there.
 
     A trial's file is written when it is done. Stopped at any moment, the same call goes on where it was.
 
@@ -123,6 +61,9 @@ def run_trials(
         A folder a trial is made in it.
     test_reviews : int, optional
         Use the first reviews of the test split only (they are in random order).
+    spread : callable
+        How the trials that are left are computed: one after another here, or by workers on this and other
+        machines (:func:`sentiment_lib.sweep.over_workers`).
 
     Raises
     ------
@@ -133,31 +74,22 @@ def run_trials(
     """
     trials = list(trials)
     for trial in trials:
-        _trial_settings(trial, settings)
+        trial_settings(trial, settings)
         if not 2 <= trial.train_size <= len(dataset["train"]):
             training_subset(dataset["train"], trial.train_size, trial.seed)  # raises
-    test = _test(dataset, test_reviews)
-    data = fingerprint([dataset["train"], dataset["validation"], test])
-    embedding: list[Callable] = []  # the frozen checkpoint, loaded when it is first needed
+    work = Work(dataset["train"], dataset["validation"], _test(dataset, test_reviews), settings)
+    data = fingerprint([work.train, work.validation, work.test])
+    left = []
     for trial in trials:
-        ticket = _ticket(trial, settings, data)
         path = folder / trial.name / "metrics.json"
         done = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-        if done is None or done["ticket"] != ticket:
-            began = time.perf_counter()
-            train = training_subset(dataset["train"], trial.train_size, trial.seed)
-            if trial.method == BERT:
-                probabilities = _fine_tuned(trial, train, test, settings, path.parent)
-            else:
-                probabilities = _linear(trial, train, dataset["validation"], test, settings, embedding)
-            done = {
-                "ticket": ticket,
-                "trial": asdict(trial),
-                "versions": versions(),
-                "seconds": time.perf_counter() - began,
-                "test": evaluate(test["label"], probabilities).to_dict(),
-            }
-            write_json(path, done)
+        if done and done["ticket"] == _ticket(trial, settings, data):
+            yield done
+        else:
+            left.append(trial)
+    for trial, result in spread(work, left):
+        done = {"ticket": _ticket(trial, settings, data), "trial": asdict(trial), **result}
+        write_json(folder / trial.name / "metrics.json", done)
         yield done
 
 
@@ -165,49 +97,12 @@ def _test(dataset: DatasetDict, reviews: int | None) -> Dataset:
     return dataset["test"].select(range(min(reviews or len(dataset["test"]), len(dataset["test"]))))
 
 
-def _trial_settings(trial: Trial, settings: Settings) -> Settings:
-    epochs = max(settings.epochs, math.ceil(FEWEST_SEEN / trial.train_size))
-    changes = {"epochs": float(epochs), **trial.changes}
-    unknown = set(changes) - set(settings.to_dict())
-    if unknown:
-        raise SettingsError(f"Unknown setting {sorted(unknown)[0]!r} in the changes of trial {trial.name}.")
-    return replace(settings, train_size=trial.train_size, seed=trial.seed, **changes)
-
-
 def _ticket(trial: Trial, settings: Settings, data: str) -> dict[str, Any]:
     """What a result depends on; a result with another ticket is computed again."""
-    relevant = _trial_settings(trial, settings).to_dict() if trial.method == BERT else {"model": settings.model}
+    relevant = trial_settings(trial, settings).to_dict() if trial.method == BERT else {"model": settings.model}
     if trial.method == LinearProbe.name:
         relevant |= settings.encoding
     return {"data": data, **{k: v for k, v in relevant.items() if k not in _IRRELEVANT}}
-
-
-def _fine_tuned(trial, train: Dataset, test: Dataset, settings: Settings, folder: Path) -> np.ndarray:
-    """Probabilities of the test reviews by a BERT that was fine-tuned for this trial; the model is not kept.
-
-    The validation split is not used: who has 100 training reviews has no 800 to pick a checkpoint with.
-    """
-    own = _trial_settings(trial, settings)
-    compute = choose_compute(own.device, own.precision, own.attention)
-    model, tokenizer = initialize_model_and_tokenizer(
-        own.model, revision=own.model_revision, dropout=own.dropout, compute=compute, seed=own.seed
-    )
-    fine_tune(model, tokenizer, {"train": train}, own, output_dir=folder / "model", validate=False)
-    probabilities = predict(test["text"], model, tokenizer, **own.encoding, precision=own.precision)
-    shutil.rmtree(folder / "model")
-    return probabilities
-
-
-def _linear(trial, train: Dataset, validation, test, settings: Settings, embedding: list[Callable]) -> np.ndarray:
-    """Probabilities of the test reviews by a baseline."""
-    if trial.method == TfidfLogistic.name:
-        return TfidfLogistic().fit(train, validation).predict(test["text"])
-    if not embedding:
-        model, tokenizer = initialize_model_and_tokenizer(
-            settings.model, revision=settings.model_revision, compute=choose_compute(settings.device)
-        )
-        embedding.append(frozen_embedding(model, tokenizer, settings))
-    return LinearProbe(embedding[0]).fit(train, validation).predict(test["text"])
 
 
 def read_records(folder: Path) -> list[dict[str, Any]]:

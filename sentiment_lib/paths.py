@@ -61,6 +61,11 @@ class RunPaths:
         return self.results / "experiments"
 
     @property
+    def sweep(self) -> Path:
+        """A folder for every training of a sweep."""
+        return self.results / "sweep"
+
+    @property
     def model(self) -> Path:
         """The fine-tuned model and its tokenizer (lesson 03)."""
         return self.results / "model"

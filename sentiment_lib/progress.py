@@ -6,11 +6,18 @@ import os
 import sys
 from typing import Any
 
+from .processes import is_first
+
 PROGRESS_VARIABLE = "SENTIMENT_LIB_PROGRESS"
 
 
 def progress_wanted() -> bool:
-    """Whether somebody looks: in a notebook or a terminal, unless ``SENTIMENT_LIB_PROGRESS`` is ``off``."""
+    """Whether somebody looks: in a notebook or a terminal, unless ``SENTIMENT_LIB_PROGRESS`` is ``off``.
+
+    Of several processes, the first shows it.
+    """
+    if not is_first():
+        return False
     if os.environ.get(PROGRESS_VARIABLE, "").lower() in ("off", "0", "false"):
         return False
     ipython = sys.modules.get("IPython")

@@ -12,7 +12,7 @@ from .data import DATA_SETTINGS, DataError
 from .environment import versions
 from .files import replacing, write_json
 from .paths import RunPaths
-from .settings import Settings
+from .settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,6 +84,23 @@ def load_training(paths: RunPaths) -> dict[str, Any]:
         When lesson 03 has not been run; the message says so.
     """
     return json.loads(paths.require(paths.training, "03").read_text(encoding="utf-8"))
+
+
+def check_trained(settings: Settings) -> None:
+    """Nothing, when the run's model was trained with these settings.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no model.
+    SettingsError
+        When it was trained with others; the message names them.
+    """
+    kept = load_training(settings.paths)["settings"]
+    other = {k: v for k, v in settings.to_dict().items() if kept.get(k) != v}
+    if other:
+        named = ", ".join(f"{k}={v!r} (trained with {kept.get(k)!r})" for k, v in other.items())
+        raise SettingsError(f"The model of run {settings.run!r} was trained with other settings: {named}.")
 
 
 def save_baselines(predictions: Mapping[str, pd.DataFrame], tuning: Mapping[str, Any], settings: Settings) -> Path:

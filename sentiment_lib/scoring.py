@@ -19,6 +19,7 @@ import numpy as np
 from .data import LABEL_NAMES, clean_text
 from .files import replacing, write_json
 from .inference import predict
+from .processes import first_goes_first, is_first, process_count, process_number, wait_for_all
 from .progress import progress_bar
 from .sources import READERS, SEPARATORS, DataError, table_parts
 
@@ -38,7 +39,7 @@ def predict_file(
     The source is read three times, a part of 1,024 rows at a time: to see that all of it can be read, before any
     long work; to classify it; and to write it with the predictions. The predictions of each part are kept in a
     folder beside the target (``<target>.parts``) until the end: if the work is stopped, the same call goes on with
-    the first part that is missing.
+    the first part that is missing. Started by ``torchrun``, the processes share the parts, and the first one writes.
 
     Parameters
     ----------
@@ -80,18 +81,22 @@ def predict_file(
         "model": _fingerprint(model),
         "how": {key: str(value) for key, value in sorted(how.items())},
     }
-    kept = _kept(target.with_name(target.name + ".parts"), job)
+    with first_goes_first():  # the others find a folder that is this job's
+        kept = _kept(target.with_name(target.name + ".parts"), job)
     with progress_bar(total=total, desc="predicting", unit="text") as bar:
         for number, table in enumerate(table_parts(source, ROWS)):
             part = kept / f"{number:06d}.npy"
-            if not part.is_file():
+            if number % process_count() == process_number() and not part.is_file():
                 texts = [clean_text(text) for text in table[text_column].fillna("").astype(str)]
                 found = predict(texts, model, tokenizer, **how)
                 with replacing(part) as beside, beside.open("wb") as file:
                     np.save(file, found)
             bar.update(len(table))
+    wait_for_all()
     if job["source"][1:] != [source.stat().st_size, source.stat().st_mtime_ns]:
         raise DataError(f"{source} changed while it was read. Run the command again; it starts anew.")
+    if not is_first():
+        return total
     with replacing(target) as beside, _writer(beside, target, schema) as write:
         for number, table in enumerate(table_parts(source, ROWS)):
             write(with_predictions(table.reindex(columns=columns), np.load(kept / f"{number:06d}.npy")))

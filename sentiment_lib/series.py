@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +54,7 @@ def parameters_of(settings: Settings) -> dict[str, Any]:
     return {"preset": settings.preset, "run": settings.run, "overrides": changed}
 
 
-def run_series(settings: Settings, start: str = "00") -> Iterator[LessonRun]:
+def run_series(settings: Settings, start: str = "00", leave_out: Collection[str] = ()) -> Iterator[LessonRun]:
     """Run the lessons from `start` on; yields each as it is done.
 
     Executed notebooks go to ``results/<run>/notebooks/``.
@@ -64,6 +64,8 @@ def run_series(settings: Settings, start: str = "00") -> Iterator[LessonRun]:
     settings : Settings
     start : str
         Number of the lesson to begin with; the results of those before must be there.
+    leave_out : collection of str
+        Numbers of lessons that are not run; what they make must be there.
 
     Raises
     ------
@@ -72,7 +74,7 @@ def run_series(settings: Settings, start: str = "00") -> Iterator[LessonRun]:
     LessonError
         When a lesson fails. Its notebook is kept as far as it got, with the error in it.
     """
-    todo = [path for path in lessons() if path.name[:2] >= start]
+    todo = [path for path in lessons() if path.name[:2] >= start and path.name[:2] not in leave_out]
     numbers = [path.name[:2] for path in lessons()]
     if start not in numbers:
         raise SettingsError(f"There is no lesson {start!r} to start from; there are {', '.join(numbers)}.")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,14 +19,15 @@ from .encoder import first_token_only
 from .files import replacing, write_json
 from .model import choose_compute, quiet_transformers, train_only
 from .paths import short_path
+from .processes import first_goes_first, is_first, join_processes, process_count, wait_for_all
 from .progress import progress_bar, progress_wanted
-from .settings import Settings
+from .settings import Settings, SettingsError
 from .tokenization import encode_dataset
 
 if TYPE_CHECKING:
     import pandas as pd
     from datasets import DatasetDict
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
 # Settings that training does not depend on. The data are compared by their content.
 _NOT_IN_CHECKPOINT = {"preset", "run", "device", *DATA_SETTINGS}
@@ -75,11 +77,13 @@ def fine_tune(
     output_dir: Path | None = None,
     resume: bool = True,
     validate: bool = True,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> TrainingResult:
     """Fine-tune `model` in place on ``dataset["train"]`` and save the best checkpoint.
 
     The validation split picks the checkpoint (``settings.best_by``) and may stop training early; the test
-    split is not looked at. Batches hold reviews of similar length, padded to the longest of the batch.
+    split is not looked at. Batches hold reviews of similar length, padded to the longest of the batch. Started
+    by ``torchrun``, each process takes its share of every batch, and the first one writes.
 
     Parameters
     ----------
@@ -95,22 +99,32 @@ def fine_tune(
         Go on from the last checkpoint of an interrupted run with the same settings, if there is one.
     validate : bool
         False: the validation split is not needed and not looked at, and the model is kept as it is at the end.
+    callbacks : sequence of transformers.TrainerCallback
+        Told of every step, evaluation and checkpoint, for measurements of your own.
 
     Returns
     -------
     TrainingResult
+
+    Raises
+    ------
+    SettingsError
+        When the batch cannot be divided among the processes.
     """
     from transformers import DataCollatorWithPadding, EarlyStoppingCallback, Trainer
 
     output_dir = Path(output_dir or settings.paths.model)
+    share_of_batch(settings)
+    join_processes(choose_compute(settings.device).device)
     train_only(model, settings.trained_layers)
     checkpoints = output_dir.parent / "checkpoints"
     train = encode_dataset(dataset["train"], tokenizer, **settings.encoding)
     validation = encode_dataset(dataset["validation"], tokenizer, **settings.encoding) if validate else None
-    last = _last_checkpoint(checkpoints, settings, dataset, resume)
+    with first_goes_first():  # the others find the same checkpoint, and nothing left to delete
+        last = _last_checkpoint(checkpoints, settings, dataset, resume)
 
     pad = DataCollatorWithPadding(tokenizer, pad_to_multiple_of=8)
-    callbacks = [_progress_callback()] if progress_wanted() else []
+    callbacks = [*callbacks, *([_progress_callback()] if progress_wanted() else [])]
     if settings.early_stopping and validate:
         callbacks.append(EarlyStoppingCallback(settings.early_stopping))
     trainer = Trainer(
@@ -128,8 +142,10 @@ def fine_tune(
         output = trainer.train(resume_from_checkpoint=str(last) if last else None)
         # the Trainer leaves a forward that still computes in its precision; give the model its own back
         trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False).eval()
+    if is_first():
         save_model(model, tokenizer, output_dir)
-    shutil.rmtree(checkpoints, ignore_errors=True)
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    wait_for_all()
     state = trainer.state
     return TrainingResult(
         history=_history(state.log_history),
@@ -140,6 +156,23 @@ def fine_tune(
         best_step=state.best_global_step,
         resumed_from=short_path(last) if last else None,
     )
+
+
+def share_of_batch(settings: Settings) -> int:
+    """Reviews of a batch that each process takes.
+
+    Raises
+    ------
+    SettingsError
+        When the batch cannot be divided among the processes.
+    """
+    share, rest = divmod(settings.batch_size, process_count())
+    if rest or not share:
+        raise SettingsError(
+            f"batch_size={settings.batch_size} cannot be divided among {process_count()} processes; "
+            f"take a multiple, such as {(share + 1) * process_count()}."
+        )
+    return share
 
 
 def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> Path:
@@ -162,7 +195,7 @@ def _training_arguments(settings: Settings, checkpoints: Path, examples: int, va
         output_dir=str(checkpoints),
         num_train_epochs=settings.epochs,
         learning_rate=settings.learning_rate,
-        per_device_train_batch_size=settings.batch_size,
+        per_device_train_batch_size=share_of_batch(settings),
         per_device_eval_batch_size=max(32, settings.batch_size),
         weight_decay=settings.weight_decay,
         warmup_steps=settings.warmup,

@@ -87,13 +87,17 @@ def imdb_folder():
 
 @pytest.fixture
 def review_file(tmp_path):
-    """Forty small reviews of both labels, with the flaws that real files have."""
+    """Forty small reviews of both labels."""
+    return write_reviews(tmp_path)
+
+
+def write_reviews(folder: Path) -> Path:
     import pandas as pd
 
     good = [f"Scene {i} is a wonderful, moving and clever piece of film." for i in range(20)]
     bad = [f"Scene {i} is a dull, clumsy and awful waste of time." for i in range(20)]
     table = pd.DataFrame({"text": bad + good, "label": ["neg"] * 20 + ["pos"] * 20})
-    path = tmp_path / "reviews.csv"
+    path = folder / "reviews.csv"
     table.to_csv(path, index=False)
     return path
 

@@ -90,6 +90,16 @@ def test_the_last_layer_for_the_first_token_gives_the_same_logits_and_gradients(
     assert models[1].base_model(batch["input_ids"]).last_hidden_state.shape[1] == 12  # and ends with the block
 
 
+def test_a_prediction_inside_a_training_leaves_the_training_as_it_was(batch):
+    model = made("bert", "lean")
+    with first_token_only(model):
+        with first_token_only(model):
+            inner = model.bert(batch["input_ids"]).last_hidden_state
+        outer = model.bert(batch["input_ids"]).last_hidden_state
+    assert inner.shape[1] == outer.shape[1] == 1
+    assert model.bert(batch["input_ids"]).last_hidden_state.shape[1] == 12
+
+
 def test_a_silenced_head_of_the_last_layer_stays_silent(batch):
     model = made("bert", "lean")
     with silenced(model, [(2, 0)]):

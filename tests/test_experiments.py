@@ -5,12 +5,9 @@ import pandas as pd
 import pytest
 
 from sentiment_lib import experiments
+from sentiment_lib import trials as trials_module
 from sentiment_lib.data import DataError, prepare, training_subset
 from sentiment_lib.experiments import (
-    BERT,
-    METHODS,
-    Trial,
-    grid,
     read_records,
     run_trials,
     same_experiment,
@@ -19,6 +16,7 @@ from sentiment_lib.experiments import (
     table_of_runs,
 )
 from sentiment_lib.settings import SettingsError, make_settings
+from sentiment_lib.trials import BERT, METHODS, Trial, grid
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +68,8 @@ def test_trials_learn_are_kept_and_are_not_run_twice(small, tmp_path, monkeypatc
     assert [record["test"]["accuracy"] for record in first] == [1.0] * 3  # one word decides
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(t.name for t in trials)
     assert [p.name for p in (tmp_path / trials[0].name).iterdir()] == ["metrics.json"]  # no model, no checkpoints
-    monkeypatch.setattr(experiments, "fine_tune", lambda *_, **__: pytest.fail("trained again"))
-    monkeypatch.setattr(experiments, "TfidfLogistic", lambda: pytest.fail("trained again"))
+    monkeypatch.setattr(trials_module, "fine_tune", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr(trials_module, "TfidfLogistic", lambda: pytest.fail("trained again"))
     assert list(run_trials(trials, dataset, settings, tmp_path)) == first
     assert read_records(tmp_path) == sorted(first, key=lambda r: Trial(**r["trial"]).name)
     assert same_experiment(first, dataset, settings) == first
@@ -100,8 +98,8 @@ def test_a_run_that_was_stopped_goes_on(small, tmp_path, monkeypatch):
     first = [next(stopped), next(stopped)]
     stopped.close()
     made = []
-    fitted = experiments.TfidfLogistic.fit
-    monkeypatch.setattr(experiments.TfidfLogistic, "fit", lambda self, *data: made.append(1) or fitted(self, *data))
+    fitted = trials_module.TfidfLogistic.fit
+    monkeypatch.setattr(trials_module.TfidfLogistic, "fit", lambda self, *data: made.append(1) or fitted(self, *data))
     done = list(run_trials(trials, dataset, settings, tmp_path))
     assert (len(done), len(made)) == (4, 2)
     assert done[:2] == first
@@ -115,7 +113,7 @@ def test_changes_reach_the_training(small, tmp_path, monkeypatch):
         seen.append((own.trained_layers, own.epochs, own.seed, len(data["train"]), validate, list(data)))
         output_dir.mkdir(parents=True)
 
-    monkeypatch.setattr(experiments, "fine_tune", spy)
+    monkeypatch.setattr(trials_module, "fine_tune", spy)
     trials = [Trial(BERT, 20, 3), Trial(BERT, 80, 1, {"trained_layers": 1}), Trial(BERT, 40, 0, {"epochs": 4.0})]
     list(run_trials(trials, dataset, settings, tmp_path))
     assert seen == [
@@ -127,7 +125,7 @@ def test_changes_reach_the_training(small, tmp_path, monkeypatch):
 
 def test_mistakes_show_before_anything_is_trained(small, tmp_path, monkeypatch):
     settings, dataset = small
-    monkeypatch.setattr(experiments, "fine_tune", lambda *_, **__: pytest.fail("trained"))
+    monkeypatch.setattr(trials_module, "fine_tune", lambda *_, **__: pytest.fail("trained"))
     good = Trial(BERT, 20)
     with pytest.raises(DataError, match="size=5000 must lie between 2 and the 86"):
         list(run_trials([good, Trial(BERT, 5000)], dataset, settings, tmp_path))

@@ -108,9 +108,9 @@ def test_modules_stay_small():
 
 def test_a_module_imports_only_modules_above_it():
     order = """
-        files memory progress paths settings hub sources data tokenization encoder model environment training inference scoring
+        files memory processes progress paths settings hub sources data tokenization encoder model environment training inference scoring
         baselines metrics errors uncertainty significance slices calibration behaviour_templates behaviour
-        results model_card experiments attention attribution faithfulness plots attention_html rendering silencing heads head_statistics
+        results model_card trials experiments sweep attention attribution faithfulness plots attention_html rendering silencing heads head_statistics
         head_distances widgets prediction_browser series __main__
     """.split()  # noqa: SIM905
     library = CHECKOUT / "sentiment_lib"

@@ -1,0 +1,318 @@
+"""RESULTS.md and its figures, made from benchmarks/records/*.json and from nothing else.
+
+python benchmarks/report.py
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from bench import HERE, RECORDS, median
+
+from sentiment_lib.files import replacing
+from sentiment_lib.plots.style import in_house_style, looks, new_figure, to_png
+from sentiment_lib.uncertainty import mean_interval
+
+FIGURES = HERE / "figures"
+
+
+def table_of(question: str) -> pd.DataFrame:
+    """One row a measurement: what was measured, and what came out."""
+    record = json.loads((RECORDS / f"{question}.json").read_text(encoding="utf-8"))
+    return pd.DataFrame([one["job"] | {k: v for k, v in one.items() if k != "job"} for one in record["measurements"]])
+
+
+def in_order(values: Iterable) -> list:
+    """Each value once, in the order in which it comes."""
+    return list(dict.fromkeys(values))
+
+
+def markdown(head: list[str], rows: Iterable[Iterable]) -> str:
+    """A table; the first column is text, all others are numbers."""
+    lines = [f"| {' | '.join(head)} |", "|---|" + "---:|" * (len(head) - 1)]
+    return "\n".join([*lines, *(f"| {' | '.join(map(str, row))} |" for row in rows)])
+
+
+def keep(name: str, figure, alternative: str) -> str:
+    """Write a figure; the Markdown that shows it."""
+    with replacing(FIGURES / f"{name}.png") as beside:
+        beside.write_bytes(to_png(figure))
+    return f"![{alternative}](figures/{name}.png)"
+
+
+def training() -> str:
+    """Training against the Trainer."""
+    table = table_of("training")
+    rows, base = [], {}
+    for (length, system), group in table.groupby(["length", "system"], sort=False):
+        speed = median(group["reviews_per_second"])
+        if system == "Trainer":
+            base[length] = speed
+        accuracy = mean_interval(group["accuracy"])
+        target = 0.85
+        reached = [next((s for s, a in curve if a >= target), None) for curve in group["curve"]]
+        times = [f"{s:.0f} s" if s is not None else "no" for s in reached]
+        rows.append(
+            (
+                f"{system}, {length} tokens",
+                f"{speed:.1f}",
+                f"{speed / base[length]:.2f}" if length in base else "",
+                f"{accuracy.estimate:.3f} [{accuracy.low:.3f}, {accuracy.high:.3f}]",
+                ", ".join(times),
+                f"{median(group['peak_mb']):.0f}",
+            )
+        )
+    count = int(table["count"].max())
+    head = ["system", "reviews/s", "ratio", "accuracy [95 %]", "0.85 reached after", "peak MB"]
+    text = (
+        f"One epoch over {count:,} reviews, {int(table['held_out'].max())} validation reviews, a run a seed, the systems "
+        "in turn. Speeds are medians; accuracies are means with Student's interval over seeds. The Trainer reads the "
+        "head of a review and learns with its default rate, 5e-5.\n\n"
+    )
+    return text + markdown(head, rows) + "\n\n" + keep("training", _training_figure(table), "reviews a second")
+
+
+@in_house_style
+def _training_figure(table: pd.DataFrame):
+    lengths = sorted(table["length"].unique())
+    systems = in_order(table["system"])
+    figure, axes = new_figure(11, 4, 1, 2)
+    for i, (system, (color, marker)) in enumerate(looks(systems).items()):
+        rows = table[table["system"] == system]
+        speeds = [rows.loc[rows["length"] == length, "reviews_per_second"].median() for length in lengths]
+        axes[0, 0].bar(np.arange(len(lengths)) + 0.27 * (i - 1), speeds, 0.25, color=color, label=system)
+        for j, curve in enumerate(rows.loc[rows["length"] == 256, "curve"]):
+            seconds, accuracy = np.array(curve).T
+            label = system if j == 0 else None
+            axes[0, 1].plot(seconds, accuracy, marker=marker, color=color, alpha=0.8, label=label)
+    axes[0, 0].set(xticks=range(len(lengths)), xticklabels=lengths, xlabel="tokens", ylabel="reviews a second")
+    axes[0, 0].set_title("Training speed")
+    axes[0, 0].legend()
+    axes[0, 1].set(xscale="log", xlabel="seconds of training", ylabel="validation accuracy")
+    axes[0, 1].set_title("One epoch at 256 tokens, three seeds")
+    return figure
+
+
+def levers() -> str:
+    """What brings what."""
+    speeds = table_of("levers").groupby("change", sort=False)["reviews_per_second"].median()
+    from levers import STEPS
+
+    rows, before = [], None
+    for change in STEPS:
+        if change in speeds:
+            now = speeds[change]
+            rows.append((change, f"{now:.1f}", f"{now / before:.2f}" if before else "1"))
+            before = now
+    tried = [(name, f"{now:.1f}", f"{now / before:.2f}") for name, now in speeds.items() if name not in STEPS]
+    head = ["change", "reviews/s", "times as fast"]
+    return (
+        "256 tokens, each row with all changes above it; medians of runs in turn.\n\n"
+        + markdown(head, rows)
+        + "\n\nTried on top of all that, and not in use:\n\n"
+        + markdown(head, tried)
+    )
+
+
+def roofline() -> str:
+    """The share of the processor's speed that is reached."""
+    table = table_of("roofline")
+    roof = table.loc[table["kind"] == "matrix product", "gflops"].median()
+    rows, profiles = [], {}
+    for (kind, length), group in table[table["kind"] != "matrix product"].groupby(["kind", "length"], sort=False):
+        whole, computed = group["gflops"].median(), group["gflops_computed"].median()
+        rows.append(
+            (
+                f"{kind}, {length} tokens",
+                f"{group['reviews_per_second'].median():.1f}",
+                f"{group['tokens'].iloc[0]:.0f}",
+                f"{whole:.0f}",
+                f"{whole / roof:.0%}",
+                f"{computed / roof:.0%}",
+            )
+        )
+        profiles[f"{kind}\n{length} tokens"] = pd.DataFrame(list(group["profile"])).mean()
+    head = ["work", "reviews/s", "tokens a review", "GFLOP/s", "share of the roof", "share, only what is computed"]
+    return (
+        f"The roof: {roof:.0f} GFLOP/s, the best of several sizes of one bfloat16 matrix product (median of runs in "
+        "turn). Work is counted for real tokens only; the last column leaves out what the last layer does not compute "
+        "because only [CLS] is read.\n\n" + markdown(head, rows) + "\n\nWhere the time goes (torch.profiler):\n\n"
+    ) + keep("profile", _profile_figure(profiles), "share of time by kind of operation")
+
+
+@in_house_style
+def _profile_figure(profiles: dict[str, pd.Series]):
+    shares = pd.DataFrame(profiles).fillna(0)
+    shares = shares.loc[shares.mean(axis=1).sort_values(ascending=False).index]
+    from matplotlib import colormaps
+
+    figure, axes = new_figure(10, 0.8 * len(profiles) + 2.2)
+    left = np.zeros(len(profiles))
+    for i, (name, row) in enumerate(shares.iterrows()):
+        axes[0, 0].barh(list(shares), row, left=left, label=name, color=colormaps["tab20"](i))
+        left += row.to_numpy()
+    axes[0, 0].invert_yaxis()
+    axes[0, 0].set(xlim=(0, 1), xlabel="share of time")
+    figure.legend(loc="outside lower center", ncols=3, fontsize=9)
+    return figure
+
+
+def inference() -> str:
+    """Inference against pipeline and ONNX Runtime."""
+    table = table_of("inference")
+    speeds = table.groupby("system", sort=False)["reviews_per_second"].median()
+    rows = []
+    for system, speed in speeds.items():
+        group = table[table["system"] == system]
+        rows.append(
+            (
+                system,
+                f"{speed:.1f}",
+                f"{speed / speeds['pipeline']:.2f}",
+                f"{group['largest_difference'].max():.4f}",
+                f"{int(group['other_label'].max())}",
+                f"{group['peak_mb'].median():.0f}",
+            )
+        )
+    head = ["system", "reviews/s", "ratio", "largest difference of a probability", "other labels", "peak MB"]
+    count = int(table["count"].max())
+    return (
+        f"{count:,} IMDB test reviews as they come, first 256 tokens, tokenising included. Differences are from the "
+        "pipeline's probabilities.\n\n" + markdown(head, rows)
+    )
+
+
+def growth() -> str:
+    """Exponents of time and memory."""
+    table = table_of("growth")
+    stages = ("prepare", "training", "prediction")
+    rows = []
+    for what in in_order(table["what"]):
+        sizes = table[table["what"] == what].groupby("size").median(numeric_only=True)
+        x = sizes["trained_on"] if what == "reviews" else sizes.index
+        exponents = [np.polyfit(np.log(x), np.log(sizes[f"{stage}_seconds"]), 1)[0] for stage in stages]
+        memory = np.polyfit(np.log(x), np.log(sizes["training_mb"]), 1)[0]
+        rows.append((f"{what}, {sizes.index[0]:,} to {sizes.index[-1]:,}", *(f"{e:.2f}" for e in (*exponents, memory))))
+    head = ["time against", "preparing", "training", "prediction", "memory of training"]
+    return (
+        "Exponents fitted to log time (or memory) over log size; 1 is proportional.\n\n"
+        + markdown(head, rows)
+        + "\n\n"
+        + keep("growth", _growth_figure(table), "time and memory against reviews, tokens and layers")
+    )
+
+
+@in_house_style
+def _growth_figure(table: pd.DataFrame):
+    whats = in_order(table["what"])
+    names = {"prepare": "preparing", "training": "training, one epoch", "prediction": "prediction"}
+    figure, axes = new_figure(12, 6.5, 2, len(whats))
+    labels = {"reviews": "reviews", "length": "tokens at most", "layers": "layers"}
+    for column, what in enumerate(whats):
+        sizes = table[table["what"] == what].groupby("size").median(numeric_only=True)
+        for (stage, name), (color, marker) in zip(names.items(), looks(names.values()).values(), strict=True):
+            for row, unit in enumerate(("seconds", "mb")):
+                axes[row, column].plot(sizes.index, sizes[f"{stage}_{unit}"], color=color, marker=marker, label=name)
+        for row, unit in enumerate(("seconds", "largest memory so far (MB)")):
+            axis = axes[row, column]
+            axis.set(xscale="log", yscale="log" if row == 0 else "linear", xlabel=labels[what])
+            axis.set_ylabel(unit if column == 0 else "")
+            axis.set_xticks(list(sizes.index), [f"{size:,}" for size in sizes.index])
+            axis.minorticks_off()
+            if row:
+                axis.set_ylim(bottom=0)
+    axes[0, 0].legend()
+    return figure
+
+
+def imdb() -> str:
+    """The real task."""
+    (record,) = json.loads((RECORDS / "imdb.json").read_text(encoding="utf-8"))["measurements"]
+    settings, (low, high) = record["settings"], record["test_interval"]
+    text = (
+        f"Preset `imdb`, {record['train']:,} training reviews, {settings['max_length']} tokens "
+        f"({settings['truncation']}), batches of {settings['batch_size']}, learning rate {settings['learning_rate']}, "
+        f"{settings['epochs']:.0f} epochs, seed {settings['seed']}: {record['training_minutes']:.1f} minutes of "
+        f"training with its validations and checkpoints, {record['peak_mb']:.0f} MB at most. **Test accuracy "
+        f"{record['test_accuracy']:.4f} [{low:.4f}, {high:.4f}]** on {record['test']:,} reviews (duplicates and "
+        f"reviews that are also in the training split left out); validation {record['validation_accuracy']:.4f}.\n\n"
+    )
+    rows = [(f"{seconds / 60:.1f}", f"{accuracy:.4f}") for seconds, accuracy in record["curve"]]
+    return (
+        text
+        + markdown(["minutes", "validation accuracy"], rows)
+        + "\n\n"
+        + keep("imdb", _imdb_figure(record), "validation accuracy against minutes of training")
+    )
+
+
+@in_house_style
+def _imdb_figure(record: dict):
+    seconds, accuracy = np.array(record["curve"]).T
+    figure, axes = new_figure(7, 4)
+    (color, marker), *_ = looks(["BERT"]).values()
+    axes[0, 0].plot(seconds / 60, accuracy, color=color, marker=marker, label="validation")
+    axes[0, 0].axhline(record["test_accuracy"], color=color, linestyle="--", label="test, at the end")
+    axes[0, 0].set(xlabel="minutes of training on two cores", ylabel="accuracy", xlim=(0, None))
+    axes[0, 0].legend()
+    return figure
+
+
+def files() -> str:
+    """Files of any size."""
+    table = table_of("files")
+    rows = []
+    for ending, group in table.groupby("ending", sort=False):
+        by_size = group.groupby("count")[["peak_mb", "reviews_per_second"]].median()
+        for count, (peak, speed) in by_size.iterrows():
+            first = by_size["peak_mb"].iloc[0]
+            rows.append((f"{ending}, {count:,} reviews", f"{speed:.0f}", f"{peak:.0f}", f"{peak / first - 1:+.1%}"))
+    head = ["file", "reviews/s", "peak MB", "against the smallest"]
+    return (
+        "`python -m sentiment_lib predict`, the start of the command included; model of the run `quick`, 64 tokens.\n\n"
+        + markdown(head, rows)
+    )
+
+
+SECTIONS: dict[str, tuple[str, Callable[[], str]]] = {
+    "training": ("Training, against the Trainer", training),
+    "levers": ("What brings what", levers),
+    "roofline": ("How near to the processor's limit", roofline),
+    "inference": ("Inference, against pipeline and ONNX Runtime", inference),
+    "files": ("Files of any size", files),
+    "growth": ("How cost grows", growth),
+    "imdb": ("The real task on two cores", imdb),
+}
+
+
+def main() -> None:
+    """Write RESULTS.md."""
+    parts = [
+        "# What was measured\n\nMade by `python benchmarks/report.py` from the records of single measurements in "
+        "`records/`; `make bench IMDB=folder` measures what is not on record. Candidates ran in turn (A B A B), "
+        "each in a process of its own, with nothing else on the machine.\n"
+    ]
+    for question, (title, section) in SECTIONS.items():
+        path = RECORDS / f"{question}.json"
+        if not path.is_file():
+            parts.append(f"## {title}\n\nNot measured yet: `python benchmarks/{question}.py`.\n")
+            continue
+        record = json.loads(path.read_text(encoding="utf-8"))
+        dates = sorted({one["date"] for one in record["measurements"]})
+        facts = record["machine"]
+        versions = ", ".join(f"{k.removeprefix('version of ')} {v}" for k, v in facts.items() if "version of" in k)
+        where = (
+            f"*{' to '.join(in_order((dates[0], dates[-1])))}; {facts['processor']}, {facts['processor cores in use']} "
+            f"cores, {facts['memory (GB)']} GB; {versions}. `python benchmarks/{question}.py`*"
+        )
+        parts.append(f"## {title}\n\n{section()}\n\n{where}\n")
+    path: Path = HERE / "RESULTS.md"
+    with replacing(path) as beside:
+        beside.write_text("\n".join(parts), encoding="utf-8")
+    print(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -24,6 +24,7 @@ STEPS = {
     "last layer for [CLS] only": {"first_token": True},
 }
 TRIED = {
+    "float32 products": {"bf16": False},
     "word embeddings frozen": {"frozen": True},
     "PyTorch's loop AdamW instead of the fused one": {"optim": "adamw_torch"},
     "batches of 32": {"batch": 32},
@@ -75,7 +76,9 @@ def speed(change: str, turn: int, imdb: Path, count: int) -> dict:
     if how["frozen"]:
         model.bert.embeddings.requires_grad_(False)
     if how["residual"]:
-        model.bert.embeddings.register_forward_hook(lambda _, __, states: states.bfloat16())
+        model.bert.embeddings.register_forward_hook(
+            lambda _, __, states: states.bfloat16() if torch.is_autocast_enabled("cpu") else states
+        )
     if how["compiled"]:
         model.compile(dynamic=True)
     rows = reviews(imdb, "train", count)

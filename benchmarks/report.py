@@ -37,6 +37,7 @@ def markdown(head: list[str], rows: Iterable[Iterable]) -> str:
 
 def keep(name: str, figure, alternative: str) -> str:
     """Write a figure; the Markdown that shows it."""
+    figure.alt = alternative
     with replacing(FIGURES / f"{name}.png") as beside:
         beside.write_bytes(to_png(figure))
     return f"![{alternative}](figures/{name}.png)"
@@ -67,9 +68,9 @@ def training() -> str:
     count = int(table["count"].max())
     head = ["system", "reviews/s", "ratio", "accuracy [95 %]", "0.85 reached after", "peak MB"]
     text = (
-        f"One epoch over {count:,} reviews, {int(table['held_out'].max())} validation reviews, a run a seed, the systems "
-        "in turn. Speeds are medians; accuracies are means with Student's interval over seeds. The Trainer reads the "
-        "head of a review and learns with its default rate, 5e-5.\n\n"
+        f"One epoch over {count:,} reviews, {int(table['held_out'].max())} validation reviews, a run a seed, the "
+        "systems in turn. Speeds are medians; accuracies are means with Student's interval over seeds. The Trainer "
+        "reads the head of a review and learns with its default rate, 5e-5.\n\n"
     )
     return text + markdown(head, rows) + "\n\n" + keep("training", _training_figure(table), "reviews a second")
 

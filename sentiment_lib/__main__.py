@@ -239,9 +239,8 @@ def _sweep(options: argparse.Namespace) -> int:
             )
     table = table_of_runs(records)
     means = summarise(table, ["train_size", *vary]).sort_values("mean", ascending=False)
-    print(
-        f"\nAccuracy on {options.on}, mean over seeds with its 95 % interval\n{means.round(4).to_string(index=False)}"
-    )
+    shown = means.to_string(index=False, float_format=lambda number: f"{number:.4g}")
+    print(f"\nAccuracy on {options.on}, mean over seeds with its 95 % interval\n{shown}")
     path = folder / "trials.csv"
     with replacing(path) as beside:
         table.to_csv(beside, index=False)

@@ -142,10 +142,11 @@ def fine_tune(
         output = trainer.train(resume_from_checkpoint=str(last) if last else None)
         # the Trainer leaves a forward that still computes in its precision; give the model its own back
         trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False).eval()
-    if is_first():
-        save_model(model, tokenizer, output_dir)
-        shutil.rmtree(checkpoints, ignore_errors=True)
-    wait_for_all()
+        vars(model).pop("_is_accelerate_prepared", None)  # else another training of it would compute in float32
+        if is_first():
+            save_model(model, tokenizer, output_dir)
+            shutil.rmtree(checkpoints, ignore_errors=True)
+        wait_for_all()
     state = trainer.state
     return TrainingResult(
         history=_history(state.log_history),

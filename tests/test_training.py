@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -160,3 +162,19 @@ def test_without_validation_the_last_weights_are_kept(tiny_checkpoint, home, rev
     again, _ = initialize_model_and_tokenizer(str(settings.paths.model))
     kept = dict(again.named_parameters())
     assert all((parameter == kept[name]).all() for name, parameter in model.named_parameters())
+
+
+def test_a_model_that_is_trained_again_computes_in_the_same_precision(small):
+    settings, dataset, model, tokenizer = small
+    settings = replace(settings, precision="bfloat16", epochs=1)
+    seen = []
+
+    def note(module, _, output):
+        if module.training:
+            seen.append(output.dtype)
+
+    model.bert.encoder.layer[0].intermediate.register_forward_hook(note)
+    for _ in range(2):
+        seen.clear()
+        fine_tune(model, tokenizer, dataset, settings, resume=False, validate=False)
+        assert set(seen) == {torch.bfloat16}

@@ -82,16 +82,24 @@ def _onnx(folder: str, int8: bool):
     model = AutoModelForSequenceClassification.from_pretrained(folder, attn_implementation="eager").eval()
     names = ["input_ids", "attention_mask"]
     sample = tokenizer(["one text", "and a second, longer text"], padding=True, return_tensors="pt")
+
+    class Logits(torch.nn.Module):  # the model without the keyword arguments that an export cannot follow
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, input_ids, attention_mask):
+            return self.model(input_ids=input_ids, attention_mask=attention_mask).logits
+
     batch, tokens = torch.export.Dim("batch", min=1, max=4096), torch.export.Dim("tokens", min=2, max=LENGTH)
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "model.onnx"
         torch.onnx.export(
-            model,
-            (),
+            Logits().eval(),
+            tuple(sample[name] for name in names),
             path,
-            kwargs={name: sample[name] for name in names} | {"return_dict": False},
             input_names=names,
-            dynamic_shapes={name: {0: batch, 1: tokens} for name in names} | {"return_dict": None},
+            dynamic_shapes={name: {0: batch, 1: tokens} for name in names},
             dynamo=True,
             external_data=False,
             verbose=False,

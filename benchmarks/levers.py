@@ -51,7 +51,8 @@ def speed(change: str, turn: int, imdb: Path, count: int) -> dict:
         TrainingArguments,
     )  # fmt: skip
 
-    from sentiment_lib.encoder import first_token_only, register_lean_attention
+    from sentiment_lib.encoder import first_token_only
+    from sentiment_lib.lean_attention import register_lean_attention
     from sentiment_lib.memory import keep_freed_memory
     from sentiment_lib.model import bundled_checkpoint
 

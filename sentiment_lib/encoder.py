@@ -1,4 +1,4 @@
-"""The layers of a BERT-like encoder, and two ways to compute the same with less work.
+"""The layers of a BERT-like encoder, and ways to compute the same with less work.
 
 Taught in lesson 03.
 """
@@ -6,8 +6,8 @@ Taught in lesson 03.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import ExitStack, contextmanager
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-LEAN = "lean"
 _PARTS = ("query", "key", "value")
+_ROWS = 4096  # tokens of a usual batch, for which oneDNN chooses the order
 _reads_first = WeakKeyDictionary()
 
 
@@ -27,61 +27,6 @@ def encoder_layers(model: PreTrainedModel):
     wanted = model.config.num_hidden_layers
     stacks = (m for m in model.base_model.modules() if isinstance(m, ModuleList) and len(m) == wanted)
     return next(stacks, None)
-
-
-def register_lean_attention() -> str:
-    """Make :func:`lean_attention` known to transformers; the name under which a model asks for it."""
-    from transformers import AttentionInterface, AttentionMaskInterface
-    from transformers.masking_utils import eager_mask
-
-    AttentionInterface.register(LEAN, lean_attention)
-    AttentionMaskInterface.register(LEAN, eager_mask)
-    return LEAN
-
-
-def lean_attention(
-    module: torch.nn.Module,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    scaling: float,
-    dropout: float = 0.0,
-    **_: Any,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Scaled dot-product attention that never leaves the precision of its inputs.
-
-    The eager attention of transformers scales the scores, adds a float32 mask to them, and from there on
-    computes on float32 copies of the largest tensors of the model. Here the queries are scaled, which are
-    smaller, and the mask is added in place. (PyTorch computes the softmax of bfloat16 in float32 inside.)
-
-    Parameters
-    ----------
-    module
-        The attention layer; only whether it is in training is looked at.
-    query, key, value : torch.Tensor
-        Shapes ``(texts, heads, tokens, size of a head)``; the query may have fewer tokens.
-    attention_mask : torch.Tensor or None
-        Added to the scores, shape ``(texts, 1, tokens of the query, tokens)``.
-    scaling : float
-        Usually one by the root of the size of a head.
-    dropout : float
-        Share of the attention weights that is dropped in training.
-
-    Returns
-    -------
-    torch.Tensor
-        Shape ``(texts, tokens of the query, heads, size of a head)``.
-    torch.Tensor
-        The attention weights, shape ``(texts, heads, tokens of the query, tokens)``.
-    """
-    from torch.nn import functional
-
-    scores = (query * scaling) @ key.transpose(2, 3)
-    if attention_mask is not None:
-        scores += attention_mask.to(scores.dtype)  # without: a float32 copy of the scores
-    weights = functional.dropout(functional.softmax(scores, dim=-1), p=dropout, training=module.training)
-    return (weights @ value).transpose(1, 2).contiguous(), weights
 
 
 @contextmanager
@@ -117,6 +62,8 @@ def _short_last_layer(model, layer) -> Iterator[None]:
 def _first_token(layer, config, hidden_states, attention_mask=None, *_, **kwargs):
     """A layer of BERT for the first token: ``(texts, tokens, size)`` to ``(texts, 1, size)``."""
     from transformers import AttentionInterface
+
+    from .lean_attention import lean_attention
 
     this = layer.attention.self
     first = hidden_states[:, :1]
@@ -156,3 +103,77 @@ def _reads_first_token_only(model, layer) -> bool:
             alike = torch.allclose(whole, short, atol=1e-2 if short.dtype == torch.bfloat16 else 1e-4)
         _reads_first[model] = alike
     return _reads_first[model]
+
+
+@contextmanager
+def bfloat16_hidden_states(model: PreTrainedModel) -> Iterator[None]:
+    """Pass bfloat16 from layer to layer too, as long as the block lasts, where autocast is on.
+
+    Autocast computes matrix products in bfloat16, but adds and normalises in the precision of the embeddings,
+    float32, and so casts each layer's states back and forth. For a CPU; other devices are left as they are.
+    """
+    import torch
+
+    embeddings = getattr(model.base_model, "embeddings", None)
+    if embeddings is None:
+        yield
+        return
+
+    def shorten(_, __, states):
+        short = states.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+        return states.to(torch.bfloat16) if short else states
+
+    hook = embeddings.register_forward_hook(shorten)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+@contextmanager
+def packed_weights(model: PreTrainedModel) -> Iterator[None]:
+    """Cast and reorder the encoder's weights for bfloat16 once instead of at every batch, as long as the block lasts.
+
+    For prediction on a CPU: no gradient passes. The order is oneDNN's; with it comes a GELU that is computed
+    while the matrix product is still in the cache. A PyTorch without these operations computes as ever.
+    """
+    import torch
+
+    layers = encoder_layers(model)
+    if layers is None or not _can_pack() or next(layers.parameters()).device.type != "cpu":
+        yield
+        return
+    patched = [(one, _packed(one, "none")) for one in layers.modules() if type(one) is torch.nn.Linear]
+    if getattr(model.config, "hidden_act", None) == "gelu":
+        wide = [one for one in layers.modules() if hasattr(one, "intermediate_act_fn")]
+        patched += [(one, _packed(one.dense, "gelu")) for one in wide if type(one.dense) is torch.nn.Linear]
+    with ExitStack() as after:
+        for module, forward in patched:
+            module.forward = forward
+            after.callback(delattr, module, "forward")
+        yield
+
+
+def _packed(linear, activation: str):
+    """The forward of a linear layer with its activation, on bfloat16."""
+    import torch
+
+    weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach().bfloat16(), _ROWS)
+    bias = None if linear.bias is None else linear.bias.detach().bfloat16()
+    compute = torch.ops.mkldnn._linear_pointwise
+    return lambda states: compute(states.bfloat16(), weight, bias, activation, [], "none")
+
+
+@cache
+def _can_pack() -> bool:
+    """Whether this PyTorch has oneDNN's packed products, as its own compiler uses them, and they are right."""
+    import torch
+
+    try:
+        with torch.inference_mode(), torch.autocast("cpu", enabled=False):
+            linear, states = torch.nn.Linear(8, 8), torch.ones(2, 8, dtype=torch.bfloat16)
+            found = _packed(linear, "gelu")(states).float()
+            expected = torch.nn.functional.gelu(linear(states.float()))
+            return torch.allclose(found, expected, atol=0.05)
+    except (AttributeError, RuntimeError, TypeError, NotImplementedError):
+        return False

@@ -83,7 +83,7 @@ def run_trials(
     for trial in trials:
         path = folder / trial.name / "metrics.json"
         done = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-        if done and done["ticket"] == _ticket(trial, settings, data):
+        if done and _fits(done["ticket"], _ticket(trial, settings, data)):
             yield done
         else:
             left.append(trial)
@@ -103,6 +103,12 @@ def _ticket(trial: Trial, settings: Settings, data: str) -> dict[str, Any]:
     if trial.method == LinearProbe.name:
         relevant |= settings.encoding
     return {"data": data, **{k: v for k, v in relevant.items() if k not in _IRRELEVANT}}
+
+
+def _fits(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    """Whether a result has the ticket wanted; a setting that did not exist yet had its default of today."""
+    defaults = {name: value for name, value in Settings().to_dict().items() if name in wanted}
+    return {**defaults, **found} == wanted
 
 
 def read_records(folder: Path) -> list[dict[str, Any]]:
@@ -139,7 +145,7 @@ def same_experiment(
 ) -> list[dict[str, Any]]:
     """Those records that :func:`run_trials` would repeat: same reviews, same settings."""
     data = fingerprint([dataset["train"], dataset["validation"], _test(dataset, test_reviews)])
-    return [one for one in records if one["ticket"] == _ticket(Trial(**one["trial"]), settings, data)]
+    return [one for one in records if _fits(one["ticket"], _ticket(Trial(**one["trial"]), settings, data))]
 
 
 def own_record(settings: Settings) -> dict[str, Any]:

@@ -6,11 +6,12 @@ Taught in lesson 04.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .encoder import first_token_only
+from .encoder import bfloat16_hidden_states, first_token_only, packed_weights
 from .model import cpu_has_bfloat16, device_of
 from .progress import progress_bar
 from .tokenization import encode
@@ -30,7 +31,7 @@ def predict(
     max_length: int | None = None,
     truncation: str = "head+tail",
     head_share: float = 0.25,
-    batch_size: int = 32,
+    batch_size: int = 16,
     precision: str = "auto",
     progress: bool = True,
 ) -> np.ndarray:
@@ -100,7 +101,7 @@ def embed(
     max_length: int,
     truncation: str = "head+tail",
     head_share: float = 0.25,
-    batch_size: int = 32,
+    batch_size: int = 16,
     precision: str = "auto",
     progress: bool = True,
 ) -> np.ndarray:
@@ -138,7 +139,12 @@ def _compute(forward, width, texts, model, tokenizer, how, batch_size, precision
     bar = progress_bar(total=len(texts), desc="predicting", unit="text") if progress and len(texts) > 500 else None
     device = device_of(model)
     try:
-        with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == "bfloat16"):
+        with ExitStack() as around:
+            around.enter_context(torch.inference_mode())
+            if dtype == "bfloat16":
+                around.enter_context(torch.autocast(device.type, dtype=torch.bfloat16))
+                around.enter_context(bfloat16_hidden_states(model))
+                around.enter_context(packed_weights(model))
             for rows, batch in batches_of(texts, tokenizer, how, batch_size, device):
                 found[rows] = forward(batch).float().cpu().numpy()
                 if bar is not None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .data import LABEL_NAMES
-from .encoder import LEAN, encoder_layers, register_lean_attention
+from .encoder import encoder_layers
 from .hub import HubUnreachable, hub_error
 from .memory import keep_freed_memory
 
@@ -44,7 +44,7 @@ def choose_compute(device: str = "auto", precision: str = "auto", attention: str
     """The best this machine has, unless told otherwise.
 
     bfloat16 where the processor computes in it (AVX512_BF16 or AMX on a CPU, Ampere or newer on CUDA), else
-    float32. On a CPU, where PyTorch's SDPA is slow, :func:`sentiment_lib.encoder.lean_attention`, else SDPA.
+    float32. On a CPU, where PyTorch's SDPA is slow, :func:`sentiment_lib.lean_attention.lean_attention`, else SDPA.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def choose_compute(device: str = "auto", precision: str = "auto", attention: str
         fast = cpu_has_bfloat16() if device == "cpu" else device == "cuda" and torch.cuda.is_bf16_supported(False)
         precision = "bfloat16" if fast else "float32"
     if attention == "auto":
-        attention = LEAN if device == "cpu" else "sdpa"
+        attention = "lean" if device == "cpu" else "sdpa"
     return Compute(device, precision, attention)
 
 
@@ -116,6 +116,8 @@ def initialize_model_and_tokenizer(
     """
     import torch
     from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, set_seed
+
+    from .lean_attention import register_lean_attention
 
     compute = compute or choose_compute()
     if compute.device == "cpu":

@@ -61,6 +61,9 @@ class Settings:
     weight_decay: float = _knob(0.01, "weight decay of AdamW", low=0, high=1)
     warmup: float = _knob(0.1, "share of the steps over which the learning rate rises", low=0, high=0.99)
     dropout: float = _knob(0.0, "dropout of hidden states and attention", low=0, high=0.9)
+    token_masking: float = _knob(0.0, "share of a training review's tokens that are hidden as [MASK]", low=0, high=0.9)
+    label_smoothing: float = _knob(0.0, "share of each training label that is spread over both", low=0, high=0.9)
+    averaging: float = _knob(0.0, "decay of a moving average of the weights, such as 0.99; 0: none", low=0, high=0.99999)
     trained_layers: int | None = _knob(
         None, "encoder layers that are trained, counted from the top; 0: the head only; None: everything", low=0
     )
@@ -128,15 +131,14 @@ def _check(knob: Any, value: Any) -> None:
         raise SettingsError(f"{knob.name} must not be empty: {knob.metadata['meaning']}.")
 
 
-_IMDB = {"source": "imdb", "max_length": 256, "batch_size": 16}
+_IMDB = {"source": "imdb", "max_length": 512, "batch_size": 16}
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {},
-    "imdb": _IMDB,
+    "imdb": _IMDB | {"epochs": 4.0, "token_masking": 0.1, "label_smoothing": 0.1, "averaging": 0.99},
     "full": _IMDB
     | {
         "model": "google-bert/bert-base-uncased",
         "model_revision": "86b5e0934494bd15c9632b12f734a8a67f723594",
-        "max_length": 512,
         "learning_rate": 2e-5,
         "epochs": 3.0,
         "dropout": 0.1,

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .averaging import averaging_callback
 from .data import DATA_SETTINGS, fingerprint
-from .encoder import first_token_only
+from .encoder import bfloat16_hidden_states, first_token_only
 from .files import replacing, write_json
 from .model import choose_compute, quiet_transformers, train_only
 from .paths import short_path
@@ -109,9 +110,9 @@ def fine_tune(
     Raises
     ------
     SettingsError
-        When the batch cannot be divided among the processes.
+        When the batch cannot be divided among the processes, and for masking with a tokenizer without [MASK].
     """
-    from transformers import DataCollatorWithPadding, EarlyStoppingCallback, Trainer
+    from transformers import EarlyStoppingCallback, Trainer
 
     output_dir = Path(output_dir or settings.paths.model)
     share_of_batch(settings)
@@ -123,22 +124,23 @@ def fine_tune(
     with first_goes_first():  # the others find the same checkpoint, and nothing left to delete
         last = _last_checkpoint(checkpoints, settings, dataset, resume)
 
-    pad = DataCollatorWithPadding(tokenizer, pad_to_multiple_of=8)
     callbacks = [*callbacks, *([_progress_callback()] if progress_wanted() else [])]
     if settings.early_stopping and validate:
         callbacks.append(EarlyStoppingCallback(settings.early_stopping))
+    if settings.averaging:  # before the others, which look at the model
+        callbacks.insert(0, averaging_callback(model, settings.averaging, last))
     trainer = Trainer(
         model=model,
         args=_training_arguments(settings, checkpoints, len(train), validate),
         train_dataset=train,
         eval_dataset=validation,
-        data_collator=lambda rows: pad([{k: v for k, v in row.items() if k != "length"} for row in rows]),
+        data_collator=_collator(model, tokenizer, settings.token_masking),
         compute_metrics=lambda p: {"accuracy": float((np.argmax(p.predictions, axis=1) == p.label_ids).mean())},
         processing_class=tokenizer,
         callbacks=callbacks,
     )
     _silence(trainer)
-    with quiet_transformers(), first_token_only(model):
+    with quiet_transformers(), first_token_only(model), bfloat16_hidden_states(model):
         output = trainer.train(resume_from_checkpoint=str(last) if last else None)
         # the Trainer leaves a forward that still computes in its precision; give the model its own back
         trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False).eval()
@@ -213,7 +215,28 @@ def _training_arguments(settings: Settings, checkpoints: Path, examples: int, va
         report_to="none",
         dataloader_pin_memory=compute.device == "cuda",
         optim="adamw_torch_fused",
+        label_smoothing_factor=settings.label_smoothing,
     )
+
+
+def _collator(model, tokenizer: PreTrainedTokenizerBase, masking: float):
+    """Reviews as a batch, padded to the longest; while the model trains, a random share of their tokens is hidden."""
+    import torch
+    from transformers import DataCollatorWithPadding
+
+    if masking and tokenizer.mask_token_id is None:
+        raise SettingsError(f"token_masking={masking} needs a tokenizer with a [MASK] token; set it to 0.")
+    pad, special = DataCollatorWithPadding(tokenizer, pad_to_multiple_of=8), torch.tensor(tokenizer.all_special_ids)
+
+    def collate(rows):
+        batch = pad([{k: v for k, v in row.items() if k != "length"} for row in rows])
+        if masking and model.training:
+            ids = batch["input_ids"]
+            hidden = (torch.rand(ids.shape) < masking) & ~torch.isin(ids, special)
+            batch["input_ids"] = ids.masked_fill(hidden, tokenizer.mask_token_id)
+        return batch
+
+    return collate
 
 
 def _last_checkpoint(checkpoints: Path, settings: Settings, dataset: DatasetDict, resume: bool) -> Path | None:

@@ -2,7 +2,8 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, BertConfig, DistilBertConfig, RobertaConfig
 
-from sentiment_lib.encoder import encoder_layers, first_token_only, register_lean_attention
+from sentiment_lib.encoder import encoder_layers, first_token_only
+from sentiment_lib.lean_attention import register_lean_attention
 from sentiment_lib.silencing import silenced
 
 SIZES = {"vocab_size": 50, "hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32, "num_labels": 2}

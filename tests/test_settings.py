@@ -35,7 +35,7 @@ def test_another_model_does_not_keep_the_revision_of_the_presets_model():
     ("changes", "message"),
     [
         ({"preset": "fast"}, "Unknown preset 'fast'; there are quick, imdb, full."),
-        ({"epoch": 3}, "Unknown setting 'epoch'. Did you mean 'epochs'? The settings are: attention, batch_size,"),
+        ({"epoch": 3}, "Unknown setting 'epoch'. Did you mean 'epochs'? The settings are: attention, averaging,"),
         ({"epochs": -1}, "epochs=-1.0 is out of range; allowed: from 0.001 to 1000."),
         ({"train_size": 1}, "train_size=1 is out of range; allowed: at least 2."),
         ({"truncation": "middle"}, "truncation='middle' is not one of head, tail, head+tail."),

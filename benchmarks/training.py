@@ -90,7 +90,9 @@ def _trainer(system, length, seed, rows, validation, folder) -> dict:
     model = AutoModelForSequenceClassification.from_pretrained(place, num_labels=2)
     tokenizer = AutoTokenizer.from_pretrained(place)
     tokens = tokenizer(list(rows["text"]), padding="max_length", max_length=length, truncation=True)
-    watched = watch(quarters(-(-len(rows) // 8)), model, tokenizer, validation, {"max_length": length, "truncation": "head"})
+    watched = watch(
+        quarters(-(-len(rows) // 8)), model, tokenizer, validation, {"max_length": length, "truncation": "head"}
+    )
     trainer = Trainer(
         model=model,
         args=TrainingArguments(

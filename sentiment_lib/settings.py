@@ -63,7 +63,9 @@ class Settings:
     dropout: float = _knob(0.0, "dropout of hidden states and attention", low=0, high=0.9)
     token_masking: float = _knob(0.0, "share of a training review's tokens that are hidden as [MASK]", low=0, high=0.9)
     label_smoothing: float = _knob(0.0, "share of each training label that is spread over both", low=0, high=0.9)
-    averaging: float = _knob(0.0, "decay of a moving average of the weights, such as 0.99; 0: none", low=0, high=0.99999)
+    averaging: float = _knob(
+        0.0, "decay of a moving average of the weights, such as 0.99; 0: none", low=0, high=0.99999
+    )
     trained_layers: int | None = _knob(
         None, "encoder layers that are trained, counted from the top; 0: the head only; None: everything", low=0
     )

@@ -2,7 +2,8 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, BertConfig, DistilBertConfig, RobertaConfig
 
-from sentiment_lib.encoder import encoder_layers, first_token_only
+from sentiment_lib import encoder
+from sentiment_lib.encoder import bfloat16_hidden_states, encoder_layers, first_token_only, packed_weights
 from sentiment_lib.lean_attention import register_lean_attention
 from sentiment_lib.silencing import silenced
 
@@ -47,18 +48,6 @@ def test_lean_attention_computes_what_eager_does(family, batch):
     eager, lean = map(gradients, models)
     for name in eager:
         torch.testing.assert_close(lean[name], eager[name], atol=1e-6, rtol=1e-4)
-
-
-def test_lean_attention_stays_in_bfloat16_and_eager_does_not(batch):
-    kinds = {}
-    for kernel in ("eager", "lean"):
-        model = made("bert", kernel)
-        attention = model.bert.encoder.layer[0].attention.self
-        attention.register_forward_hook(lambda _, __, output, kernel=kernel: kinds.update({kernel: output[1].dtype}))
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = model(**batch).logits
-        assert logits.isfinite().all()
-    assert kinds == {"eager": torch.float32, "lean": torch.bfloat16}
 
 
 def test_lean_attention_drops_weights_in_training_only(batch):
@@ -126,3 +115,64 @@ def test_layers_built_otherwise_are_left_alone(batch):
     with first_token_only(model):
         assert "forward" not in vars(encoder_layers(model)[-1])
         assert torch.equal(model(**batch).logits, expected)
+
+
+def seen_dtypes(model, batch, *around):
+    seen = []
+    hooks = [one.register_forward_hook(lambda _, __, out: seen.append(out.dtype)) for one in encoder_layers(model)]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        for context in around:
+            with context(model):
+                model(**batch)
+        model(**batch)
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
+def test_hidden_states_are_bfloat16_inside_the_block_under_autocast_and_nowhere_else(batch):
+    model = made("bert", "lean")
+    expected = model(**batch).logits
+    assert seen_dtypes(model, batch, bfloat16_hidden_states) == 3 * [torch.bfloat16] + 3 * [torch.float32]
+    with bfloat16_hidden_states(model):
+        assert torch.equal(model(**batch).logits, expected)  # no autocast, no change
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_packed_weights_give_the_same_logits_as_autocast_and_go_with_the_block(family, batch):
+    if not encoder._can_pack():
+        pytest.skip("this PyTorch has no packed matrix products for bfloat16")
+    model = made(family, "lean")
+    with torch.inference_mode():
+        exact = model(**batch).logits
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            plain = model(**batch).logits
+            with packed_weights(model):
+                patched = [one for one in encoder_layers(model).modules() if "forward" in vars(one)]
+                packed = model(**batch).logits
+        assert torch.equal(model(**batch).logits, exact)
+    linear = [one for one in encoder_layers(model).modules() if type(one) is torch.nn.Linear]
+    assert len(patched) == len(linear) + (0 if family == "distilbert" else 3)  # with the GELU of three layers
+    torch.testing.assert_close(packed.float(), plain.float(), atol=2e-3, rtol=0)
+
+
+def test_a_silenced_head_stays_silent_with_packed_weights(batch):
+    model = made("bert", "lean")
+    with torch.inference_mode(), silenced(model, [(1, 0), (1, 1), (2, 0)]):
+        whole = model(**batch).logits
+        with torch.autocast("cpu", dtype=torch.bfloat16), packed_weights(model):
+            packed = model(**batch).logits
+    torch.testing.assert_close(packed.float(), whole, atol=5e-3, rtol=0)
+
+
+def test_a_pytorch_without_packed_products_computes_as_ever(batch, monkeypatch):
+    monkeypatch.setattr(encoder, "_packed", lambda *_: torch.ops.mkldnn._no_such_operation)
+    encoder._can_pack.cache_clear()
+    try:
+        model = made("bert", "lean")
+        expected = model(**batch).logits
+        with packed_weights(model):
+            assert torch.equal(model(**batch).logits, expected)
+        assert not encoder._can_pack()
+    finally:
+        encoder._can_pack.cache_clear()

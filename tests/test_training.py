@@ -178,3 +178,81 @@ def test_a_model_that_is_trained_again_computes_in_the_same_precision(small):
         seen.clear()
         fine_tune(model, tokenizer, dataset, settings, resume=False, validate=False)
         assert set(seen) == {torch.bfloat16}
+
+
+def trained(small, **changes):
+    """Weights after a training with these settings changed, and its result."""
+    settings, dataset, _, tokenizer = small
+    model, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)
+    result = fine_tune(model, tokenizer, dataset, replace(settings, **changes), resume=False)
+    return model, result
+
+
+def test_token_masking_hides_words_from_training_and_from_nothing_else(small, monkeypatch):
+    _settings, _dataset, model, tokenizer = small
+    seen = {True: [], False: []}
+    forward = type(model).forward
+
+    def spy(self, input_ids=None, **inputs):
+        seen[self.training].append(input_ids)
+        return forward(self, input_ids=input_ids, **inputs)
+
+    monkeypatch.setattr(type(model), "forward", spy)
+    trained(small, token_masking=0.5, epochs=2)
+    special = torch.tensor(tokenizer.all_special_ids)
+    hidden = [(batch == tokenizer.mask_token_id).sum().item() for batch in seen[True]]
+    words = [(~torch.isin(batch, special)).sum().item() for batch in seen[True]]
+    assert sum(hidden) / (sum(hidden) + sum(words)) == pytest.approx(0.5, abs=0.1)
+    assert all((batch[:, 0] == tokenizer.cls_token_id).all() for batch in seen[True])
+    assert not any((batch == tokenizer.mask_token_id).any() for batch in seen[False])
+    assert seen[False]
+
+
+def test_label_smoothing_keeps_the_model_from_certainty(small):
+    texts = small[1]["train"]["text"]
+    sure, unsure = (predict(texts, trained(small, label_smoothing=share)[0], small[3]) for share in (0.0, 0.4))
+    assert np.abs(sure - 0.5).max() > 0.45
+    assert np.abs(unsure - 0.5).max() < 0.4  # labels of 0.8 and 0.2
+
+
+def test_the_moving_average_is_what_is_evaluated_and_kept(small):
+    from transformers import TrainerCallback
+
+    class Keep(TrainerCallback):
+        after_steps: list = []  # noqa: RUF012
+
+        def on_step_end(self, args, state, control, model=None, **_):
+            self.after_steps.append(model.classifier.weight.detach().clone())
+
+    settings, dataset, _, tokenizer = small
+    model, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)
+    start = model.classifier.weight.detach().clone()
+    changed = replace(settings, epochs=2, averaging=0.5)
+    fine_tune(model, tokenizer, dataset, changed, resume=False, validate=False, callbacks=[Keep()])
+    average = start
+    for step, weight in enumerate(Keep.after_steps, start=1):
+        average = torch.lerp(average, weight, max(0.5, 9 / (10 + step)))
+    torch.testing.assert_close(model.classifier.weight.detach(), average)
+    plain, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)
+    fine_tune(plain, tokenizer, dataset, replace(settings, epochs=2), resume=False, validate=False)
+    torch.testing.assert_close(Keep.after_steps[-1], plain.classifier.weight.detach())  # the steps are the same ones
+
+
+def test_an_average_goes_on_where_training_was_stopped(small, monkeypatch):
+    from transformers import TrainerCallback
+
+    class Stop(TrainerCallback):
+        def on_epoch_begin(self, args, state, control, **_):
+            if state.epoch and round(state.epoch) == 3:
+                raise KeyboardInterrupt
+
+    settings, dataset, model, tokenizer = small
+    changed = replace(settings, averaging=0.9)
+    whole, _ = trained(small, averaging=0.9)
+    with pytest.raises(KeyboardInterrupt):
+        fine_tune(model, tokenizer, dataset, changed, callbacks=[Stop()])
+    again, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)
+    result = fine_tune(again, tokenizer, dataset, changed)
+    assert result.resumed_from
+    for (name, one), other in zip(again.named_parameters(), whole.parameters(), strict=True):
+        torch.testing.assert_close(one, other, msg=name)

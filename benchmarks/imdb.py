@@ -1,7 +1,8 @@
 """The real task on two cores: preset `imdb` on all training reviews; accuracy against minutes, and the test at the end.
 
 The validation reviews are classified while the clock stands still: in the middle of each epoch by the weights as they
-are, at its end by their moving average. The test reviews are classified once, by the finished model. Settings were chosen on validation reviews only (``python -m sentiment_lib sweep``).
+are, at its end by their moving average. The test reviews are classified once, by the finished model. Settings were
+chosen on validation reviews only (``python -m sentiment_lib sweep``).
 
 python benchmarks/imdb.py IMDB_FOLDER        75 minutes on two cores
 """

@@ -224,18 +224,16 @@ def test_the_moving_average_is_what_is_evaluated_and_kept(small):
         def on_step_end(self, args, state, control, model=None, **_):
             self.after_steps.append(model.classifier.weight.detach().clone())
 
-    settings, dataset, _, tokenizer = small
-    model, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)
-    start = model.classifier.weight.detach().clone()
-    changed = replace(settings, epochs=2, averaging=0.5)
-    fine_tune(model, tokenizer, dataset, changed, resume=False, validate=False, callbacks=[Keep()])
-    average = start
+    settings, dataset, plain, tokenizer = small
+    average = plain.classifier.weight.detach().clone()
+    once = replace(settings, epochs=2)
+    fine_tune(plain, tokenizer, dataset, once, resume=False, validate=False, callbacks=[Keep()])
     for step, weight in enumerate(Keep.after_steps, start=1):
         average = torch.lerp(average, weight, max(0.5, 9 / (10 + step)))
+    model, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)
+    fine_tune(model, tokenizer, dataset, replace(once, averaging=0.5), resume=False, validate=False)
     torch.testing.assert_close(model.classifier.weight.detach(), average)
-    plain, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)
-    fine_tune(plain, tokenizer, dataset, replace(settings, epochs=2), resume=False, validate=False)
-    torch.testing.assert_close(Keep.after_steps[-1], plain.classifier.weight.detach())  # the steps are the same ones
+    assert not torch.allclose(average, Keep.after_steps[-1])
 
 
 def test_an_average_goes_on_where_training_was_stopped(small, monkeypatch):

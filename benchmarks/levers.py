@@ -7,6 +7,7 @@ python benchmarks/levers.py IMDB_FOLDER        15 minutes on two cores
 """
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from bench import arguments, measure, peak_memory, reviews
@@ -22,13 +23,13 @@ STEPS = {
     "batches of 16": {"batch": 16},
     "lean attention": {"attention": "lean"},
     "last layer for [CLS] only": {"first_token": True},
+    "bfloat16 from layer to layer": {"residual": True},
 }
 TRIED = {
     "float32 products": {"bf16": False},
     "word embeddings frozen": {"frozen": True},
     "PyTorch's loop AdamW instead of the fused one": {"optim": "adamw_torch"},
     "batches of 32": {"batch": 32},
-    "bfloat16 residual stream": {"residual": True},
     "torch.compile (after compiling)": {"compiled": True},
 }
 START = {
@@ -51,7 +52,7 @@ def speed(change: str, turn: int, imdb: Path, count: int) -> dict:
         TrainingArguments,
     )  # fmt: skip
 
-    from sentiment_lib.encoder import first_token_only
+    from sentiment_lib.encoder import bfloat16_hidden_states, first_token_only
     from sentiment_lib.lean_attention import register_lean_attention
     from sentiment_lib.memory import keep_freed_memory
     from sentiment_lib.model import bundled_checkpoint
@@ -76,10 +77,6 @@ def speed(change: str, turn: int, imdb: Path, count: int) -> dict:
     tokenizer = AutoTokenizer.from_pretrained(place)
     if how["frozen"]:
         model.bert.embeddings.requires_grad_(False)
-    if how["residual"]:
-        model.bert.embeddings.register_forward_hook(
-            lambda _, __, states: states.bfloat16() if torch.is_autocast_enabled("cpu") else states
-        )
     if how["compiled"]:
         model.compile(dynamic=True)
     rows = reviews(imdb, "train", count)
@@ -116,10 +113,11 @@ def speed(change: str, turn: int, imdb: Path, count: int) -> dict:
         callbacks=[Clock],
     )
     torch.manual_seed(0)
-    if how["first_token"]:
-        with first_token_only(model):
-            trainer.train()
-    else:
+    with ExitStack() as around:
+        if how["first_token"]:
+            around.enter_context(first_token_only(model))
+        if how["residual"]:
+            around.enter_context(bfloat16_hidden_states(model))
         trainer.train()
     at = Clock.at[len(Clock.at) // 2 if how["compiled"] else len(Clock.at) // 10 :]
     return {"reviews_per_second": (len(at) - 1) * how["batch"] / (at[-1] - at[0]), "peak_mb": peak_memory()}

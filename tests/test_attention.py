@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from sentiment_lib import attention_maps, initialize_model_and_tokenizer, predict
-from sentiment_lib.attention import AttentionMaps, condense
+from sentiment_lib.attention import AttentionMaps, condense, eager
 from sentiment_lib.model import Compute
 
 TEXT = "Not bad at all, and <b>never</b> boring."
@@ -21,7 +21,7 @@ def test_shapes_tokens_and_rows(bundled):
 
 def test_they_are_the_models_own_weights(bundled):
     model, tokenizer = bundled
-    with torch.no_grad():
+    with torch.no_grad(), eager(model):
         output = model(**tokenizer(TEXT, return_tensors="pt"), output_attentions=True)
     expected = torch.cat(output.attentions).numpy()
     np.testing.assert_allclose(attention_maps(TEXT, model, tokenizer).weights, expected, atol=1e-5)

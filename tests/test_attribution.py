@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from sentiment_lib import predict
+from sentiment_lib.attention import eager
 from sentiment_lib.attribution import METHODS, UNSIGNED, WordEffects, attribute, rollout, words_seen
 
 TEXTS = ["A truly tearjerking film.", "Bad, and long at that, with $5 seats."]
@@ -93,7 +94,7 @@ def test_gradient_methods_against_finite_differences(tiny):
     captured = {}
     hooks = [values.value.register_forward_hook(lambda m, i, o: captured.update(v=o.detach()))]
     hooks.append(values.register_forward_hook(lambda m, i, o: captured.update(a=o[1].detach())))
-    with torch.no_grad():
+    with torch.no_grad(), eager(model):
         model(ids, attention_mask=torch.ones_like(ids), output_attentions=True)
     for hook in hooks:
         hook.remove()

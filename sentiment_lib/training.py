@@ -120,6 +120,12 @@ def fine_tune(
     train_only(model, settings.trained_layers)
     checkpoints = output_dir.parent / "checkpoints"
     train = encode_dataset(dataset["train"], tokenizer, **settings.encoding)
+    if settings.token_masking:
+        if tokenizer.mask_token_id is None:
+            raise SettingsError(
+                f"token_masking={settings.token_masking} needs a tokenizer with a [MASK] token; set it to 0."
+            )
+        train = train.add_column("hidden", [settings.token_masking] * len(train))
     validation = encode_dataset(dataset["validation"], tokenizer, **settings.encoding) if validate else None
     with first_goes_first():  # the others find the same checkpoint, and nothing left to delete
         last = _last_checkpoint(checkpoints, settings, dataset, resume)
@@ -134,7 +140,7 @@ def fine_tune(
         args=_training_arguments(settings, checkpoints, len(train), validate),
         train_dataset=train,
         eval_dataset=validation,
-        data_collator=_collator(model, tokenizer, settings.token_masking),
+        data_collator=_collator(tokenizer),
         compute_metrics=lambda p: {"accuracy": float((np.argmax(p.predictions, axis=1) == p.label_ids).mean())},
         processing_class=tokenizer,
         callbacks=callbacks,
@@ -219,20 +225,21 @@ def _training_arguments(settings: Settings, checkpoints: Path, examples: int, va
     )
 
 
-def _collator(model, tokenizer: PreTrainedTokenizerBase, masking: float):
-    """Reviews as a batch, padded to the longest; while the model trains, a random share of their tokens is hidden."""
+def _collator(tokenizer: PreTrainedTokenizerBase):
+    """Reviews as a batch, padded to the longest; of those with a column ``hidden``, this share of the tokens is hidden.
+
+    (A column, because the batches to come are collated before the model is told to train or to evaluate.)
+    """
     import torch
     from transformers import DataCollatorWithPadding
 
-    if masking and tokenizer.mask_token_id is None:
-        raise SettingsError(f"token_masking={masking} needs a tokenizer with a [MASK] token; set it to 0.")
     pad, special = DataCollatorWithPadding(tokenizer, pad_to_multiple_of=8), torch.tensor(tokenizer.all_special_ids)
 
     def collate(rows):
-        batch = pad([{k: v for k, v in row.items() if k != "length"} for row in rows])
-        if masking and model.training:
+        batch = pad([{k: v for k, v in row.items() if k not in ("length", "hidden")} for row in rows])
+        if "hidden" in rows[0]:
             ids = batch["input_ids"]
-            hidden = (torch.rand(ids.shape) < masking) & ~torch.isin(ids, special)
+            hidden = (torch.rand(ids.shape) < rows[0]["hidden"]) & ~torch.isin(ids, special)
             batch["input_ids"] = ids.masked_fill(hidden, tokenizer.mask_token_id)
         return batch
 

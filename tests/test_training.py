@@ -6,7 +6,7 @@ import torch
 
 from sentiment_lib import fine_tune, initialize_model_and_tokenizer, predict
 from sentiment_lib.data import prepare
-from sentiment_lib.settings import make_settings
+from sentiment_lib.settings import SettingsError, make_settings
 
 
 @pytest.fixture
@@ -252,3 +252,10 @@ def test_an_average_goes_on_where_training_was_stopped(small, monkeypatch):
     assert result.resumed_from
     for (name, one), other in zip(again.named_parameters(), whole.parameters(), strict=True):
         torch.testing.assert_close(one, other, msg=name)
+
+
+def test_masking_needs_a_mask_token(small):
+    settings, dataset, model, tokenizer = small
+    tokenizer.mask_token = None
+    with pytest.raises(SettingsError, match=r"token_masking=0\.1 needs a tokenizer with a \[MASK\] token"):
+        fine_tune(model, tokenizer, dataset, replace(settings, token_masking=0.1))

@@ -8,6 +8,8 @@ Every trial is kept under results/<name>/experiments; stopped at any moment, the
 
 import argparse
 
+from bench import PLAIN
+
 from sentiment_lib.data import prepare
 from sentiment_lib.experiments import run_trials
 from sentiment_lib.files import write_json
@@ -16,7 +18,6 @@ from sentiment_lib.settings import make_settings
 from sentiment_lib.trials import BERT, METHODS, Trial, grid
 
 SEEDS = [0, 1, 2]
-PLAIN = {"epochs": 2.0, "token_masking": 0.0, "label_smoothing": 0.0, "averaging": 0.0}  # for trials on few reviews
 
 
 def trials_of(name: str, everything: int) -> list:
@@ -42,7 +43,9 @@ def main() -> None:
     parser.add_argument("--source", help="a local copy of IMDB")
     parser.add_argument("--only-collect", action="store_true", help="write what is there, train nothing")
     args = parser.parse_args()
-    settings = make_settings("imdb", source=args.source or "imdb", **PLAIN) if args.name == "imdb" else make_settings()
+    settings = make_settings()
+    if args.name == "imdb":
+        settings = make_settings("imdb", source=args.source or "imdb", epochs=2, **PLAIN)
     dataset, _ = prepare(settings)
     trials = trials_of(args.name, len(dataset["train"]))
     folder = settings.paths.experiments

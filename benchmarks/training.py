@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import arguments, measure, peak_memory, reviews
+from bench import PLAIN, arguments, measure, peak_memory, reviews
 
 SYSTEMS = ("Trainer", "Trainer, bf16", "sentiment_lib")
 
@@ -69,8 +69,7 @@ def _ours(system, length, seed, rows, validation, folder) -> dict:
 
     from sentiment_lib import fine_tune, initialize_model_and_tokenizer, make_settings
 
-    plain = {"token_masking": 0.0, "label_smoothing": 0.0, "averaging": 0.0}  # like the Trainer's: speed alone counts
-    settings = make_settings("imdb", max_length=length, epochs=1, seed=seed, **plain)
+    settings = make_settings("imdb", max_length=length, epochs=1, seed=seed, **PLAIN)
     model, tokenizer = initialize_model_and_tokenizer(dropout=settings.dropout, seed=seed)
     steps = -(-len(rows) // settings.batch_size)
     watched = watch(quarters(steps), model, tokenizer, validation, settings.encoding)

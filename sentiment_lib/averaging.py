@@ -1,6 +1,6 @@
 """The moving average of a model's weights during training.
 
-Taught in lesson 03.
+A setting of the preset ``imdb``.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ def averaging_callback(model: PreTrainedModel, decay: float, checkpoint: Path | 
     """A callback that evaluates, saves and leaves behind the moving average of the weights instead of the last ones.
 
     After each step, the average moves by ``1 - decay`` towards the weights: 0.99 remembers about 100 steps. Early
-    it moves faster, by ``9 / (10 + step)``, not to hold on to the weights of the start. The
-    steps themselves go on from the trained weights, which each checkpoint keeps beside its averaged model.
+    it moves faster, by ``9 / (10 + step)``, not to hold on to the weights of the start. The steps themselves go on
+    from the trained weights, which each checkpoint keeps beside its averaged model.
 
     Parameters
     ----------

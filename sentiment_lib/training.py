@@ -116,15 +116,15 @@ def fine_tune(
 
     output_dir = Path(output_dir or settings.paths.model)
     share_of_batch(settings)
+    if settings.token_masking and tokenizer.mask_token_id is None:
+        raise SettingsError(
+            f"token_masking={settings.token_masking} needs a tokenizer with a [MASK] token; set it to 0."
+        )
     join_processes(choose_compute(settings.device).device)
     train_only(model, settings.trained_layers)
     checkpoints = output_dir.parent / "checkpoints"
     train = encode_dataset(dataset["train"], tokenizer, **settings.encoding)
     if settings.token_masking:
-        if tokenizer.mask_token_id is None:
-            raise SettingsError(
-                f"token_masking={settings.token_masking} needs a tokenizer with a [MASK] token; set it to 0."
-            )
         train = train.add_column("hidden", [settings.token_masking] * len(train))
     validation = encode_dataset(dataset["validation"], tokenizer, **settings.encoding) if validate else None
     with first_goes_first():  # the others find the same checkpoint, and nothing left to delete

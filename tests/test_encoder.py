@@ -50,6 +50,23 @@ def test_lean_attention_computes_what_eager_does(family, batch):
         torch.testing.assert_close(lean[name], eager[name], atol=1e-6, rtol=1e-4)
 
 
+def test_lean_attention_stays_in_bfloat16_and_eager_does_not(batch):
+    kinds = {"eager": set(), "lean": set()}
+    for kernel, seen in kinds.items():
+        model = made("bert", kernel)
+
+        def look(tensor, seen=seen):
+            if tensor.is_floating_point() and tensor.shape[-2:] == (12, 12):  # a number for each pair of tokens
+                seen.add(tensor.dtype)
+            return tensor
+
+        with torch.autocast("cpu", dtype=torch.bfloat16), torch.autograd.graph.saved_tensors_hooks(look, lambda t: t):
+            logits = model(**batch).logits
+        assert logits.isfinite().all()
+    assert kinds["lean"] == {torch.bfloat16}
+    assert torch.float32 in kinds["eager"]
+
+
 def test_lean_attention_drops_weights_in_training_only(batch):
     model = made("bert", "lean", dropout=0.5)
     assert torch.equal(model(**batch).logits, model(**batch).logits)
@@ -117,13 +134,12 @@ def test_layers_built_otherwise_are_left_alone(batch):
         assert torch.equal(model(**batch).logits, expected)
 
 
-def seen_dtypes(model, batch, *around):
+def seen_dtypes(model, batch, context):
     seen = []
     hooks = [one.register_forward_hook(lambda _, __, out: seen.append(out.dtype)) for one in encoder_layers(model)]
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        for context in around:
-            with context(model):
-                model(**batch)
+        with context(model):
+            model(**batch)
         model(**batch)
     for hook in hooks:
         hook.remove()

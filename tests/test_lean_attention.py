@@ -87,19 +87,15 @@ def test_the_mask_is_one_row_a_text_and_none_where_nothing_is_padded():
     register_lean_attention()
     seen = []
 
-    def spy(*inputs, attention_mask=None, **how):
-        seen.append(attention_mask)
-        return lean_attention(*inputs, attention_mask, **how)
+    def spy(module, query, key, value, mask, **how):
+        seen.append(mask)
+        return lean_attention(module, query, key, value, mask, **how)
 
     model = BertModel(BertConfig(vocab_size=9, hidden_size=8, num_attention_heads=2, intermediate_size=8))
     model.config._attn_implementation = "lean"
     there = torch.ones(2, 5, dtype=torch.long)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(
-            AttentionInterface._global_mapping,
-            "lean",
-            lambda m, q, k, v, a, **h: spy(m, q, k, v, attention_mask=a, **h),
-        )
+        patch.setitem(AttentionInterface._global_mapping, "lean", spy)
         model(torch.ones(2, 5, dtype=torch.long), there)
         there[1, 3:] = 0
         model(torch.ones(2, 5, dtype=torch.long), there)

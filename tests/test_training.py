@@ -181,11 +181,11 @@ def test_a_model_that_is_trained_again_computes_in_the_same_precision(small):
 
 
 def trained(small, **changes):
-    """Weights after a training with these settings changed, and its result."""
+    """The model after a training with these settings changed."""
     settings, dataset, _, tokenizer = small
     model, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)
-    result = fine_tune(model, tokenizer, dataset, replace(settings, **changes), resume=False)
-    return model, result
+    fine_tune(model, tokenizer, dataset, replace(settings, **changes), resume=False)
+    return model
 
 
 def test_token_masking_hides_words_from_training_and_from_nothing_else(small):
@@ -208,7 +208,7 @@ def test_token_masking_hides_words_from_training_and_from_nothing_else(small):
 
 def test_label_smoothing_keeps_the_model_from_certainty(small):
     texts = small[1]["train"]["text"]
-    sure, unsure = (predict(texts, trained(small, label_smoothing=share)[0], small[3]) for share in (0.0, 0.4))
+    sure, unsure = (predict(texts, trained(small, label_smoothing=share), small[3]) for share in (0.0, 0.4))
     assert np.abs(sure - 0.5).max() > 0.45
     assert np.abs(unsure - 0.5).max() < 0.4  # labels of 0.8 and 0.2
 
@@ -234,7 +234,7 @@ def test_the_moving_average_is_what_is_evaluated_and_kept(small):
     assert not torch.allclose(average, Keep.after_steps[-1])
 
 
-def test_an_average_goes_on_where_training_was_stopped(small, monkeypatch):
+def test_an_average_goes_on_where_training_was_stopped(small):
     from transformers import TrainerCallback
 
     class Stop(TrainerCallback):
@@ -244,7 +244,7 @@ def test_an_average_goes_on_where_training_was_stopped(small, monkeypatch):
 
     settings, dataset, model, tokenizer = small
     changed = replace(settings, averaging=0.9)
-    whole, _ = trained(small, averaging=0.9)
+    whole = trained(small, averaging=0.9)
     with pytest.raises(KeyboardInterrupt):
         fine_tune(model, tokenizer, dataset, changed, callbacks=[Stop()])
     again, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)

@@ -58,6 +58,8 @@ def peak_memory() -> float:
 def measure(question: str, function: Callable, jobs: Iterable[dict[str, Any]], small: bool = False) -> list[dict]:
     """Measure what is not on record yet, in the order given; all measurements of these jobs.
 
+    What another machine or other versions measured does not count as on record: a record speaks of one machine.
+
     Parameters
     ----------
     question : str
@@ -70,16 +72,19 @@ def measure(question: str, function: Callable, jobs: Iterable[dict[str, Any]], s
         Keep no record.
     """
     path = RECORDS / f"{question}.json"
-    known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() and not small else {"measurements": []}
+    here, known = machine(), []
+    if path.is_file() and not small:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        known = record["measurements"] if _same(record["machine"], here) else []
     found = []
     for job in jobs:
         named = {key: value for key, value in job.items() if not isinstance(value, Path)}
-        done = next((one for one in known["measurements"] if one["job"] == named), None)
+        done = next((one for one in known if one["job"] == named), None)
         if done is None:
             done = {"job": named, "date": date.today().isoformat(), **alone(_call, function, job)}
-            known["measurements"].append(done)
+            known.append(done)
             if not small:
-                write_json(path, {"machine": machine(), **known})
+                write_json(path, {"machine": here, "measurements": known})
         found.append(done)
         numbers = {k: round(v, 4) if isinstance(v, float) else v for k, v in done.items() if k not in ("job", "date")}
         print(
@@ -89,6 +94,10 @@ def measure(question: str, function: Callable, jobs: Iterable[dict[str, Any]], s
             flush=True,
         )
     return found
+
+
+def _same(one: dict[str, str], other: dict[str, str]) -> bool:
+    return {**one, "free disk (GB)": None} == {**other, "free disk (GB)": None}
 
 
 def _call(function: Callable, job: dict[str, Any]) -> dict[str, Any]:

@@ -173,7 +173,7 @@ def inference() -> str:
                 f"{speed:.1f}",
                 f"{speed / speeds['pipeline']:.2f}",
                 f"{group['largest_difference'].max():.4f}",
-                f"{int(group['other_label'].max())}",
+                f"{int(group['other_label'].sum())}",
                 f"{group['peak_mb'].median():.0f}",
             )
         )

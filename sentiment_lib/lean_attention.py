@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional
 
 LEAN = "lean"
+_CACHED = 2**21  # scores that are computed at a time
 _SAFE = 2.0**100  # sums of exponentials beyond it, or below its inverse, are computed the careful way
 
 
@@ -95,7 +96,10 @@ def _softmax(query, key, mask, scaling):
 
 
 class _Attention(torch.autograd.Function):
-    """powers @ value / total, where a row's powers are exp(scores), or a multiple of it, and total is their sum."""
+    """powers @ value / total, where a row's powers are exp(scores), or a multiple of it, and total is their sum.
+
+    A few texts at a time, so that one step finds in the cache what the step before left there.
+    """
 
     @staticmethod
     def forward(ctx, query, key, value, mask, scaling):
@@ -104,16 +108,25 @@ class _Attention(torch.autograd.Function):
         # less the mean key: that takes the same off all scores of a row, and none of a row's sums is small
         moved = _filled(torch.sub, key, key.mean(dim=2, keepdim=True)).flatten(0, 1)
         flat = value.flatten(0, 1)
-        powers = _product(scaled, moved, None if mask is None else mask.to(scaled.dtype).expand(-1, shape[1], -1, -1))
-        powers.exp2_()
-        total = powers.sum(dim=-1, keepdim=True)
+        parts = _parts(len(flat), scaled.shape[1] * moved.shape[1])
+        kept = any(ctx.needs_input_grad)
+        powers = scaled.new_empty(len(flat) if kept else parts[0].stop, scaled.shape[1], moved.shape[1])
+        total, mixed = scaled.new_empty(*scaled.shape[:2], 1), torch.empty_like(scaled)
+        multiply = _product(scaled, moved, None if mask is None else mask.to(scaled.dtype).expand(-1, shape[1], -1, -1))
+        for part in parts:
+            now = powers[part] if kept else powers[: part.stop - part.start]
+            torch.sum(multiply(part, now).exp2_(), dim=-1, keepdim=True, out=total[part])
+            torch.bmm(now, flat[part], out=mixed[part])
         largest, smallest = (find(total.unflatten(0, shape), dim=(0, 2, 3)) for find in (torch.amax, torch.amin))
         extreme = (~((smallest > 1 / _SAFE) & (largest < _SAFE))).nonzero().flatten()  # nan counts as extreme
         if len(extreme):
-            powers.unflatten(0, shape)[:, extreme] = _softmax(query[:, extreme], key[:, extreme], mask, scaling)
+            weights = _softmax(query[:, extreme], key[:, extreme], mask, scaling)
+            mixed.unflatten(0, shape)[:, extreme] = weights @ value[:, extreme]
             total.unflatten(0, shape)[:, extreme] = 1
-        mixed = (powers @ flat).unflatten(0, shape).transpose(1, 2)
-        mixed = _filled(torch.div, mixed, total.unflatten(0, shape).transpose(1, 2))
+            if kept:
+                powers.unflatten(0, shape)[:, extreme] = weights
+        mixed, total_of = mixed.unflatten(0, shape).transpose(1, 2), total.unflatten(0, shape).transpose(1, 2)
+        mixed = _filled(torch.div, mixed, total_of)
         ctx.save_for_backward(scaled, moved, flat, powers, total, mixed)
         ctx.scaling = scaling
         return mixed
@@ -125,22 +138,35 @@ class _Attention(torch.autograd.Function):
         gradient, mixed = (one.transpose(1, 2).flatten(0, 1) for one in (gradient, mixed))
         to_mixed = gradient / total
         mean = (to_mixed * mixed).sum(dim=-1, keepdim=True)
-        to_scores = _extended(to_mixed, -mean) @ _extended(value, 1).transpose(1, 2)
-        to_scores.mul_(powers)
-        to_query = (to_scores @ moved) * ctx.scaling
-        to_key = (to_scores.transpose(1, 2) @ scaled) * math.log(2)
-        to_value = powers.transpose(1, 2) @ to_mixed
-        return *(one.unflatten(0, (texts, heads)) for one in (to_query, to_key, to_value)), None, None
+        left, right = _extended(to_mixed, -mean), _extended(value, 1).transpose(1, 2)
+        found = to_query, to_key, to_value = [torch.empty_like(one) for one in (scaled, moved, value)]
+        parts = _parts(len(value), powers.shape[1] * powers.shape[2])
+        to_scores = torch.empty_like(powers[parts[0]])
+        for part in parts:
+            now = to_scores[: part.stop - part.start]
+            torch.bmm(left[part], right[part], out=now).mul_(powers[part])
+            torch.bmm(now, moved[part], out=to_query[part])
+            torch.bmm(now.transpose(1, 2), scaled[part], out=to_key[part])
+            torch.bmm(powers[part].transpose(1, 2), to_mixed[part], out=to_value[part])
+        to_query.mul_(ctx.scaling)
+        to_key.mul_(math.log(2))
+        return *(one.unflatten(0, (texts, heads)) for one in found), None, None
+
+
+def _parts(rows: int, scores: int) -> list[slice]:
+    """Slices of `rows` heads with so many scores each that a slice's scores stay in the processor's cache."""
+    size = max(1, min(rows, _CACHED // scores))
+    return [slice(at, min(at + size, rows)) for at in range(0, rows, size)]
 
 
 def _product(query, key, mask):
-    """The scores with the mask, which takes part in the product: as a further number of each key, 1 in the queries."""
-    if mask is None:
-        return query @ key.transpose(1, 2)
-    mask = mask.flatten(0, 1)
-    if mask.shape[1] == 1:
-        return _extended(query, 1) @ _extended(key, mask.transpose(1, 2)).transpose(1, 2)
-    return torch.baddbmm(mask, query, key.transpose(1, 2))
+    """What computes a part of the scores. The mask is part of the product: one more number a key, 1 in queries."""
+    if mask is not None:
+        mask = mask.flatten(0, 1)
+        if mask.shape[1] > 1:
+            return lambda part, out: torch.baddbmm(mask[part], query[part], key[part].transpose(1, 2), out=out)
+        query, key = _extended(query, 1), _extended(key, mask.transpose(1, 2))
+    return lambda part, out: torch.bmm(query[part], key[part].transpose(1, 2), out=out)
 
 
 def _extended(states, number):

@@ -1,13 +1,15 @@
 """What the benchmarks share: reviews, runs in turn in processes of their own, and records of what was measured.
 
 Each script answers one question, measures its candidates in turn (A B A B), each in a process of its own, and keeps
-every single measurement in benchmarks/records/<question>.json as soon as it is there. Stopped, it goes on where it was.
+every single measurement in benchmarks/records/<processor>/<question>.json as soon as it is there. Stopped, it goes on
+where it was.
 ``report.py`` makes RESULTS.md of the records.
 """
 
 import argparse
 import json
 import multiprocessing
+import re
 import resource
 import statistics
 from collections.abc import Callable, Iterable
@@ -58,7 +60,7 @@ def peak_memory() -> float:
 def measure(question: str, function: Callable, jobs: Iterable[dict[str, Any]], small: bool = False) -> list[dict]:
     """Measure what is not on record yet, in the order given; all measurements of these jobs.
 
-    What another machine or other versions measured does not count as on record: a record speaks of one machine.
+    What was measured with another processor is on a record of its own. A record of other versions begins anew.
 
     Parameters
     ----------
@@ -71,7 +73,7 @@ def measure(question: str, function: Callable, jobs: Iterable[dict[str, Any]], s
     small : bool
         Keep no record.
     """
-    path = RECORDS / f"{question}.json"
+    path = place() / f"{question}.json"
     here, known = machine(), []
     if path.is_file() and not small:
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -108,6 +110,11 @@ def machine() -> dict[str, str]:
     """Processor, cores, memory and versions."""
     facts = describe_machine()["value"].to_dict()
     return {"processor": processor(), **facts}
+
+
+def place() -> Path:
+    """The folder of what was measured with this processor."""
+    return RECORDS / re.sub(r"[^a-z0-9]+", "-", processor().lower()).strip("-")
 
 
 def processor() -> str:

@@ -16,7 +16,7 @@ import pandas as pd
 from bench import arguments, measure
 
 
-def classify(ending: str, turn: int, imdb: Path, count: int) -> dict:
+def classify(ending: str, imdb: Path, count: int) -> dict:
     """Classify a file of `count` reviews with the command; its largest memory and speed."""
     table = pd.concat([pd.read_parquet(imdb / f"{split}.parquet") for split in ("train", "test")], ignore_index=True)
     part = table.sample(count, random_state=0, replace=count > len(table))
@@ -40,8 +40,7 @@ def main() -> None:
     """Measure what is not on record yet."""
     options = arguments(__doc__)
     jobs = [
-        {"ending": ending, "turn": turn, "imdb": options.imdb, "count": count}
-        for turn in range(1 if options.small else 2)
+        {"ending": ending, "imdb": options.imdb, "count": count}
         for ending in ("csv", "parquet")
         for count in ((200,) if options.small else (5_000, 50_000))
     ]

@@ -1,4 +1,4 @@
-"""RESULTS.md and its figures, made from benchmarks/records/*.json and from nothing else.
+"""RESULTS.md and its figures, made from benchmarks/records/*/*.json and from nothing else.
 
 python benchmarks/report.py
 """
@@ -18,9 +18,9 @@ from sentiment_lib.uncertainty import mean_interval
 FIGURES = HERE / "figures"
 
 
-def table_of(question: str) -> pd.DataFrame:
-    """One row a measurement: what was measured, and what came out."""
-    record = json.loads((RECORDS / f"{question}.json").read_text(encoding="utf-8"))
+def table_of(question: str, place: Path) -> pd.DataFrame:
+    """One row a measurement with this processor: what was measured, and what came out."""
+    record = json.loads((place / f"{question}.json").read_text(encoding="utf-8"))
     return pd.DataFrame([one["job"] | {k: v for k, v in one.items() if k != "job"} for one in record["measurements"]])
 
 
@@ -35,17 +35,17 @@ def markdown(head: list[str], rows: Iterable[Iterable]) -> str:
     return "\n".join([*lines, *(f"| {' | '.join(map(str, row))} |" for row in rows)])
 
 
-def keep(name: str, figure, alternative: str) -> str:
+def keep(name: str, place: Path, figure, alternative: str) -> str:
     """Write a figure; the Markdown that shows it."""
     figure.alt = alternative
-    with replacing(FIGURES / f"{name}.png") as beside:
+    with replacing(FIGURES / place.name / f"{name}.png") as beside:
         beside.write_bytes(to_png(figure))
-    return f"![{alternative}](figures/{name}.png)"
+    return f"![{alternative}](figures/{place.name}/{name}.png)"
 
 
-def training() -> str:
+def training(place: Path) -> str:
     """Training against the Trainer."""
-    table = table_of("training")
+    table = table_of("training", place)
     rows, base = [], {}
     for (length, system), group in table.groupby(["length", "system"], sort=False):
         speed = median(group["reviews_per_second"])
@@ -60,7 +60,8 @@ def training() -> str:
                 f"{system}, {length} tokens",
                 f"{speed:.1f}",
                 f"{speed / base[length]:.2f}" if length in base else "",
-                f"{accuracy.estimate:.3f} [{accuracy.low:.3f}, {accuracy.high:.3f}]",
+                f"{accuracy.estimate:.3f} "
+                + (f"[{accuracy.low:.3f}, {accuracy.high:.3f}]" if len(group) > 1 else "(one seed)"),
                 ", ".join(times),
                 f"{median(group['peak_mb']):.0f}",
             )
@@ -72,7 +73,7 @@ def training() -> str:
         "systems in turn. Speeds are medians; accuracies are means with Student's interval over seeds. The Trainer "
         "reads the head of a review and learns with its default rate, 5e-5.\n\n"
     )
-    return text + markdown(head, rows) + "\n\n" + keep("training", _training_figure(table), "reviews a second")
+    return text + markdown(head, rows) + "\n\n" + keep("training", place, _training_figure(table), "reviews a second")
 
 
 @in_house_style
@@ -96,9 +97,9 @@ def _training_figure(table: pd.DataFrame):
     return figure
 
 
-def levers() -> str:
+def levers(place: Path) -> str:
     """What brings what."""
-    speeds = table_of("levers").groupby("change", sort=False)["reviews_per_second"].median()
+    speeds = table_of("levers", place).groupby("change", sort=False)["reviews_per_second"].median()
     from levers import STEPS
 
     rows, before = [], None
@@ -117,10 +118,12 @@ def levers() -> str:
     )
 
 
-def roofline() -> str:
+def roofline(place: Path) -> str:
     """The share of the processor's speed that is reached."""
-    table = table_of("roofline")
-    roof = table.loc[table["kind"] == "matrix product", "gflops"].median()
+    table = table_of("roofline", place)
+    products = table[table["kind"] == "matrix product"]
+    roof = products["gflops"].median()
+    float32 = f" (float32: {products['gflops_float32'].median():.0f})" if "gflops_float32" in table else ""
     rows, profiles = [], {}
     for (kind, length), group in table[table["kind"] != "matrix product"].groupby(["kind", "length"], sort=False):
         whole, computed = group["gflops"].median(), group["gflops_computed"].median()
@@ -137,10 +140,12 @@ def roofline() -> str:
         profiles[f"{kind}\n{length} tokens"] = pd.DataFrame(list(group["profile"])).mean()
     head = ["work", "reviews/s", "tokens a review", "GFLOP/s", "share of the roof", "share, only what is computed"]
     return (
-        f"The roof: {roof:.0f} GFLOP/s, the best of several sizes of one bfloat16 matrix product (median of runs in "
-        "turn). Work is counted for real tokens only; the last column leaves out what the last layer does not compute "
-        "because only [CLS] is read.\n\n" + markdown(head, rows) + "\n\nWhere the time goes (torch.profiler):\n\n"
-    ) + keep("profile", _profile_figure(profiles), "share of time by kind of operation")
+        f"The roof: {roof:.0f} GFLOP/s{float32}, the best of several sizes of one bfloat16 matrix product (median of "
+        "runs in turn). Work is counted for real tokens only; the last column leaves out what the last layer does not "
+        "compute because only [CLS] is read.\n\n"
+        + markdown(head, rows)
+        + "\n\nWhere the time goes (torch.profiler):\n\n"
+    ) + keep("profile", place, _profile_figure(profiles), "share of time by kind of operation")
 
 
 @in_house_style
@@ -160,9 +165,9 @@ def _profile_figure(profiles: dict[str, pd.Series]):
     return figure
 
 
-def inference() -> str:
+def inference(place: Path) -> str:
     """Inference against pipeline and ONNX Runtime."""
-    table = table_of("inference")
+    table = table_of("inference", place)
     speeds = table.groupby("system", sort=False)["reviews_per_second"].median()
     rows = []
     for system, speed in speeds.items():
@@ -185,9 +190,9 @@ def inference() -> str:
     )
 
 
-def growth() -> str:
+def growth(place: Path) -> str:
     """Exponents of time and memory."""
-    table = table_of("growth")
+    table = table_of("growth", place)
     stages = ("prepare", "training", "prediction")
     rows = []
     for what in in_order(table["what"]):
@@ -201,7 +206,7 @@ def growth() -> str:
         "Exponents fitted to log time (or memory) over log size; 1 is proportional.\n\n"
         + markdown(head, rows)
         + "\n\n"
-        + keep("growth", _growth_figure(table), "time and memory against reviews, tokens and layers")
+        + keep("growth", place, _growth_figure(table), "time and memory against reviews, tokens and layers")
     )
 
 
@@ -228,9 +233,9 @@ def _growth_figure(table: pd.DataFrame):
     return figure
 
 
-def imdb() -> str:
+def imdb(place: Path) -> str:
     """The real task."""
-    (record,) = json.loads((RECORDS / "imdb.json").read_text(encoding="utf-8"))["measurements"]
+    (record,) = json.loads((place / "imdb.json").read_text(encoding="utf-8"))["measurements"]
     settings, (low, high) = record["settings"], record["test_interval"]
     text = (
         f"Preset `imdb`, {record['train']:,} training reviews, {settings['max_length']} tokens "
@@ -245,7 +250,7 @@ def imdb() -> str:
         text
         + markdown(["minutes", "validation accuracy"], rows)
         + "\n\n"
-        + keep("imdb", _imdb_figure(record), "validation accuracy against minutes of training")
+        + keep("imdb", place, _imdb_figure(record), "validation accuracy against minutes of training")
     )
 
 
@@ -261,9 +266,9 @@ def _imdb_figure(record: dict):
     return figure
 
 
-def files() -> str:
+def files(place: Path) -> str:
     """Files of any size."""
-    table = table_of("files")
+    table = table_of("files", place)
     rows = []
     for ending, group in table.groupby("ending", sort=False):
         by_size = group.groupby("count")[["peak_mb", "reviews_per_second"]].median()
@@ -277,7 +282,7 @@ def files() -> str:
     )
 
 
-SECTIONS: dict[str, tuple[str, Callable[[], str]]] = {
+SECTIONS: dict[str, tuple[str, Callable[[Path], str]]] = {
     "training": ("Training, against the Trainer", training),
     "levers": ("What brings what", levers),
     "roofline": ("How near to the processor's limit", roofline),
@@ -288,6 +293,16 @@ SECTIONS: dict[str, tuple[str, Callable[[], str]]] = {
 }
 
 
+def _where(question: str, record: dict) -> str:
+    dates = sorted({one["date"] for one in record["measurements"]})
+    facts = record["machine"]
+    versions = ", ".join(f"{k.removeprefix('version of ')} {v}" for k, v in facts.items() if "version of" in k)
+    return (
+        f"*{' to '.join(in_order((dates[0], dates[-1])))}; {facts['processor']}, {facts['processor cores in use']} "
+        f"cores, {facts['memory (GB)']} GB; {versions}. `python benchmarks/{question}.py`*"
+    )
+
+
 def main() -> None:
     """Write RESULTS.md."""
     parts = [
@@ -296,19 +311,15 @@ def main() -> None:
         "each in a process of its own, with nothing else on the machine.\n"
     ]
     for question, (title, section) in SECTIONS.items():
-        path = RECORDS / f"{question}.json"
-        if not path.is_file():
-            parts.append(f"## {title}\n\nNot measured yet: `python benchmarks/{question}.py`.\n")
-            continue
-        record = json.loads(path.read_text(encoding="utf-8"))
-        dates = sorted({one["date"] for one in record["measurements"]})
-        facts = record["machine"]
-        versions = ", ".join(f"{k.removeprefix('version of ')} {v}" for k, v in facts.items() if "version of" in k)
-        where = (
-            f"*{' to '.join(in_order((dates[0], dates[-1])))}; {facts['processor']}, {facts['processor cores in use']} "
-            f"cores, {facts['memory (GB)']} GB; {versions}. `python benchmarks/{question}.py`*"
-        )
-        parts.append(f"## {title}\n\n{section()}\n\n{where}\n")
+        parts.append(f"## {title}\n")
+        places = sorted(path.parent for path in RECORDS.glob(f"*/{question}.json"))
+        if not places:
+            parts.append(f"Not measured yet: `python benchmarks/{question}.py`.\n")
+        for place in places:
+            record = json.loads((place / f"{question}.json").read_text(encoding="utf-8"))
+            if len(places) > 1:
+                parts.append(f"### {title}: {record['machine']['processor']}\n")
+            parts.append(f"{section(place)}\n\n{_where(question, record)}\n")
     path: Path = HERE / "RESULTS.md"
     with replacing(path) as beside:
         beside.write_text("\n".join(parts), encoding="utf-8")

@@ -4,7 +4,7 @@ Same checkpoint, same reviews, 128, 256 and 512 tokens, three seeds: reviews a s
 after one epoch and after each quarter of it. The Trainer's runs do as its text-classification example: head of the
 review, padded to the maximum, batches of 8, learning rate 5e-5, the checkpoint's dropout and attention.
 
-python benchmarks/training.py IMDB_FOLDER        80 minutes on two cores
+python benchmarks/training.py IMDB_FOLDER        60 to 100 minutes on two cores
 """
 
 import tempfile

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from sentiment_lib.batches import SimilarLengths
 
@@ -42,3 +43,11 @@ def test_the_order_is_another_in_each_epoch_and_for_each_seed_and_the_same_again
     assert len({tuple(order(s, epoch)) for s in (first, other) for epoch in (0, 1, 2)}) == 6
     together = {frozenset(rows) for epoch in (0, 1) for rows in np.reshape(order(first, epoch)[:96], (12, 8)).tolist()}
     assert len(together) > 20  # and other reviews meet in a batch
+
+
+def test_the_order_depends_on_nothing_else_so_that_processes_agree():
+    sampler, orders = SimilarLengths(lengths(100), 8), []
+    for drawn in (0, 7):  # processes mask their own tokens, and so draw different amounts of chance
+        torch.rand(drawn)
+        orders.append(order(sampler, 1))
+    assert orders[0] == orders[1]

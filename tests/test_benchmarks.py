@@ -51,9 +51,32 @@ def test_measurements_are_kept_one_by_one_and_not_repeated(script, monkeypatch, 
     again = bench.measure("question", work, jobs[:2])
     assert seen == [0, 1, 2]
     assert [one["reviews_per_second"] for one in again] == [10.0, 20.0]
-    kept = json.loads((tmp_path / "question.json").read_text())
+    kept = json.loads((bench.place() / "question.json").read_text())
     assert kept["machine"]["processor"]
     assert str(tmp_path) not in json.dumps(kept)  # no path of this machine in what is committed
+
+
+def test_another_processor_or_version_is_measured_by_itself(script, monkeypatch, tmp_path):
+    bench = script("bench")
+    monkeypatch.setattr(bench, "RECORDS", tmp_path)
+    monkeypatch.setattr(bench, "alone", lambda function, *args: function(*args))
+    facts = {"version of torch": "1", "free disk (GB)": "3"}
+    monkeypatch.setattr(bench, "machine", lambda: dict(facts))
+    speeds = iter(range(10))
+
+    def measured(processor, turns=1):
+        monkeypatch.setattr(bench, "processor", lambda: processor)
+        jobs = [{"turn": turn} for turn in range(turns)]
+        return [one["speed"] for one in bench.measure("question", lambda turn: {"speed": next(speeds)}, jobs)]
+
+    assert measured("An Old (one)") == [0]
+    facts["free disk (GB)"] = "4"
+    assert measured("An Old (one)") == [0]
+    assert measured("New", turns=2) == [1, 2]
+    assert measured("An Old (one)") == [0]
+    facts["version of torch"] = "2"
+    assert measured("New") == [3]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["an-old-one", "new"]
 
 
 def test_the_report_says_what_the_records_hold(script, monkeypatch, tmp_path):
@@ -74,17 +97,21 @@ def test_the_report_says_what_the_records_hold(script, monkeypatch, tmp_path):
         for system, speed in (("Trainer", 5.0), ("Trainer, bf16", 6.0), ("sentiment_lib", 29.0))
     ]
     machine = {"processor": "P", "processor cores in use": "2", "memory (GB)": "8", "version of torch": "2"}
-    (tmp_path / "training.json").write_text(json.dumps({"machine": machine, "measurements": runs}))
+    for place in ("p", "q"):
+        (tmp_path / place).mkdir()
+        record = {"machine": machine | {"processor": place.upper()}, "measurements": runs}
+        (tmp_path / place / "training.json").write_text(json.dumps(record))
     report.main()
     text = (tmp_path / "RESULTS.md").read_text()
     assert "| sentiment_lib, 256 tokens | 30.0 | 5.00 | 0.860 [0.835, 0.885] | 20 s, 21 s, 22 s | 1000 |" in text
     assert "Not measured yet: `python benchmarks/inference.py`" in text
-    assert (tmp_path / "figures" / "training.png").stat().st_size > 10_000
+    assert "### Training, against the Trainer: P" in text
+    assert "### Training, against the Trainer: Q" in text
+    assert (tmp_path / "figures" / "q" / "training.png").stat().st_size > 10_000
 
 
 def test_exponents_are_those_of_the_sizes(script, monkeypatch, tmp_path):
     report = script("report")
-    monkeypatch.setattr(report, "RECORDS", tmp_path)
     monkeypatch.setattr(report, "FIGURES", tmp_path)
     runs = [
         {
@@ -99,7 +126,7 @@ def test_exponents_are_those_of_the_sizes(script, monkeypatch, tmp_path):
         for size in np.array([1000, 2000, 4000]).tolist()
     ]
     (tmp_path / "growth.json").write_text(json.dumps({"machine": {}, "measurements": runs}))
-    assert "| reviews, 1,000 to 4,000 | 1.00 | 1.50 | 0.00 | 0.00 |" in report.growth().replace("-0.00", "0.00")
+    assert "| reviews, 1,000 to 4,000 | 1.00 | 1.50 | 0.00 | 0.00 |" in report.growth(tmp_path).replace("-0.00", "0.00")
 
 
 def test_the_committed_report_is_that_of_the_committed_records(script, monkeypatch, tmp_path):

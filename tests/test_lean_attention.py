@@ -54,6 +54,37 @@ def test_it_is_attention_with_the_same_gradients(queries, kind, grown):
         torch.testing.assert_close(ours, theirs, atol=1e-10, rtol=1e-7)
 
 
+@pytest.mark.parametrize("grown", [1.0, 1e4])
+@pytest.mark.parametrize("kind", ["none", "padding", "causal"])
+@pytest.mark.parametrize("heads", [1, 5, 100])  # of 12 at a time; 5 leave a smaller last part
+def test_the_size_of_a_part_changes_nothing(monkeypatch, heads, kind, grown):
+    monkeypatch.setattr("sentiment_lib.lean_attention._CACHED", heads * TOKENS**2)
+    inputs, mask = states(grown=grown), mask_of(kind)
+    expected = written_out(*inputs, mask, SCALING)
+    found = lean_attention(Layer, *inputs, mask, SCALING)[0]
+    direction = torch.randn_like(found)
+    for ours, theirs in zip(*(torch.autograd.grad(one, inputs, direction) for one in (found, expected)), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-10, rtol=1e-7)
+    with torch.inference_mode():  # where nothing is kept for gradients
+        found = lean_attention(Layer, *inputs, mask, SCALING)[0]
+    torch.testing.assert_close(found, expected, atol=1e-10, rtol=1e-8)
+
+
+def test_prediction_keeps_the_scores_of_one_part_only(monkeypatch):
+    monkeypatch.setattr("sentiment_lib.lean_attention._CACHED", 2 * TOKENS**2)
+    made, real = [], torch.Tensor.new_empty
+
+    def watched(self, *shape, **how):
+        made.append(shape)
+        return real(self, *shape, **how)
+
+    monkeypatch.setattr(torch.Tensor, "new_empty", watched)
+    inputs = [one.detach() for one in states()]
+    lean_attention(Layer, *inputs, None, SCALING)
+    assert (2, TOKENS, TOKENS) in made
+    assert (TEXTS * HEADS, TOKENS, TOKENS) not in made
+
+
 @pytest.mark.parametrize("grown", [1.0, 60.0])
 def test_in_bfloat16_it_is_as_near_to_the_truth_as_the_softmax(grown):
     exact = [one.detach() for one in states(grown=grown)]

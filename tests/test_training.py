@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sentiment_lib import fine_tune, initialize_model_and_tokenizer, predict
+from sentiment_lib import fine_tune, initialize_model_and_tokenizer, predict, training
 from sentiment_lib.data import prepare
 from sentiment_lib.settings import SettingsError, make_settings
 
@@ -259,3 +259,14 @@ def test_masking_needs_a_mask_token(small):
     tokenizer.mask_token = None
     with pytest.raises(SettingsError, match=r"token_masking=0\.1 needs a tokenizer with a \[MASK\] token"):
         fine_tune(model, tokenizer, dataset, replace(settings, token_masking=0.1))
+
+
+def test_masking_draws_as_much_chance_for_a_long_batch_as_for_a_short_one(small):
+    """Else two processes, whose batches differ in shape, would shuffle the next epoch differently."""
+    collate, left = training._collator(small[3]), []
+    for tokens in (5, 50):
+        torch.manual_seed(0)
+        ids = collate([{"input_ids": [101, *[2000] * tokens, 102], "labels": 0, "hidden": 0.5}])["input_ids"]
+        assert 0 < (ids == small[3].mask_token_id).sum() < tokens
+        left.append(torch.rand(3).tolist())
+    assert left[0] == left[1]

@@ -99,7 +99,8 @@ def _training_figure(table: pd.DataFrame):
 
 def levers(place: Path) -> str:
     """What brings what."""
-    speeds = table_of("levers", place).groupby("change", sort=False)["reviews_per_second"].median()
+    groups = table_of("levers", place).groupby("change", sort=False)["reviews_per_second"]
+    speeds, turns = groups.median(), int(groups.count().min())
     from levers import STEPS
 
     rows, before = [], None
@@ -111,7 +112,8 @@ def levers(place: Path) -> str:
     tried = [(name, f"{now:.1f}", f"{now / before:.2f}") for name, now in speeds.items() if name not in STEPS]
     head = ["change", "reviews/s", "times as fast"]
     return (
-        "256 tokens, each row with all changes above it; medians of runs in turn.\n\n"
+        f"256 tokens, each row with all changes above it; {f'medians of {turns} turns' if turns > 1 else 'one turn'}; "
+        "between turns a speed may differ by a tenth.\n\n"
         + markdown(head, rows)
         + "\n\nTried on top of all that, and not in use:\n\n"
         + markdown(head, tried)

@@ -93,6 +93,8 @@ def _training_figure(table: pd.DataFrame):
     axes[0, 0].set_title("Training speed")
     axes[0, 0].legend()
     axes[0, 1].set(xscale="log", xlabel="seconds of training", ylabel="validation accuracy")
+    axes[0, 1].set_xticks([10, 20, 50, 100, 200], [10, 20, 50, 100, 200])
+    axes[0, 1].minorticks_off()
     axes[0, 1].set_title("One epoch at 256 tokens, three seeds")
     return figure
 

@@ -1,4 +1,4 @@
-# make run · make test · make lab · make notebooks · make lint · make bench IMDB=folder
+# make run · make test · make lab · make notebooks · make lint · make soak · make versions · make bench IMDB=folder
 # Each target installs what it needs into .venv first; nothing outside this folder is touched.
 
 PYTHON ?= python3
@@ -10,7 +10,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 LESSONS := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
 
-.PHONY: run test lab notebooks bench lint format clean
+.PHONY: run test lab notebooks bench soak versions lint format clean
 
 run: $(READY)
 	$(PY) -m sentiment_lib run $(ARGS)
@@ -35,6 +35,21 @@ bench: $(READY)
 	@test -d results/quick/model || $(PY) -m sentiment_lib train
 	for question in $(BENCHMARKS); do $(PY) benchmarks/$$question.py "$(IMDB)" || exit 1; done
 	$(PY) benchmarks/report.py
+
+# The long versions of the tests that kill, damage and fuzz: some 30 minutes.
+soak: $(READY)
+	KILLS=20 FUZZ=20000 $(PY) -m pytest -q -rA -p no:nbval -o addopts="" tests/test_kill.py tests/test_series.py \
+	    tests/test_properties.py tests/test_hub.py tests/test_storage.py tests/test_locks.py
+
+# The tests with the lowest and with the newest versions that pyproject.toml admits, each in an environment of its own.
+versions: $(READY)
+	for bound in lowest newest; do \
+	    if [ $$bound = lowest ]; then $(PY) tests/version_bounds.py; fi > $(VENV)/$$bound.txt; \
+	    $(PYTHON) -m venv $(VENV)/$$bound && \
+	    $(VENV)/$$bound/bin/python -m pip install -q --disable-pip-version-check -c $(VENV)/$$bound.txt -e ".[test]" && \
+	    $(VENV)/$$bound/bin/python -m pip list --format freeze && \
+	    $(VENV)/$$bound/bin/python -m pytest -q || exit 1; \
+	done
 
 lint: $(READY)
 	$(PY) -m ruff check .

@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from .files import replacing
+from .locks import BusyError
 from .paths import short_path
 from .processes import first_goes_first, is_first, join_processes, process_count
+from .series import LessonError, lessons, lessons_done, only_this, run_series
 from .settings import PRESETS, Settings, SettingsError, describe_settings, make_settings
+from .tables import existing_path
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,16 +28,9 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except (SettingsError, ValueError, FileNotFoundError, ConnectionError) as error:
+    except (SettingsError, ValueError, OSError, BusyError, LessonError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2 if isinstance(error, SettingsError) else 1
-    except RuntimeError as error:
-        from .series import LessonError
-
-        if not isinstance(error, LessonError):
-            raise
-        print(f"error: {error}", file=sys.stderr)
-        return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,9 +45,11 @@ def _parser() -> argparse.ArgumentParser:
         "Run the lessons in order. Results go to results/RUN and figures/RUN.",
         "  python -m sentiment_lib run\n"
         "  python -m sentiment_lib run --preset imdb --source my_reviews/ --set train_size=4000 --name mine\n"
-        "  python -m sentiment_lib run --from 04",
+        "  python -m sentiment_lib run --from 04\n"
+        "  python -m sentiment_lib run --resume                     # after it was stopped",
     )
     run.add_argument("--from", dest="start", default="00", metavar="NN", help="start with this lesson")
+    run.add_argument("--resume", action="store_true", help="go on with a run that was stopped, where it was")
     run.add_argument("--trained", action="store_true", help="leave out lesson 03 and use the model that 'train' left")
     run.set_defaults(command=_run)
 
@@ -141,27 +139,30 @@ def settings_from(options: argparse.Namespace) -> Settings:
         if getattr(options, key) is not None:
             overrides[key] = getattr(options, key)
         if key in overrides and overrides[key] not in ("snippets", "imdb", "bundled"):
-            path = Path(overrides[key]).expanduser()
-            if path.exists():
+            path = existing_path(overrides[key])
+            if path is not None:
                 overrides[key] = str(path.resolve())
             elif key == "source":
                 raise SettingsError(
-                    f"There is no source {overrides[key]!r}: give snippets, imdb or an existing file or folder "
-                    f"(looked for {path.resolve()})."
+                    f"There is no source {overrides[key][:100]!r}: give snippets, imdb or an existing file or folder "
+                    f"(looked in {Path.cwd()})."
                 )
     return make_settings(options.preset, run=options.name, **overrides)
 
 
 def _run(options: argparse.Namespace) -> int:
     settings = settings_from(options)
-    from .series import run_series
-
     if options.trained:
         from .results import check_trained
 
         check_trained(settings)
     began = time.perf_counter()
-    for lesson in run_series(settings, options.start, leave_out=("03",) if options.trained else ()):
+    done = max(lessons_done(settings), default="")
+    if "" < done < lessons()[-1].stem and options.start == "00" and not options.resume:
+        print(f"A run {settings.run!r} was stopped after {done}; --resume would go on there. Starting anew.")
+    for lesson in run_series(
+        settings, options.start, leave_out=("03",) if options.trained else (), resume=options.resume
+    ):
         print(f"{lesson.name:24} {lesson.seconds:6.1f} s   {short_path(lesson.notebook)}", flush=True)
     print(f"{'all':24} {time.perf_counter() - began:6.1f} s")
     if settings.paths.metrics.is_file():
@@ -175,14 +176,24 @@ def _run(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     settings = settings_from(options)
-    from .data import prepare
-    from .model import choose_compute, initialize_model_and_tokenizer
-    from .results import load_dataset, save_dataset, save_training
-    from .training import fine_tune, share_of_batch
+    from .model import choose_compute
+    from .training import share_of_batch
 
     share_of_batch(settings)  # an error here comes before minutes of preparation
     compute = choose_compute(settings.device, settings.precision, settings.attention)
     join_processes(compute.device)
+    with ExitStack() as around:
+        if is_first():
+            around.enter_context(only_this(settings))
+        return _train_alone(settings, compute)
+
+
+def _train_alone(settings: Settings, compute) -> int:
+    from .data import prepare
+    from .model import initialize_model_and_tokenizer
+    from .results import load_dataset, save_dataset, save_training
+    from .training import fine_tune
+
     with first_goes_first():
         if is_first():
             save_dataset(prepare(settings)[0], settings)
@@ -225,6 +236,7 @@ def _sweep(options: argparse.Namespace) -> int:
     trials = variations(vary, sizes or [len(dataset["train"])], seeds, settings)
     folder = settings.paths.sweep / options.on
     with ExitStack() as stack:
+        stack.enter_context(only_this(settings))
         spread = {}
         if options.workers or options.scheduler:
             client = stack.enter_context(workers(options.scheduler, options.workers or 0))
@@ -274,8 +286,9 @@ def _predict(options: argparse.Namespace) -> int:
     from .data import LABEL_NAMES, clean_text
     from .inference import predict
 
-    probabilities = predict([clean_text(text) for text in options.text], model, tokenizer, **how)
-    for text, probability in zip(options.text, probabilities, strict=True):
+    texts = [clean_text(text) for text in options.text]  # without what a terminal would obey, too
+    probabilities = predict(texts, model, tokenizer, **how)
+    for text, probability in zip(texts, probabilities, strict=True):
         print(f"{LABEL_NAMES[int(probability >= 0.5)]:8}  {probability:.3f}  {text}")
     return 0
 

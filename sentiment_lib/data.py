@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from .paths import lessons_dir
 from .settings import Settings
-from .sources import DataError, read_source
+from .sources import read_source
+from .tables import DataError, require_columns, text_column_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -219,6 +220,8 @@ def map_labels(labels: pd.Series, label_names: tuple[str, str] | None = None) ->
         For labels that are missing or unknown; the message names them and says how to name one's own.
     """
     names = {str(n).strip().lower(): i for i, n in enumerate(label_names)} if label_names else KNOWN_LABELS
+    if len(names) < 2:
+        raise DataError(f"label_names={label_names!r}: both labels are called {next(iter(names))!r}.")
     if labels.isna().any():
         raise DataError(f"{int(labels.isna().sum())} of {len(labels)} reviews have no label. Drop or label them.")
     mapped = labels.astype(str).str.strip().str.lower().map(names)
@@ -236,16 +239,14 @@ def map_labels(labels: pd.Series, label_names: tuple[str, str] | None = None) ->
 
 def _clean(table, split, text_column, label_column, label_names, summary) -> pd.DataFrame:
     """One table with columns text and label (and the ratings, if any), cleaned and without duplicates."""
-    for column in (text_column, label_column):
-        if column not in table.columns:
-            raise DataError(
-                f"There is no column {column!r} in {summary.source} ({split}); its columns are "
-                f"{', '.join(map(str, table.columns))}. Say which to use with text_column and label_column."
-            )
-    table = table.rename(columns={text_column: "text", label_column: "label"})
-    table = table[[c for c in ("text", "label", "rating", "rating_std") if c in table.columns]].reset_index(drop=True)
-    table["label"] = map_labels(table["label"], label_names)
-    table["text"] = table["text"].fillna("").astype(str).map(clean_text)
+    if text_column == label_column:
+        raise DataError(f"text_column and label_column are both {text_column!r}; a review is not its own label.")
+    where, option = f"{summary.source} ({split})", "text_column and label_column"
+    require_columns(table, (text_column, label_column), where, option)
+    texts = text_column_of(table, text_column, where, option)
+    ratings = ["rating", "rating_std"] if summary.source == "snippets" else []
+    cleaned = {"text": texts.map(clean_text), "label": map_labels(table[label_column], label_names)}
+    table = table[ratings].assign(**cleaned)[[*cleaned, *ratings]].reset_index(drop=True)
     empty = table["text"] == ""
     summary.empty += int(empty.sum())
     table = table[~empty]

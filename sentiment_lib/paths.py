@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from .files import restore
+
 HOME_VARIABLE = "SENTIMENT_LIB_HOME"
 
 
@@ -100,6 +102,11 @@ class RunPaths:
         """The executed lessons."""
         return self.results / "notebooks"
 
+    @property
+    def series(self) -> Path:
+        """Which lessons a run has done, so that it can go on."""
+        return self.results / "series.json"
+
     def require(self, path: Path, lesson: str) -> Path:
         """`path` if it exists; else an error that names the lesson that makes it.
 
@@ -107,6 +114,7 @@ class RunPaths:
         ------
         FileNotFoundError
         """
+        restore(path)
         if not path.exists():
             raise FileNotFoundError(
                 f"{short_path(path)} is not there yet. Run lesson {lesson} first, with the same preset and "

@@ -30,3 +30,24 @@ def progress_bar(iterable: Any = None, **options: Any):
     from tqdm.auto import tqdm
 
     return tqdm(iterable, disable=not progress_wanted(), leave=False, **options)
+
+
+def training_progress():
+    """A callback of the Trainer: a bar of steps with the last losses."""
+    from transformers import TrainerCallback
+
+    class Progress(TrainerCallback):
+        def on_train_begin(self, args, state, control, **kwargs):
+            self.bar = progress_bar(total=state.max_steps, initial=state.global_step, desc="fine-tuning", unit="step")
+
+        def on_step_end(self, args, state, control, **kwargs):
+            self.bar.update(state.global_step - self.bar.n)
+
+        def on_log(self, args, state, control, logs=None, **kwargs):
+            shown = {k: f"{v:.3f}" for k, v in (logs or {}).items() if k in ("loss", "eval_loss", "eval_accuracy")}
+            self.bar.set_postfix(shown)
+
+        def on_train_end(self, args, state, control, **kwargs):
+            self.bar.close()
+
+    return Progress()

@@ -8,26 +8,30 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .data import LABEL_NAMES, clean_text
-from .files import replacing, write_json
+from .files import check_writable, replacing, write_json
 from .inference import predict
+from .locks import only_one
 from .processes import first_goes_first, is_first, process_count, process_number, wait_for_all
 from .progress import progress_bar
-from .sources import READERS, SEPARATORS, DataError, table_parts
+from .tables import READERS, SEPARATORS, DataError, table_parts, text_column_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 ROWS = 1024  # of a part
+_FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@＝＋－＠]")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 NEW_COLUMNS = ("probability", "predicted")
 
 
@@ -45,7 +49,8 @@ def predict_file(
     ----------
     source, target : pathlib.Path
         CSV, TSV, JSON-lines or Parquet files; the ending says which. The target is written beside its place first
-        and then renamed. Values of CSV files are kept as they are written.
+        and then renamed. Values of CSV files are kept as they are written, but one that a spreadsheet would take for
+        a formula gets an apostrophe in front (:func:`harmless`).
     model, tokenizer
         From :func:`sentiment_lib.initialize_model_and_tokenizer`.
     text_column : str
@@ -64,6 +69,10 @@ def predict_file(
         For a file that cannot be read, a column that is not there or would be overwritten, an ending that is not
         known, and a target that is the source; all before anything is computed. And for a source that changed
         while it was read.
+    BusyError
+        When another process writes to the same target.
+    StorageError
+        When the target cannot be written.
     """
     source, target = Path(source), Path(target)
     how = how | {"progress": False}  # of the parts; the bar of the whole is here
@@ -73,6 +82,14 @@ def predict_file(
         raise DataError(f"There is no file {source}.")
     if target.exists() and target.samefile(source):
         raise DataError(f"{target} is the file that is read; give another one to write to.")
+    with ExitStack() as around:
+        if is_first():
+            check_writable(target.parent)
+            around.enter_context(only_one(target, f"{target}", "Wait for it, or give another --output."))
+        return _predict_file(source, target, model, tokenizer, text_column, how)
+
+
+def _predict_file(source, target, model, tokenizer, text_column, how) -> int:
     total, columns, schema = _survey(source, text_column, target)
     job = {
         "source": [str(source.resolve()), source.stat().st_size, source.stat().st_mtime_ns],
@@ -87,7 +104,7 @@ def predict_file(
         for number, table in enumerate(table_parts(source, ROWS)):
             part = kept / f"{number:06d}.npy"
             if number % process_count() == process_number() and not part.is_file():
-                texts = [clean_text(text) for text in table[text_column].fillna("").astype(str)]
+                texts = [clean_text(text) for text in _texts(table, source, text_column, number * ROWS)]
                 found = predict(texts, model, tokenizer, **how)
                 with replacing(part) as beside, beside.open("wb") as file:
                     np.save(file, found)
@@ -109,17 +126,32 @@ def with_predictions(table: pd.DataFrame, probability: np.ndarray) -> pd.DataFra
     return table.assign(probability=probability, predicted=np.where(probability >= 0.5, LABEL_NAMES[1], LABEL_NAMES[0]))
 
 
+def harmless(table: pd.DataFrame) -> pd.DataFrame:
+    """A table whose texts no spreadsheet takes for formulas: those that could be get an apostrophe in front.
+
+    These begin with ``=``, ``+``, ``-``, ``@`` (also in their wide forms, also after blanks), a tab or a line break,
+    and are not numbers (OWASP, CSV Injection).
+    """
+    import pandas as pd
+
+    table = table.rename(columns=lambda name: _harmless(name) if isinstance(name, str) else name)
+    for place, kind in enumerate(table.dtypes):
+        if not (pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind)):
+            table.isetitem(place, table.iloc[:, place].map(lambda v: _harmless(v) if isinstance(v, str) else v))
+    return table
+
+
+def _harmless(value: str) -> str:
+    return f"'{value}" if _FORMULA.match(value) and not _NUMBER.fullmatch(value) else value
+
+
 def _survey(source: Path, text_column: str, target: Path) -> tuple[int, list[str], Any]:
     """Number of rows, all columns, and for a Parquet target the types that hold all rows; errors come here."""
     import pyarrow as pa
 
     total, columns, schemas = 0, {}, []
     for table in table_parts(source, ROWS):
-        if text_column not in table.columns:
-            raise DataError(
-                f"There is no column {text_column!r} in {source}; its columns are "
-                f"{', '.join(map(str, table.columns))}. Say which to use with --text-column."
-            )
+        _texts(table, source, text_column, total)
         taken = set(NEW_COLUMNS) & set(table.columns)
         if taken:
             raise DataError(f"{source} already has a column {sorted(taken)[0]!r}; rename it first.")
@@ -137,6 +169,10 @@ def _survey(source: Path, text_column: str, target: Path) -> tuple[int, list[str
     if schemas:  # in the order of the columns, the new ones last
         schemas = [pa.schema([schemas[0].field(name) for name in (*columns, *NEW_COLUMNS)])]
     return total, list(columns), schemas[0] if schemas else None
+
+
+def _texts(table: pd.DataFrame, source: Path, column: str, before: int) -> pd.Series:
+    return text_column_of(table, column, str(source), "--text-column", before)
 
 
 def _fingerprint(model: PreTrainedModel) -> str:
@@ -173,7 +209,7 @@ def _writer(path: Path, target: Path, schema: Any) -> Iterator[Callable[[pd.Data
         if kind == "json":
             yield lambda table: file.write(_lines(table))
         else:
-            yield lambda table: table.to_csv(file, sep=SEPARATORS[kind], index=False, header=file.tell() == 0)
+            yield lambda table: harmless(table).to_csv(file, sep=SEPARATORS[kind], index=False, header=file.tell() == 0)
 
 
 def _lines(table: pd.DataFrame) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .files import check_writable, write_json
+from .locks import only_one
 from .paths import HOME_VARIABLE, home, lessons_dir, short_path
 from .progress import PROGRESS_VARIABLE, progress_wanted
 from .settings import Settings, SettingsError
@@ -54,10 +58,13 @@ def parameters_of(settings: Settings) -> dict[str, Any]:
     return {"preset": settings.preset, "run": settings.run, "overrides": changed}
 
 
-def run_series(settings: Settings, start: str = "00", leave_out: Collection[str] = ()) -> Iterator[LessonRun]:
+def run_series(
+    settings: Settings, start: str = "00", leave_out: Collection[str] = (), *, resume: bool = False
+) -> Iterator[LessonRun]:
     """Run the lessons from `start` on; yields each as it is done.
 
-    Executed notebooks go to ``results/<run>/notebooks/``.
+    Executed notebooks go to ``results/<run>/notebooks/``, each when its lesson is over, and a note of it to
+    ``results/<run>/series.json``.
 
     Parameters
     ----------
@@ -66,11 +73,18 @@ def run_series(settings: Settings, start: str = "00", leave_out: Collection[str]
         Number of the lesson to begin with; the results of those before must be there.
     leave_out : collection of str
         Numbers of lessons that are not run; what they make must be there.
+    resume : bool
+        Leave out the lessons that a run of this name has done before it was stopped, if settings, lessons and code are
+        the same as then.
 
     Raises
     ------
     SettingsError
         For a lesson number that does not exist.
+    BusyError
+        When another process works on a run of this name.
+    StorageError
+        When results cannot be written.
     LessonError
         When a lesson fails. Its notebook is kept as far as it got, with the error in it.
     """
@@ -80,12 +94,49 @@ def run_series(settings: Settings, start: str = "00", leave_out: Collection[str]
         raise SettingsError(f"There is no lesson {start!r} to start from; there are {', '.join(numbers)}.")
     for path in todo:
         _check_parameters(path)
-    settings.paths.notebooks.mkdir(parents=True, exist_ok=True)
-    for path in todo:
-        target = settings.paths.notebooks / path.name
-        began = time.perf_counter()
-        _execute(path, target, parameters_of(settings))
-        yield LessonRun(path.stem, target, time.perf_counter() - began)
+    with only_this(settings):
+        check_writable(settings.paths.notebooks)
+        made_with = {"parameters": parameters_of(settings), "code": _code()}
+        done = lessons_done(settings, made_with)
+        for path in todo:
+            target, source = settings.paths.notebooks / path.name, _source(path)
+            if resume and done.get(path.stem) == source and target.is_file():
+                continue
+            began = time.perf_counter()
+            done = {name: value for name, value in done.items() if name < path.stem}  # the later ones stand on this
+            write_json(settings.paths.series, {**made_with, "done": done})
+            _execute(path, target, parameters_of(settings))
+            done[path.stem] = source
+            write_json(settings.paths.series, {**made_with, "done": done})
+            yield LessonRun(path.stem, target, time.perf_counter() - began)
+
+
+def only_this(settings: Settings) -> AbstractContextManager[None]:
+    """The lock of a run's name: held while its files are written, refused to others."""
+    return only_one(settings.paths.results, f"Run {settings.run!r}", "Wait for it, or give this one another --name.")
+
+
+def lessons_done(settings: Settings, made_with: dict[str, Any] | None = None) -> dict[str, str]:
+    """Lessons that a run of this name, settings and code has done, with a hash of their cells."""
+    made_with = made_with or {"parameters": parameters_of(settings), "code": _code()}
+    try:
+        kept = json.loads(settings.paths.series.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return dict(kept["done"]) if {**kept, "done": None} == {**made_with, "done": None} else {}
+
+
+def _code() -> str:
+    """A hash of this package: lessons that other code has made are not taken over."""
+    package = Path(__file__).parent
+    files = sorted(path for path in package.rglob("*") if path.suffix in (".py", ".js", ".css"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
+def _source(path: Path) -> str:
+    """A hash of what a lesson does, whatever outputs it was saved with."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return hashlib.sha256(json.dumps([cell["source"] for cell in cells]).encode()).hexdigest()
 
 
 def _execute(path: Path, target: Path, parameters: dict[str, Any]) -> None:
@@ -93,11 +144,12 @@ def _execute(path: Path, target: Path, parameters: dict[str, Any]) -> None:
     from papermill.exceptions import PapermillExecutionError
 
     bar = {"desc": path.stem, "unit": "cell", "leave": False} if progress_wanted() else False
+    beside = target.with_name(f"running_{target.name}")  # papermill saves after each cell, in place
     try:
         with _kernel_environment():
             papermill.execute_notebook(
                 path,
-                target,
+                beside,
                 parameters=parameters,
                 cwd=path.parent,
                 kernel_name="python3",
@@ -107,11 +159,13 @@ def _execute(path: Path, target: Path, parameters: dict[str, Any]) -> None:
                 execution_timeout=CELL_TIMEOUT,
             )
     except PapermillExecutionError as error:
+        beside.replace(target)
         raise LessonError(
             f"Lesson {path.stem} failed in cell {error.exec_count}: {error.ename}: {error.evalue}\n"
             f"The notebook as far as it got: {short_path(target)}\n"
             f"When the cause is mended, go on with: python -m sentiment_lib run --from {path.name[:2]} ..."
         ) from error
+    beside.replace(target)
 
 
 @contextmanager

@@ -89,6 +89,12 @@ class Settings:
                 f"got {self.negative_label!r} and {self.positive_label!r}."
             )
 
+        if self.label_names and len({name.strip().lower() for name in self.label_names}) < 2:
+            raise SettingsError(
+                f"negative_label={self.negative_label!r} and positive_label={self.positive_label!r}: both labels are "
+                f"called {self.negative_label.strip().lower()!r}."
+            )
+
     @property
     def label_names(self) -> tuple[str, str] | None:
         """The labels of the user's own file as ``(negative, positive)``, or None for the usual names."""

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import io
-import itertools
-import json
 import re
 import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .files import replacing
-from .hub import HubUnreachable, hub_error
+from .hub import NotOnHub, fetch
 from .paths import data_dir, short_path
+from .tables import READERS, DataError, existing_path, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,14 +33,8 @@ SNIPPETS_FILES = {
 }
 IMDB = "stanfordnlp/imdb"
 IMDB_REVISION = "e6281661ce1c48d982bc483cf8a173c1bbeb5d31"
-READERS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "json", ".ndjson": "json", ".parquet": "parquet"}
-SEPARATORS = {"csv": ",", "tsv": "\t"}
-_AS_WRITTEN = {"dtype": str, "keep_default_na": False, "encoding": "utf-8-sig"}
+IMDB_SPLITS = ("train", "test")
 _SPLIT_FILE = re.compile(r"(train|test|validation|valid|val|dev)(?![a-z])", re.IGNORECASE)
-
-
-class DataError(ValueError):
-    """Reviews that cannot be read or used. The message names the value and the way out."""
 
 
 def read_source(source: str) -> dict[str, pd.DataFrame]:
@@ -70,15 +62,13 @@ def read_source(source: str) -> dict[str, pd.DataFrame]:
         return {"all": read_snippets()}
     if source == "imdb":
         return read_imdb()
-    path = Path(source).expanduser()
-    if path.is_dir():
-        return _read_folder(path)
-    if path.is_file():
-        return {"all": read_table(path)}
-    raise DataError(
-        f"There is no source {source!r}: it is neither 'snippets' nor 'imdb' nor an existing path "
-        f"(looked for {path.resolve()})."
-    )
+    path = existing_path(source)
+    if path is None:
+        raise DataError(
+            f"There is no source {source[:100]!r}: it is neither 'snippets' nor 'imdb' nor an existing path "
+            f"(looked in {Path.cwd()})."
+        )
+    return _read_folder(path) if path.is_dir() else {"all": read_table(path)}
 
 
 def read_snippets() -> pd.DataFrame:
@@ -166,26 +156,30 @@ def read_imdb() -> dict[str, pd.DataFrame]:
     Raises
     ------
     HubUnreachable
-        At once, when the hub does not answer and there is no cached copy.
+        At once, when the hub does not answer and there is no cached copy; within half a minute, when it fails.
+    DataError
+        When the hub does not have it any more.
     """
+    import datasets
+
     remedy = (
         "Give a local copy as the source (a folder with train.parquet and test.parquet: "
         "--source PATH), or use the preset quick, which needs no hub."
     )
-    problem = hub_error()
-    import datasets
-
-    offline = datasets.config.HF_HUB_OFFLINE
-    datasets.config.HF_HUB_OFFLINE = offline or problem is not None  # then a copy from an earlier run will do
     try:
-        found = datasets.load_dataset(IMDB, revision=IMDB_REVISION)
+        folder = fetch(
+            IMDB, "dataset", IMDB_REVISION, [f"plain_text/{split}-*.parquet" for split in IMDB_SPLITS], remedy
+        )
+    except NotOnHub as error:
+        raise DataError(str(error)) from error
+    files = {split: sorted(map(str, folder.glob(f"plain_text/{split}-*.parquet"))) for split in IMDB_SPLITS}
+    if not all(files.values()):
+        raise DataError(f"{IMDB} on the hub does not hold the Parquet files of both splits. {remedy}")
+    try:
+        found = datasets.load_dataset("parquet", data_files=files)
     except Exception as error:
-        if problem:
-            raise HubUnreachable(f"IMDB is not on this machine yet and {problem} {remedy}") from error
-        raise HubUnreachable(f"The hub did not deliver {IMDB}: {error} {remedy}") from error
-    finally:
-        datasets.config.HF_HUB_OFFLINE = offline
-    return {split: found[split].to_pandas() for split in ("train", "test")}
+        raise DataError(f"{IMDB}, as it is in {folder}, could not be read: {error} Delete that folder.") from error
+    return {split: found[split].to_pandas() for split in IMDB_SPLITS}
 
 
 def _read_folder(folder: Path) -> dict[str, pd.DataFrame]:
@@ -205,83 +199,3 @@ def _read_folder(folder: Path) -> dict[str, pd.DataFrame]:
         )
     tables = {split: pd.concat(map(read_table, paths), ignore_index=True) for split, paths in parts.items()}
     return tables if "test" in tables else {"all": tables["train"]} | {k: v for k, v in tables.items() if k != "train"}
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """A CSV, TSV, JSON-lines or Parquet file as a table; texts stay as they are written.
-
-    Raises
-    ------
-    DataError
-        For another kind of file, and for one that cannot be parsed; both name the file.
-    """
-    import pandas as pd
-
-    kind = _kind_of(path)
-    try:
-        if kind == "parquet":
-            table = pd.read_parquet(path)
-        elif kind == "json":
-            table = pd.read_json(path, lines=True, dtype=False)
-        else:
-            table = pd.read_csv(path, sep=SEPARATORS[kind], **_AS_WRITTEN)
-    except Exception as error:
-        raise DataError(f"{path} could not be read as {kind}: {error}") from error
-    if table.empty:
-        raise DataError(f"{path} holds no rows.")
-    return table
-
-
-def table_parts(path: Path, rows: int) -> Iterator[pd.DataFrame]:
-    """A file as :func:`read_table` reads it, but `rows` rows at a time, so that its size does not matter.
-
-    Types of Parquet columns are kept (as pandas' Arrow types); values of CSV files stay as they are written.
-
-    Raises
-    ------
-    DataError
-        For another kind of file, and for one that cannot be parsed; both name the file, for JSON lines also the
-        line.
-    """
-    import pandas as pd
-
-    kind = _kind_of(path)
-    try:
-        if kind == "parquet":
-            import pyarrow.parquet as pq
-
-            # read as it is needed: a file often is one row group, which otherwise comes into memory whole
-            with pq.ParquetFile(path, buffer_size=1 << 16, pre_buffer=False) as file:
-                for batch in file.iter_batches(batch_size=rows):
-                    yield batch.to_pandas(types_mapper=pd.ArrowDtype)
-        elif kind == "json":
-            with path.open(encoding="utf-8-sig") as file:
-                records = _records(path, file)
-                while part := list(itertools.islice(records, rows)):
-                    yield pd.DataFrame(part, dtype=object)
-        else:
-            with pd.read_csv(path, sep=SEPARATORS[kind], chunksize=rows, **_AS_WRITTEN) as parts:
-                yield from parts
-    except DataError:
-        raise
-    except Exception as error:
-        raise DataError(f"{path} could not be read as {kind}: {error}") from error
-
-
-def _kind_of(path: Path) -> str:
-    kind = READERS.get(path.suffix.lower())
-    if kind is None:
-        raise DataError(f"{path} is not a file this can read; it should end in {', '.join(READERS)}.")
-    return kind
-
-
-def _records(path: Path, lines: Iterable[str]) -> Iterator[dict]:
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            try:
-                record = json.loads(line)
-            except ValueError as error:
-                raise DataError(f"Line {number} of {path} is not JSON: {error}") from error
-            if not isinstance(record, dict):
-                raise DataError(f"Line {number} of {path} is {line.strip()[:60]!r}, not an object with columns.")
-            yield record

@@ -60,7 +60,7 @@ def encode(
         raise ValueError(
             f"max_length={max_length} is longer than the {tokenizer.model_max_length} tokens this model can read."
         )
-    texts = list(texts)
+    texts = [_valid(text) for text in texts]
     kept = _cut(texts, tokenizer, room, "left" if truncation == "tail" else "right")
     head = round(room * head_share)
     if truncation == "head+tail" and head < room:
@@ -92,6 +92,15 @@ def encode_with_words(
         head = {"head": kept, "tail": 0}.get(truncation, round(kept * head_share))
         words = words[:head] + words[len(words) - (kept - head) :]
     return ids, (-1,) * len(before) + tuple(words) + (-1,) * len(after)
+
+
+def _valid(text: str) -> str:
+    """`text`, with a question mark for each half of a surrogate pair, which no tokenizer takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text
 
 
 def _special_tokens(tokenizer) -> tuple[list[int], list[int]]:

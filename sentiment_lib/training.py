@@ -5,9 +5,8 @@ Taught in lesson 03.
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .averaging import averaging_callback
+from .checkpoints import bytes_needed, checkpoint_callback, last_checkpoint, remove_checkpoints
 from .data import DATA_SETTINGS, fingerprint
 from .encoder import bfloat16_hidden_states, first_token_only
-from .files import replacing, write_json
+from .files import check_writable, explained, replacing
+from .locks import only_one
 from .model import choose_compute, quiet_transformers, train_only
 from .paths import short_path
 from .processes import first_goes_first, is_first, join_processes, process_count, wait_for_all
-from .progress import progress_bar, progress_wanted
+from .progress import progress_wanted, training_progress
 from .settings import Settings, SettingsError
 from .tokenization import encode_dataset
 
@@ -97,7 +98,8 @@ def fine_tune(
         Where the model goes. Default: ``results/<run>/model``. Checkpoints go to ``checkpoints`` beside it
         and are deleted when training is over.
     resume : bool
-        Go on from the last checkpoint of an interrupted run with the same settings, if there is one.
+        Go on from the last whole checkpoint of an interrupted run with the same settings, if there is one. The
+        result is that of a run that was not interrupted.
     validate : bool
         False: the validation split is not needed and not looked at, and the model is kept as it is at the end.
     callbacks : sequence of transformers.TrainerCallback
@@ -111,7 +113,30 @@ def fine_tune(
     ------
     SettingsError
         When the batch cannot be divided among the processes, and for masking with a tokenizer without [MASK].
+    BusyError
+        When another process is training to the same folder.
+    StorageError
+        When there is no room for model and checkpoints, or no right to write them; at the start, as far as it can be
+        known.
     """
+    output_dir = Path(output_dir or settings.paths.model)
+    share_of_batch(settings)
+    if settings.token_masking and tokenizer.mask_token_id is None:
+        raise SettingsError(
+            f"token_masking={settings.token_masking} needs a tokenizer with a [MASK] token; set it to 0."
+        )
+    join_processes(choose_compute(settings.device).device)
+    trained = train_only(model, settings.trained_layers)
+    with ExitStack() as around:
+        if is_first():
+            remedy = "Wait for it, or train under another name."
+            around.enter_context(only_one(output_dir, f"The model {short_path(output_dir)}", remedy))
+            check_writable(output_dir.parent, needed=bytes_needed(model, trained))
+        around.enter_context(explained(output_dir))
+        return _train(model, tokenizer, dataset, settings, output_dir, resume, validate, callbacks)
+
+
+def _train(model, tokenizer, dataset, settings, output_dir, resume, validate, callbacks) -> TrainingResult:
     from transformers import EarlyStoppingCallback, Trainer
 
     from .batches import SimilarLengths
@@ -120,27 +145,20 @@ def fine_tune(
         def _get_train_sampler(self, *_, **__):
             return SimilarLengths(self.train_dataset["length"], settings.batch_size, settings.seed)
 
-    output_dir = Path(output_dir or settings.paths.model)
-    share_of_batch(settings)
-    if settings.token_masking and tokenizer.mask_token_id is None:
-        raise SettingsError(
-            f"token_masking={settings.token_masking} needs a tokenizer with a [MASK] token; set it to 0."
-        )
-    join_processes(choose_compute(settings.device).device)
-    train_only(model, settings.trained_layers)
     checkpoints = output_dir.parent / "checkpoints"
     train = encode_dataset(dataset["train"], tokenizer, **settings.encoding)
     if settings.token_masking:
         train = train.add_column("hidden", [settings.token_masking] * len(train))
     validation = encode_dataset(dataset["validation"], tokenizer, **settings.encoding) if validate else None
     with first_goes_first():  # the others find the same checkpoint, and nothing left to delete
-        last = _last_checkpoint(checkpoints, settings, dataset, resume)
+        last = last_checkpoint(checkpoints, _ticket(settings, dataset), resume)
 
-    callbacks = [*callbacks, *([_progress_callback()] if progress_wanted() else [])]
+    callbacks = [*callbacks, *([training_progress()] if progress_wanted() else [])]
     if settings.early_stopping and validate:
         callbacks.append(EarlyStoppingCallback(settings.early_stopping))
     if settings.averaging:  # before the others, which look at the model
         callbacks.insert(0, averaging_callback(model, settings.averaging, last))
+    callbacks.append(checkpoint_callback())  # after all that write into a checkpoint
     trainer = OurTrainer(
         model=model,
         args=_training_arguments(settings, checkpoints, len(train), validate),
@@ -159,7 +177,7 @@ def fine_tune(
         vars(model).pop("_is_accelerate_prepared", None)  # else another training of it would compute in float32
         if is_first():
             save_model(model, tokenizer, output_dir)
-            shutil.rmtree(checkpoints, ignore_errors=True)
+            remove_checkpoints(checkpoints)
         wait_for_all()
     state = trainer.state
     return TrainingResult(
@@ -219,7 +237,6 @@ def _training_arguments(settings: Settings, checkpoints: Path, examples: int, va
         use_cpu=compute.device == "cpu",
         bf16=compute.precision == "bfloat16",
         **each,
-        save_total_limit=1,
         metric_for_best_model=settings.best_by,
         logging_steps=max(1, steps // 10),
         disable_tqdm=True,
@@ -253,20 +270,10 @@ def _collator(tokenizer: PreTrainedTokenizerBase):
     return collate
 
 
-def _last_checkpoint(checkpoints: Path, settings: Settings, dataset: DatasetDict, resume: bool) -> Path | None:
-    """The checkpoint to go on from. Checkpoints of other settings or other data are deleted."""
-    from transformers.trainer_utils import get_last_checkpoint
-
+def _ticket(settings: Settings, dataset: DatasetDict) -> dict[str, Any]:
+    """What a checkpoint must have been made with for this training to go on from it."""
     wanted = {k: v for k, v in settings.to_dict().items() if k not in _NOT_IN_CHECKPOINT}
-    wanted["data"] = fingerprint([dataset[name] for name in ("train", "validation") if name in dataset])
-    ticket = checkpoints / "settings.json"
-    last = None
-    if resume and ticket.is_file() and json.loads(ticket.read_text(encoding="utf-8")) == wanted:
-        last = get_last_checkpoint(str(checkpoints))
-    if last is None:
-        shutil.rmtree(checkpoints, ignore_errors=True)
-        write_json(ticket, wanted)
-    return Path(last) if last else None
+    return wanted | {"data": fingerprint([dataset[name] for name in ("train", "validation") if name in dataset])}
 
 
 def _history(log: list[dict[str, Any]]) -> pd.DataFrame:
@@ -283,23 +290,3 @@ def _silence(trainer) -> None:
     from transformers import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
-
-
-def _progress_callback():
-    from transformers import TrainerCallback
-
-    class Progress(TrainerCallback):
-        def on_train_begin(self, args, state, control, **kwargs):
-            self.bar = progress_bar(total=state.max_steps, initial=state.global_step, desc="fine-tuning", unit="step")
-
-        def on_step_end(self, args, state, control, **kwargs):
-            self.bar.update(state.global_step - self.bar.n)
-
-        def on_log(self, args, state, control, logs=None, **kwargs):
-            shown = {k: f"{v:.3f}" for k, v in (logs or {}).items() if k in ("loss", "eval_loss", "eval_accuracy")}
-            self.bar.set_postfix(shown)
-
-        def on_train_end(self, args, state, control, **kwargs):
-            self.bar.close()
-
-    return Progress()

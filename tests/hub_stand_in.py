@@ -1,8 +1,14 @@
-"""A stand-in for the hub on loopback: folders served by the hub's own routes, for the real client libraries."""
+"""A stand-in for the hub on loopback: folders served by the hub's own routes, for the real client libraries.
+
+``hub.fault`` is asked before each answer: ``fault(method, path)`` returns None for the true answer or one of the faults
+below.
+"""
 
 import hashlib
 import json
 import re
+import time
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -12,12 +18,44 @@ API = re.compile(r"/api/(datasets|models)/([^/]+/[^/]+)(?:/(revision|tree|paths-
 FILE = re.compile(r"/(datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)$")
 
 
+@dataclass
+class Status:
+    """Another status, with a page of text."""
+
+    code: int
+    headers: dict = field(default_factory=dict)
+
+
+@dataclass
+class Stall:
+    """This share of the body, then nothing; below 0 not even headers."""
+
+    share: float = 0.5
+
+
+@dataclass
+class Cut:
+    """This share of the body, then the connection is closed."""
+
+    share: float = 0.5
+
+
+class Wrong:
+    """A body of the right size with other bytes."""
+
+
+class Page:
+    """The page of a network that asks for a login first."""
+
+
 class Hub:
     """Serve `repositories`: ``{("datasets" or "models", "owner/name"): (folder, commit)}``."""
 
     def __init__(self, repositories):
         self.repositories = repositories
         self.requests = []
+        self.fault = lambda method, path: None
+        self.closed = False
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -34,12 +72,40 @@ class Hub:
                 self.answer(*hub.find("POST", self.path, body))
 
             def answer(self, status, headers, body):
+                fault = hub.fault(self.command, unquote(urlsplit(self.path).path))
+                if isinstance(fault, Status):
+                    code = {"X-Error-Code": "RepoNotFound"} if fault.code in (401, 404) else {}
+                    status, headers, body = fault.code, code | fault.headers, b"no"
+                elif isinstance(fault, Page):
+                    status, headers, body = 200, {"Content-Type": "text/html"}, b"<html>Please log in</html>"
+                elif isinstance(fault, Wrong):
+                    body = bytes(255 - byte for byte in body)
+                start = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+                if start and status == 200:
+                    size, body = len(body), body[int(start[1]) :]
+                    status, headers = 206, headers | {"Content-Range": f"bytes {start[1]}-{size - 1}/{size}"}
+                if isinstance(fault, Stall) and fault.share < 0:
+                    return self.wait()
                 self.send_response(status)
                 for name, value in ({"Content-Length": str(len(body))} | headers).items():
                     self.send_header(name, value)
                 self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(body)
+                if self.command == "HEAD":
+                    return None
+                if isinstance(fault, (Stall, Cut)):
+                    self.wfile.write(body[: int(fault.share * len(body))])
+                    self.wfile.flush()
+                    self.close_connection = True
+                    return self.wait() if isinstance(fault, Stall) else None
+                self.wfile.write(body)
+                return None
+
+            def wait(self):
+                self.close_connection = True
+                for _ in range(600):
+                    if hub.closed:
+                        break
+                    time.sleep(0.1)
 
             def log_message(self, *args):
                 pass
@@ -49,6 +115,7 @@ class Hub:
         Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self):
+        self.closed = True
         self.server.shutdown()
         self.server.server_close()
 
@@ -92,12 +159,15 @@ class Hub:
 
     def entry(self, folder, path):
         content = path.read_bytes()
-        return {
-            "type": "file",
-            "oid": hashlib.sha1(content).hexdigest(),
-            "size": len(content),
-            "path": path.relative_to(folder).as_posix(),
-        }
+        entry = {"type": "file", "size": len(content), "path": path.relative_to(folder).as_posix()}
+        entry["oid"] = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+        if self.large(path):
+            entry["lfs"] = {"oid": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 130}
+        return entry
+
+    def large(self, path):
+        """The hub keeps these kinds of files in its large file storage, which names them by SHA-256."""
+        return path.suffix in (".parquet", ".safetensors", ".bin")
 
     def file(self, kind, name, revision, file):
         if (kind, name) not in self.repositories:
@@ -109,5 +179,6 @@ class Hub:
         if not path.is_file():
             return self.missing("EntryNotFound", commit)
         content = path.read_bytes()
-        etag = hashlib.sha1(content).hexdigest()
+        entry = self.entry(path.parent, path)
+        etag = entry["lfs"]["oid"] if "lfs" in entry else entry["oid"]
         return 200, {"X-Repo-Commit": commit, "ETag": f'"{etag}"', "Content-Type": "application/octet-stream"}, content

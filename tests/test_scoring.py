@@ -11,7 +11,7 @@ import pytest
 
 from sentiment_lib import initialize_model_and_tokenizer, predict, scoring
 from sentiment_lib.scoring import predict_file
-from sentiment_lib.sources import DataError, table_parts
+from sentiment_lib.tables import DataError, table_parts
 
 TEXTS = [f"{'a long and winding sentence ' * (i % 7)}number {i}" for i in range(60)]
 HOW = {"text_column": "text", "max_length": 64, "precision": "float32"}
@@ -210,7 +210,7 @@ def test_files_that_cannot_be_classified(tiny, tmp_path, monkeypatch, source, ta
 
 
 def test_parts_are_what_the_whole_is(tmp_path):
-    from sentiment_lib.sources import read_table
+    from sentiment_lib.tables import read_table
 
     table = pd.DataFrame({"text": TEXTS, "id": [f"{i:03d}" for i in range(60)]})
     for ending in FORMATS:

@@ -1,8 +1,13 @@
+import dataclasses
 import json
+import os
+import shutil
+from pathlib import Path
 
 import nbformat
 import pandas as pd
 import pytest
+from killing import KILLS, kill_until
 
 from sentiment_lib import evaluate, series
 from sentiment_lib.series import LessonError, lessons, parameters_of, run_series
@@ -20,7 +25,7 @@ FIGURES = """
 def small_run(tiny_checkpoint, tmp_path_factory):
     """The whole series under papermill on a few reviews with a tiny model."""
     patch = pytest.MonkeyPatch()
-    home = tmp_path_factory.mktemp("home with blanks")
+    home = tmp_path_factory.mktemp("home – übung 日本")
     patch.setenv("SENTIMENT_LIB_HOME", str(home))
     reviews = [f"Scene {i} is a {word} piece of film." for i in range(60) for word in ("wonderful", "dreadful")]
     pd.DataFrame({"text": reviews, "label": ["pos", "neg"] * 60}).to_csv(home / "reviews.csv", index=False)
@@ -141,6 +146,56 @@ def test_a_later_lesson_runs_alone(small_run):
     kept = {path: path.stat().st_mtime_ns for path in settings.paths.experiments.glob("*/metrics.json")}
     assert [lesson.name[:2] for lesson in run_series(settings, "07")] == ["07"]
     assert {path: path.stat().st_mtime_ns for path in kept} == kept  # no trial was run again
+
+
+def test_a_killed_series_ends_as_one_that_was_not(small_run, tiny_checkpoint, tmp_path):
+    """`run --resume`, killed again and again, each time somewhere in the next minute."""
+    settings, done = small_run
+    source = Path(settings.source)
+    environment = os.environ | {"SENTIMENT_LIB_HOME": str(tmp_path)}
+    command = ["-m", "sentiment_lib", "run", "--resume", "--name", "small", "--source", str(source)]
+    command += ["--model", str(tiny_checkpoint), "--set", "epochs=3", "learning_rate=3e-3", "batch_size=8"]
+    reference, rounds = settings.paths, []
+
+    def compare():
+        folder = tmp_path / "results" / "small"
+        pd.testing.assert_frame_equal(
+            pd.read_parquet(folder / "predictions.parquet"), pd.read_parquet(reference.predictions), atol=1e-6
+        )
+        for name in ("metrics.json", "heads.json"):
+            ours, theirs = (json.loads((place / name).read_text()) for place in (folder, reference.results))
+            assert without_times(ours) == without_times(theirs)
+        assert {path.name for path in (folder / "notebooks").iterdir()} == {f"{one.name}.ipynb" for one in done}
+        assert_no_errors(folder / "notebooks")
+        rounds.append(1)
+        shutil.rmtree(tmp_path / "results")
+
+    longest = max(lesson.seconds for lesson in done)
+    moments = kill_until(command, max(2, KILLS), 1.5 * longest, compare, seed=2, env=environment)
+    print(f"series: {len(moments)} kills in {len(rounds)} rounds, after {[round(m) for m in moments]} s")
+
+
+def without_times(found):
+    """Measures without what depends on the clock."""
+    if isinstance(found, dict):
+        return {k: without_times(v) for k, v in found.items() if "second" not in k or k in ("second", "second_right")}
+    if isinstance(found, list):
+        return [without_times(one) for one in found]
+    return round(found, 6) if isinstance(found, float) else found
+
+
+def assert_no_errors(folder):
+    for path in folder.glob("*.ipynb"):
+        assert '"output_type": "error"' not in path.read_text()
+
+
+def test_what_is_done_is_not_done_again_unless_something_changed(small_run, monkeypatch):
+    settings, done = small_run
+    assert list(series.lessons_done(settings)) == [lesson.name for lesson in done]
+    assert list(run_series(settings, resume=True)) == []
+    assert series.lessons_done(dataclasses.replace(settings, epochs=2.0)) == {}
+    monkeypatch.setattr(series, "_code", lambda: "changed")
+    assert series.lessons_done(settings) == {}
 
 
 def test_no_such_lesson(home):

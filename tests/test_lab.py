@@ -1,0 +1,66 @@
+"""`make lab` as a user calls it: on loopback only, and with a token."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from conftest import CHECKOUT, missing
+
+
+@pytest.fixture
+def lab(tmp_path):
+    if not (CHECKOUT / ".venv" / ".ready").is_file():
+        missing("make has not set up .venv")
+    config = tmp_path / "config"
+    config.mkdir()
+    settings = {"ServerApp": {"open_browser": False, "allow_root": True}}
+    (config / "jupyter_server_config.json").write_text(json.dumps(settings))
+    runtime = tmp_path / "runtime"
+    environment = os.environ | {"JUPYTER_CONFIG_DIR": str(config), "JUPYTER_RUNTIME_DIR": str(runtime)}
+    server = subprocess.Popen(
+        ["make", "lab"],
+        cwd=CHECKOUT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        for _ in range(240):
+            found = list(runtime.glob("jpserver-*.json"))
+            if found and found[0].stat().st_size:
+                break
+            assert server.poll() is None, "make lab ended"
+            time.sleep(0.25)
+        yield json.loads(found[0].read_text())
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(20)
+
+
+def status(address):
+    try:
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_make_lab_listens_on_loopback_and_wants_its_token(lab):
+    assert lab["hostname"] == "127.0.0.1"
+    assert len(lab["token"]) >= 32
+    address = f"http://127.0.0.1:{lab['port']}/api/contents"
+    assert status(address) == 403
+    assert status(f"{address}?token=wrong") == 403
+    assert status(f"{address}?token={lab['token']}") == 200
+    others = {entry[4][0] for entry in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
+    for other in others - {"127.0.0.1", "127.0.1.1"}:
+        with socket.socket() as connection:
+            assert connection.connect_ex((other, lab["port"])) != 0

@@ -19,6 +19,7 @@ _MEANING = {
     errno.EPERM: "writing is not allowed there; change the rights",
     errno.ENAMETOOLONG: "the path is too long for this system; take a shorter one",
     errno.ENOTDIR: "a part of the path is a file, not a folder; move it away",
+    errno.EEXIST: "a part of the path is a file, not a folder; move it away",
 }
 _WORDS = {"no space left": errno.ENOSPC, "quota exceeded": errno.EDQUOT, "read-only file system": errno.EROFS}
 _WORDS |= {"pytorchstreamwriter failed writing": errno.ENOSPC}  # PyTorch does not say why

@@ -36,12 +36,13 @@ figure = plots.confusion_matrix([[1, 2], [3, 4]])
 plots.show(figure, home / "figure.png")
 before = {p: p.read_bytes() for p in home.rglob("*") if p.is_file()}
 if kind == "full":
-    with open(home / "filler", "wb") as filler:
-        try:
-            while True:
-                filler.write(b"x" * 4096); filler.flush()
-        except OSError:
-            pass
+    for size in (4096, 1):
+        with open(home / f"filler{size}", "wb", buffering=0) as filler:
+            try:
+                while filler.write(b"x" * size):
+                    pass
+            except OSError:
+                pass
 else:
     os.system(f"mount -o remount,ro '{home}'")
 def train():

@@ -15,9 +15,10 @@ from pathlib import Path
 from threading import Thread
 
 from .files import StorageError, explained
+from .progress import library_bars
 
 PROBE_SECONDS = 5.0
-PATIENCE = 15.0  # seconds of retries that bring nothing new
+PATIENCE = 12.0  # seconds of retries that bring nothing new
 STALLED = 5  # seconds without a byte
 
 
@@ -104,8 +105,8 @@ def fetch(name: str, kind: str, revision: str | None, files: Sequence[str], reme
             path.unlink(missing_ok=True)
         if again or problem:
             raise HubUnreachable(
-                f"{damaged[0].name} of the {kind} {name!r} is not the file that the hub named (its checksum differs) "
-                f"and was deleted{': ' + problem if problem else ', twice.'} Try again later. {remedy}"
+                f"The {kind} {name!r}: {damaged[0].name} is not the file that the hub named (its checksum differs) and "
+                f"was deleted{': ' + problem if problem else ', twice.'} Try again later. {remedy}"
             )
     raise AssertionError("not reached")
 
@@ -113,18 +114,29 @@ def fetch(name: str, kind: str, revision: str | None, files: Sequence[str], reme
 def _snapshot(name: str, kind: str, revision: str | None, files: Sequence[str], problem: str | None) -> Path:
     from huggingface_hub import constants, snapshot_download
 
-    with explained(Path(constants.HF_HUB_CACHE), "HF_HOME"), _patience():
-        return Path(
-            snapshot_download(
-                name,
-                repo_type=kind,
-                revision=revision,
-                allow_patterns=list(files),
-                local_files_only=problem is not None,
-                etag_timeout=STALLED,
-                max_workers=2,
-            )
-        )
+    began, pause = time.monotonic(), 1.0
+    with explained(Path(constants.HF_HUB_CACHE), "HF_HOME"), library_bars(), _patience():
+        while True:
+            try:
+                found = snapshot_download(
+                    name,
+                    repo_type=kind,
+                    revision=revision,
+                    allow_patterns=list(files),
+                    local_files_only=problem is not None,
+                    etag_timeout=STALLED,
+                    max_workers=2,
+                )
+                return Path(found)
+            except Exception as error:  # of a file's own address, the library does not ask again after a 503
+                if _status(error) not in (500, 502, 503, 504) or time.monotonic() - began > PATIENCE:
+                    raise
+                time.sleep(pause)
+                pause *= 2
+
+
+def _status(error: BaseException) -> int | None:
+    return getattr(getattr(error, "response", None), "status_code", None)
 
 
 @contextmanager
@@ -143,6 +155,9 @@ def _patience() -> Iterator[None]:
 
     def before(request) -> None:
         nonlocal since
+        limits = request.extensions.setdefault("timeout", {})
+        for part in ("connect", "read", "write", "pool"):  # some requests would wait for ever
+            limits[part] = min(limits.get(part) or STALLED, STALLED)
         this = (request.method, str(request.url), request.headers.get("range"))
         if this not in seen:
             seen.add(this)
@@ -199,7 +214,7 @@ def _explained(error: Exception, what: str, revision: str | None, problem: str |
     while (cause := causes[-1].__cause__ or causes[-1].__context__) and cause not in causes:
         causes.append(cause)
     for one in causes:
-        status = getattr(getattr(one, "response", None), "status_code", None)
+        status = _status(one)
         if isinstance(one, RevisionNotFoundError):
             return NotOnHub(f"{what} has no revision {revision!r} on the hub. {remedy}")
         if isinstance(one, HFValidationError):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from .processes import is_first
@@ -30,6 +32,27 @@ def progress_bar(iterable: Any = None, **options: Any):
     from tqdm.auto import tqdm
 
     return tqdm(iterable, disable=not progress_wanted(), leave=False, **options)
+
+
+@contextmanager
+def library_bars(wanted: bool | None = None) -> Iterator[None]:
+    """The bars of datasets and huggingface_hub: shown where somebody looks (or as `wanted`), else not."""
+    import datasets
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    if progress_wanted() if wanted is None else wanted:
+        yield
+        return
+    shown, hub_shown = datasets.is_progress_bar_enabled(), not are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            datasets.enable_progress_bars()
+        if hub_shown:
+            enable_progress_bars()
 
 
 def training_progress():

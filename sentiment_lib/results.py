@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from .data import DATA_SETTINGS, DataError
 from .environment import versions
 from .files import replacing, write_json
 from .paths import RunPaths
+from .progress import library_bars
 from .settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -25,24 +25,10 @@ if TYPE_CHECKING:
 def save_dataset(dataset: DatasetDict, settings: Settings) -> Path:
     """Keep the splits in ``results/<run>/dataset`` for the lessons that follow, with the settings they depend on."""
     folder = settings.paths.dataset
-    with replacing(folder) as beside, _without_bars():
+    with replacing(folder) as beside, library_bars(False):
         dataset.save_to_disk(beside)
         write_json(beside / "settings.json", _data_settings(settings))
     return folder
-
-
-@contextmanager
-def _without_bars() -> Iterator[None]:
-    """Without the datasets library's own progress bars, for work that takes no time."""
-    import datasets
-
-    shown = datasets.is_progress_bar_enabled()
-    datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        if shown:
-            datasets.enable_progress_bars()
 
 
 def load_dataset(settings: Settings) -> DatasetDict:

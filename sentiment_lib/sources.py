@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from .files import replacing
 from .hub import NotOnHub, fetch
 from .paths import data_dir, short_path
+from .progress import library_bars
 from .tables import READERS, DataError, existing_path, read_table
 
 if TYPE_CHECKING:
@@ -176,7 +177,8 @@ def read_imdb() -> dict[str, pd.DataFrame]:
     if not all(files.values()):
         raise DataError(f"{IMDB} on the hub does not hold the Parquet files of both splits. {remedy}")
     try:
-        found = datasets.load_dataset("parquet", data_files=files)
+        with library_bars():
+            found = datasets.load_dataset("parquet", data_files=files)
     except Exception as error:
         raise DataError(f"{IMDB}, as it is in {folder}, could not be read: {error} Delete that folder.") from error
     return {split: found[split].to_pandas() for split in IMDB_SPLITS}

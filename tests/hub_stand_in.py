@@ -28,14 +28,14 @@ class Status:
 
 @dataclass
 class Stall:
-    """This share of the body, then nothing; below 0 not even headers."""
+    """The body up to this share of the whole, then nothing; below 0 not even headers."""
 
     share: float = 0.5
 
 
 @dataclass
 class Cut:
-    """This share of the body, then the connection is closed."""
+    """The body up to this share of the whole, then the connection is closed."""
 
     share: float = 0.5
 
@@ -80,7 +80,7 @@ class Hub:
                     status, headers, body = 200, {"Content-Type": "text/html"}, b"<html>Please log in</html>"
                 elif isinstance(fault, Wrong):
                     body = bytes(255 - byte for byte in body)
-                start = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+                whole, start = len(body), re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
                 if start and status == 200:
                     size, body = len(body), body[int(start[1]) :]
                     status, headers = 206, headers | {"Content-Range": f"bytes {start[1]}-{size - 1}/{size}"}
@@ -93,7 +93,7 @@ class Hub:
                 if self.command == "HEAD":
                     return None
                 if isinstance(fault, (Stall, Cut)):
-                    self.wfile.write(body[: int(fault.share * len(body))])
+                    self.wfile.write(body[: max(0, int(fault.share * whole) - (whole - len(body)))])
                     self.wfile.flush()
                     self.close_connection = True
                     return self.wait() if isinstance(fault, Stall) else None

@@ -108,7 +108,7 @@ def test_modules_stay_small():
 
 def test_a_module_imports_only_modules_above_it():
     order = """
-        files locks memory processes progress paths settings hub tables sources data tokenization lean_attention encoder model environment batches averaging checkpoints training inference scoring
+        files locks memory processes progress paths settings tables hub sources data tokenization lean_attention encoder model environment batches averaging checkpoints training inference scoring
         baselines metrics errors uncertainty significance slices calibration behaviour_templates behaviour
         results model_card trials experiments sweep attention attribution faithfulness plots attention_html rendering silencing heads head_statistics
         head_distances widgets prediction_browser series __main__

@@ -6,6 +6,7 @@ where it was.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import re
@@ -209,7 +210,15 @@ def _writer(path: Path, target: Path, schema: Any) -> Iterator[Callable[[pd.Data
         if kind == "json":
             yield lambda table: file.write(_lines(table))
         else:
-            yield lambda table: harmless(table).to_csv(file, sep=SEPARATORS[kind], index=False, header=file.tell() == 0)
+            yield lambda table: _append(file, harmless(table), SEPARATORS[kind])
+
+
+def _append(file, table: pd.DataFrame, separator: str) -> None:
+    """Rows as CSV; with a bare carriage return in them all texts are quoted, since Python's csv would not do it."""
+    texts = table.select_dtypes(exclude="number")
+    bare = any("\r" in value for column in texts for value in texts[column] if isinstance(value, str))
+    how = csv.QUOTE_NONNUMERIC if bare else csv.QUOTE_MINIMAL
+    table.to_csv(file, sep=separator, index=False, header=file.tell() == 0, quoting=how)
 
 
 def _lines(table: pd.DataFrame) -> str:

@@ -22,6 +22,13 @@ from sentiment_lib.data import DataError, map_labels
 from sentiment_lib.model import ModelError
 from sentiment_lib.scoring import harmless, predict_file
 
+ALL_TEXT = """() => {
+    const texts = root => [
+        root.textContent,
+        ...[...root.querySelectorAll('*')].filter(e => e.shadowRoot).flatMap(e => texts(e.shadowRoot)),
+        ...[...root.querySelectorAll('input, textarea')].map(e => e.value)];
+    return texts(document.body).join('\\n');
+}"""
 LISTEN = "window.ran = []; window.bang = what => { window.ran.push(what); };"
 CELLS = [
     """
@@ -44,7 +51,7 @@ attention_view(AttentionMaps(HOSTILE, weights, 0.5, tuple(range(len(HOSTILE)))))
     "attention_view({text: AttentionMaps(['a', 'b'], np.full((1, 1, 2, 2), 0.5, 'float32'), 0.5) for text in HOSTILE[:2]})",
     "explorer = AttentionExplorer(model, tokenizer, {text: text for text in HOSTILE}, max_length=64, corpus=HOSTILE)\nexplorer",
     "for text in HOSTILE:\n    explorer.text = text\n    explorer.peculiar()",
-    "browser = PredictionBrowser(prediction_table(HOSTILE, [0] * len(HOSTILE), [0.9] * len(HOSTILE)))\nbrowser",
+    "labels = [i % 2 for i in range(len(HOSTILE))]\nbrowser = PredictionBrowser(prediction_table(HOSTILE, labels, [0.9 - 0.8 * label for label in labels]))\nbrowser",
     "browser.contains = HOSTILE[3]",
     "browser.contains = ''\nfor page in range(1, 7):\n    browser.page = page",
     "pd.set_option('display.max_colwidth', None)\npd.DataFrame({'text': HOSTILE, **{text: 1 for text in HOSTILE}}, index=HOSTILE)",
@@ -82,24 +89,19 @@ def shown(tmp_path_factory, tiny_checkpoint):
             page.wait_for_timeout(2000)
             page.keyboard.press("Control+s")
             page.wait_for_timeout(2000)
-            yield page, asked, folder / "notebooks" / "hostile.ipynb"
+            ran, text = page.evaluate("window.ran"), page.evaluate(ALL_TEXT)
+    return ran + asked, text, folder / "notebooks" / "hostile.ipynb"
 
 
 def test_nothing_runs_in_jupyterlab(shown):
-    page, asked, _ = shown
-    assert page.evaluate("window.ran") == []
-    assert asked == []
-    text = page.evaluate(
-        "() => { const texts = root => [root.textContent, ...[...root.querySelectorAll('*')]"
-        ".filter(e => e.shadowRoot).flatMap(e => texts(e.shadowRoot)), ...[...root.querySelectorAll('input,textarea')].map(e => e.value)];"
-        " return texts(document.body).join('\\n'); }"
-    )
+    ran, text, _ = shown
+    assert ran == []
     for one in HOSTILE:  # they are shown, not swallowed
         assert one.strip("\x1b")[-30:] in text, one
 
 
 def test_the_cells_did_what_they_should(shown):
-    _, _, path = shown
+    path = shown[2]
     cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     failed = [i for i, cell in enumerate(cells) if any(o.output_type == "error" for o in cell.outputs)]
     assert failed == [len(CELLS) - 1]  # the last one, which is to show the error
@@ -134,7 +136,8 @@ def test_nothing_runs_in_a_saved_view(tmp_path):
 
 
 def test_figures_take_them_for_text():
-    for one in [*HOSTILE, "$\\frac{", "$x^$", "\\$", "$$", "\\", "^_{}", "%"]:
+    formulas = [text for text in HOSTILE if "$" in text or "\\" in text]
+    for one in [HOSTILE[0], *formulas, "$\\frac{", "$x^$", "\\$", "$$", "\\", "^_{}", "%"]:
         words = (one, "b")
         maps = AttentionMaps(list(words), np.full((2, 2, 2, 2), 0.5, "float32"), 0.5, (0, 1))
         for view in ("heatmap", "bipartite", "overview"):
@@ -264,3 +267,10 @@ def test_an_error_message_gives_no_orders_to_a_terminal():
     with pytest.raises(DataError) as caught:
         map_labels(pd.Series(["\x1b[2J"]))
     assert "\x1b" not in str(caught.value)
+
+
+def test_the_trap_works(tmp_path):
+    """Put on a page as they are, these texts do run: what the tests above look for would be seen."""
+    (tmp_path / "page.html").write_text("<meta charset=utf-8><body>" + "\n".join(HOSTILE[:21]), encoding="utf-8")
+    with pytest.raises(AssertionError):
+        check_page(tmp_path / "page.html")

@@ -227,15 +227,16 @@ def test_a_download_that_was_killed_goes_on_or_says_that_it_is_not_whole(faulty,
     assert python(code, faulty.url, tmp_path).returncode == 0
 
 
-@pytest.mark.parametrize("code", BIG, ids=["data", "model"])
-@pytest.mark.parametrize("variable", ["HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"])
-def test_offline_variables_with_and_without_a_cache(hub, tmp_path, code, variable):
-    without = python(code, hub.url, tmp_path, **{variable: "1"})
-    if variable == "HF_HUB_OFFLINE" or without.returncode:
-        assert "is not on this machine yet" in without.stderr.splitlines()[-1]
-    python(code, hub.url, tmp_path)
-    with_one = python(code, "http://127.0.0.1:9", tmp_path, **{variable: "1"})
+@pytest.mark.parametrize(
+    ("variable", "code"),
+    [("HF_HUB_OFFLINE", LOAD_DATA), ("HF_DATASETS_OFFLINE", LOAD_DATA), ("TRANSFORMERS_OFFLINE", LOAD_MODEL)],
+)
+def test_offline_variables_with_and_without_a_cache(hub, cache, tmp_path, variable, code):
+    python(code, hub.url, cache)
+    with_one = python(code, "http://127.0.0.1:9", cache, **{variable: "1"})
     assert with_one.returncode == 0, with_one.stderr[-3000:]
+    without = python(code, "http://127.0.0.1:9", tmp_path, **{variable: "1"})
+    assert "is not on this machine yet" in without.stderr.splitlines()[-1]
 
 
 def test_a_file_that_was_damaged_on_the_disk_is_fetched_again(hub, tmp_path):
@@ -260,11 +261,10 @@ def test_the_presets_of_the_hub_train_and_predict(hub, cache, tmp_path, preset):
     assert settings["source"] == "imdb"
 
 
-@pytest.mark.parametrize(
-    "preset", ["full", pytest.param("imdb", marks=pytest.mark.skipif(KILLS < 20, reason="make soak"))]
-)
+@pytest.mark.skipif(KILLS < 20, reason="takes minutes: make soak")
+@pytest.mark.parametrize("preset", ["full", "imdb"])
 def test_the_whole_series_from_the_hub(hub, cache, tmp_path, preset):
-    """Of `full`, the stand-in's BERT is tiny; `imdb` takes the bundled one, which needs minutes: `make soak` runs it."""
+    """Of `full`, the stand-in's BERT is tiny; `imdb` takes the bundled one."""
     environment = os.environ | {"HF_ENDPOINT": hub.url, "HF_HOME": str(cache), "SENTIMENT_LIB_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "sentiment_lib", "run", "--preset", preset]
     command += ["--set", "epochs=1", "max_length=64", "batch_size=8"]

@@ -183,7 +183,7 @@ def test_a_source_that_changes_meanwhile_is_noticed(tiny, tmp_path, monkeypatch)
         ("in.csv", "out.xlsx", "text", "should end in .csv, .tsv, .jsonl, .ndjson, .parquet"),
         ("missing.csv", "out.csv", "text", "There is no file"),
         ("in.csv", "in.csv", "text", "is the file that is read; give another one"),
-        ("in.csv", "out.csv", "review", "There is no column 'review' in .*; its columns are text, predicted"),
+        ("in.csv", "out.csv", "review", "There is no column 'review' in .*; its columns are 'text', 'predicted'"),
         ("in.csv", "out.csv", "text", "already has a column 'predicted'"),
         ("empty.csv", "out.csv", "text", "holds no rows"),
         ("late.jsonl", "out.csv", "text", "Line 41 of .*late.jsonl is not JSON"),

@@ -74,7 +74,7 @@ def attention(
         where = f"Layer {layer}, head{'s' * (len(heads) > 1)} {', '.join(map(str, heads))}"
         where += " (switched off)" if (layer, head) in off["silenced"] and view != "overview" else ""
         said = [title, where if view != "overview" else ""]
-        axis.set_title("\n".join(part for part in said if part))
+        axis.set_title("\n".join(part for part in said if part), parse_math=False)
         if not tokens:  # a text of special tokens only, and these are left out
             axis.set_axis_off()
             alts.append("There is no token to show.")

@@ -311,8 +311,9 @@ def main() -> None:
     """Write RESULTS.md."""
     parts = [
         "# What was measured\n\nMade by `python benchmarks/report.py` from the records of single measurements in "
-        "`records/`; `make bench IMDB=folder` measures what is not on record. Candidates ran in turn (A B A B), "
-        "each in a process of its own, with nothing else on the machine.\n"
+        "`records/`; `make bench IMDB=folder` measures what is not on record. Candidates of a table "
+        "ran in turn (A B A B) or, for growth and files, once; each in a process of its own, with nothing else on the "
+        "machine. Where a row was measured anew, on the date that is named below, the others are of the days before.\n"
     ]
     for question, (title, section) in SECTIONS.items():
         parts.append(f"## {title}\n")

@@ -172,7 +172,7 @@ def test_own_label_and_column_names(tmp_path):
     ("content", "options", "message"),
     [
         ("text,label\n", {}, "holds no rows"),
-        ("", {}, "could not be read as csv"),
+        ("", {}, "reviews.csv is empty"),
         ("review,label\na,1\nb,0\n", {}, "There is no column 'text' in"),
         ("text,label\na,1\nb,meh\n", {}, "Unknown labels: 'meh' (1 of 2 reviews). Understood are '0', '0.0', 'neg'"),
         ("text,label\na,1\nb,1\nc,1\n", {}, "needs reviews of both labels"),
@@ -259,6 +259,6 @@ def test_an_unreachable_hub_is_said_at_once_with_the_ways_out(home, monkeypatch)
 
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     began = time.perf_counter()
-    with pytest.raises(HubUnreachable, match=r"IMDB is not on this machine yet.*--source PATH.*preset quick"):
+    with pytest.raises(HubUnreachable, match=r"imdb' is not on this machine yet.*--source PATH.*preset quick"):
         load_and_prepare_dataset("imdb")
     assert time.perf_counter() - began < 30  # not minutes of retries

@@ -52,7 +52,6 @@ def speed(change: str, turn: int, imdb: Path, count: int) -> dict:
         TrainingArguments,
     )  # fmt: skip
 
-    from sentiment_lib.batches import SimilarLengths
     from sentiment_lib.encoder import bfloat16_hidden_states, first_token_only
     from sentiment_lib.lean_attention import register_lean_attention
     from sentiment_lib.memory import keep_freed_memory
@@ -94,16 +93,13 @@ def speed(change: str, turn: int, imdb: Path, count: int) -> dict:
         def on_step_end(self, args, state, control, **_):
             self.at.append(time.perf_counter())
 
-    class Grouping(Trainer):
-        def _get_train_sampler(self, *_, **__):
-            return SimilarLengths(self.train_dataset["length"], how["batch"])
-
-    trainer = (Grouping if how["grouped"] else Trainer)(
+    trainer = Trainer(
         model=model,
         args=TrainingArguments(
             output_dir="unused",
             num_train_epochs=1 + how["compiled"],  # compiling for new shapes ends in the first
             per_device_train_batch_size=how["batch"],
+            train_sampling_strategy="group_by_length" if how["grouped"] else "random",
             remove_unused_columns=False,
             bf16=how["bf16"],
             use_cpu=True,

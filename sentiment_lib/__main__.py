@@ -1,4 +1,4 @@
-"""The command line: ``python -m sentiment_lib`` with ``run``, ``train``, ``sweep`` or ``predict``."""
+"""The command line: ``python -m sentiment_lib`` with ``run``, ``train``, ``sweep``, ``predict`` or ``report``."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from .command_line import make_parser
 from .files import replacing
 from .locks import BusyError
 from .paths import short_path
 from .processes import first_goes_first, is_first, join_processes, process_count
+from .report import write_report
 from .series import LessonError, lessons, lessons_done, only_this, run_series
-from .settings import PRESETS, Settings, SettingsError, describe_settings, make_settings
+from .settings import Settings, SettingsError, make_settings
 from .tables import existing_path
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; 0 when it worked, 1 when it failed, 2 when it was called wrongly."""
-    parser = _parser()
+    commands = {"run": _run, "train": _train, "sweep": _sweep, "predict": _predict, "report": _report}
+    parser = make_parser(commands)
     options = parser.parse_args(arguments)
     try:
         return options.command(options)
@@ -31,100 +34,6 @@ def main(arguments: list[str] | None = None) -> int:
     except (SettingsError, ValueError, OSError, BusyError, LessonError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2 if isinstance(error, SettingsError) else 1
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m sentiment_lib", description="Fine-tune BERT for the sentiment of movie reviews."
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    run = _add(
-        commands,
-        "run",
-        "run all lessons: data, fine-tuning, evaluation, attention",
-        "Run the lessons in order. Results go to results/RUN and figures/RUN.",
-        "  python -m sentiment_lib run\n"
-        "  python -m sentiment_lib run --preset imdb --source my_reviews/ --set train_size=4000 --name mine\n"
-        "  python -m sentiment_lib run --from 04\n"
-        "  python -m sentiment_lib run --resume                     # after it was stopped",
-    )
-    run.add_argument("--from", dest="start", default="00", metavar="NN", help="start with this lesson")
-    run.add_argument("--resume", action="store_true", help="go on with a run that was stopped, where it was")
-    run.add_argument("--trained", action="store_true", help="leave out lesson 03 and use the model that 'train' left")
-    run.set_defaults(command=_run)
-
-    train = _add(
-        commands,
-        "train",
-        "fine-tune without notebooks, in one process or, with torchrun, in several",
-        "Prepare the data and fine-tune, as lessons 01 and 03 do. The model goes to results/RUN.",
-        "  python -m sentiment_lib train --preset imdb --source my_reviews/\n"
-        "  torchrun --nproc_per_node 2 -m sentiment_lib train --preset full\n"
-        "  python -m sentiment_lib run --preset full --trained      # then the lessons, with that model",
-    )
-    train.set_defaults(command=_train)
-
-    sweep = _add(
-        commands,
-        "sweep",
-        "train BERT with every combination of settings, sizes and seeds",
-        "Train BERT with every combination, here or by Dask workers; what is done is kept in results/RUN/sweep.",
-        "  python -m sentiment_lib sweep --vary learning_rate=5e-5,1e-4 batch_size=16,32 --seeds 0,1,2\n"
-        "  python -m sentiment_lib sweep --preset imdb --sizes 1000,4000 --workers 2\n"
-        "  python -m sentiment_lib sweep --preset imdb --vary epochs=2,3 --scheduler tcp://10.0.0.1:8786",
-    )
-    sweep.add_argument("--vary", action="append", default=[], nargs="+", metavar="KEY=V1,V2", help="values to combine")
-    sweep.add_argument("--sizes", help="numbers of training reviews, 1000,4000 (default: all)")
-    sweep.add_argument("--seeds", default="0", help="seeds, 0,1,2: which reviews, weights, order (default: 0)")
-    sweep.add_argument(
-        "--on",
-        default="validation",
-        choices=("validation", "test"),
-        help="reviews to compare on (default: validation; test only when nothing is chosen by it)",
-    )
-    where = sweep.add_mutually_exclusive_group()
-    where.add_argument("--workers", type=int, metavar="N", help="N Dask workers on this machine")
-    where.add_argument("--scheduler", metavar="ADDRESS", help="a running Dask scheduler and its workers")
-    sweep.set_defaults(command=_sweep)
-
-    predict = commands.add_parser(
-        "predict",
-        help="classify texts with a fine-tuned model",
-        description="Classify texts given as words of the command, or all rows of a file.",
-        epilog='examples:\n  python -m sentiment_lib predict "A joy from start to finish." "Dull."\n'
-        "  python -m sentiment_lib predict --input reviews.csv --output scored.csv",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    predict.add_argument("text", nargs="*", help="texts to classify")
-    predict.add_argument("--input", type=Path, metavar="FILE", help="CSV, TSV, JSON-lines or Parquet file of any size")
-    predict.add_argument(
-        "--output",
-        type=Path,
-        metavar="FILE",
-        help="where the file's rows go, with two new columns; stopped, the same command goes on",
-    )
-    predict.add_argument("--text-column", default="text", help="column with the texts (default: text)")
-    predict.add_argument("--name", default="quick", metavar="RUN", help="run whose model is used (default: quick)")
-    predict.set_defaults(command=_predict)
-    return parser
-
-
-def _add(commands, name: str, help: str, description: str, examples: str) -> argparse.ArgumentParser:
-    """A command that takes the settings of a run."""
-    known = "\n".join(f"  {key:16} {meaning} (default: {default})" for key, default, meaning in describe_settings())
-    parser = commands.add_parser(
-        name,
-        help=help,
-        description=description,
-        epilog=f"settings for --set, with the defaults of the preset quick:\n{known}\n\nexamples:\n{examples}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--preset", default="quick", help=f"one of {', '.join(PRESETS)} (default: quick)")
-    parser.add_argument("--source", help="snippets, imdb, or your own CSV, JSON-lines or Parquet file or folder")
-    parser.add_argument("--model", help="bundled, a local folder, or a name on the hub")
-    parser.add_argument("--set", action="append", default=[], nargs="+", metavar="KEY=VALUE", help="change a setting")
-    parser.add_argument("--name", metavar="RUN", help="name of the run (default: the preset's name)")
-    return parser
 
 
 def settings_from(options: argparse.Namespace) -> Settings:
@@ -169,8 +78,16 @@ def _run(options: argparse.Namespace) -> int:
         test = json.loads(settings.paths.metrics.read_text(encoding="utf-8"))["test"]
         print(
             f"\nTest accuracy {test['accuracy']:.3f}, F1 {test['f1']:.3f} on {test['examples']:,} reviews "
-            f"({short_path(settings.paths.metrics)})\nFigures: {short_path(settings.paths.figures)}"
+            f"({short_path(settings.paths.metrics)})\nFigures: {short_path(settings.paths.figures)}\n"
+            f"To read: {short_path(write_report(settings.paths))}"
         )
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    paths = make_settings(run=options.name).paths
+    other = make_settings(run=options.beside).paths if options.beside else None
+    print(short_path(write_report(paths, other)))
     return 0
 
 

@@ -84,8 +84,7 @@ def fine_tune(
     """Fine-tune `model` in place on ``dataset["train"]`` and save the best checkpoint.
 
     The validation split picks the checkpoint (``settings.best_by``) and may stop training early; the test
-    split is not looked at. Batches hold reviews of similar length, padded to the longest of the batch, and come in
-    random order. Started by ``torchrun``, each process takes its share of every batch, and the first one writes.
+    split is not looked at. Batches hold reviews of similar length, padded to the longest of the batch. Started by ``torchrun``, each process takes its share of every batch, and the first one writes.
 
     Parameters
     ----------
@@ -139,12 +138,6 @@ def fine_tune(
 def _train(model, tokenizer, dataset, settings, output_dir, resume, validate, callbacks) -> TrainingResult:
     from transformers import EarlyStoppingCallback, Trainer
 
-    from .batches import SimilarLengths
-
-    class OurTrainer(Trainer):
-        def _get_train_sampler(self, *_, **__):
-            return SimilarLengths(self.train_dataset["length"], settings.batch_size, settings.seed)
-
     checkpoints = output_dir.parent / "checkpoints"
     train = encode_dataset(dataset["train"], tokenizer, **settings.encoding)
     if settings.token_masking:
@@ -159,7 +152,7 @@ def _train(model, tokenizer, dataset, settings, output_dir, resume, validate, ca
     if settings.averaging:  # before the others, which look at the model
         callbacks.insert(0, averaging_callback(model, settings.averaging, last))
     callbacks.append(checkpoint_callback())  # after all that write into a checkpoint
-    trainer = OurTrainer(
+    trainer = Trainer(
         model=model,
         args=_training_arguments(settings, checkpoints, len(train), validate),
         train_dataset=train,
@@ -233,6 +226,7 @@ def _training_arguments(settings: Settings, checkpoints: Path, examples: int, va
         weight_decay=settings.weight_decay,
         warmup_steps=settings.warmup,
         seed=settings.seed,
+        train_sampling_strategy="group_by_length",
         remove_unused_columns=False,
         use_cpu=compute.device == "cpu",
         bf16=compute.precision == "bfloat16",

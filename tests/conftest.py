@@ -111,3 +111,37 @@ def quick_run():
     if not paths.metrics.is_file() or not paths.model.is_dir():
         missing("the lessons have not run in this session; call pytest without arguments")
     return paths
+
+
+@pytest.fixture(scope="session")
+def small_series(tiny_checkpoint, tmp_path_factory):
+    """The whole series under papermill on a few reviews with a tiny model: its home, settings, and lessons done."""
+    import pandas as pd
+
+    from sentiment_lib.series import run_series
+    from sentiment_lib.settings import make_settings
+
+    home = tmp_path_factory.mktemp("home – übung 日本")
+    reviews = [f"Scene {i} is a {word} piece of film." for i in range(60) for word in ("wonderful", "dreadful")]
+    pd.DataFrame({"text": reviews, "label": ["pos", "neg"] * 60}).to_csv(home / "reviews.csv", index=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SENTIMENT_LIB_HOME", str(home))
+        settings = make_settings(
+            run="small",
+            source=str(home / "reviews.csv"),
+            model=str(tiny_checkpoint),
+            epochs=3,
+            learning_rate=3e-3,
+            batch_size=8,
+        )
+        done = list(run_series(settings))
+    return home, settings, done
+
+
+@pytest.fixture(scope="module")
+def small_run(small_series):
+    """Settings and lessons of that series, with its home in the environment."""
+    home, settings, done = small_series
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SENTIMENT_LIB_HOME", str(home))
+        yield settings, done

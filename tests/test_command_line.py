@@ -2,17 +2,19 @@ import json
 import os
 import subprocess
 import sys
+from collections import defaultdict
 
 import pandas as pd
 import pytest
 
-from sentiment_lib.__main__ import _parser, main, settings_from
+from sentiment_lib.__main__ import main, settings_from
+from sentiment_lib.command_line import make_parser
 from sentiment_lib.results import save_training
 from sentiment_lib.settings import make_settings
 
 
 def asked(*words):
-    return settings_from(_parser().parse_args(["run", *words]))
+    return settings_from(make_parser(defaultdict(str)).parse_args(["run", *words]))
 
 
 def test_options_become_settings(tmp_path, monkeypatch):

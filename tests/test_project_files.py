@@ -108,10 +108,10 @@ def test_modules_stay_small():
 
 def test_a_module_imports_only_modules_above_it():
     order = """
-        files locks memory processes progress paths settings tables hub sources data tokenization lean_attention encoder model environment batches averaging checkpoints training inference scoring
+        files locks memory processes progress paths settings tables hub sources data tokenization lean_attention encoder model environment averaging checkpoints training inference scoring
         baselines metrics errors uncertainty significance slices calibration behaviour_templates behaviour
         results model_card trials experiments sweep attention attribution faithfulness plots attention_html rendering silencing heads head_statistics
-        head_distances widgets prediction_browser series __main__
+        head_distances widgets prediction_browser series report command_line __main__
     """.split()  # noqa: SIM905
     library = CHECKOUT / "sentiment_lib"
     found = {path.stem for path in library.glob("*.py")} | {path.parent.name for path in library.glob("*/*.py")}
@@ -124,3 +124,28 @@ def test_a_module_imports_only_modules_above_it():
         text = "\n".join(path.read_text() for path in files)
         for imported in re.findall(rf"^\s*from {dots}(\w+) import", text, re.MULTILINE):
             assert order.index(imported) < order.index(name), f"{name} imports {imported}"
+
+
+def test_each_promise_of_reliability_md_names_a_test_that_is_there():
+    text = (CHECKOUT / "docs" / "reliability.md").read_text()
+    code = {path.name: path.read_text() for path in (CHECKOUT / "tests").glob("test_*.py")}
+    names = set(re.findall(r"\btest_\w+", text)) - {name.removesuffix(".py") for name in code}
+    assert len(names) >= 25
+    for name in names:
+        assert any(f"def {name}(" in source for source in code.values()), name
+    for name in re.findall(r"tests/(\w+\.py)", text):
+        assert (CHECKOUT / "tests" / name).is_file(), name
+    rows = [
+        line
+        for line in text.partition("## The same numbers")[0].splitlines()
+        if line.startswith("| ") and "promise" not in line
+    ]
+    assert all("test" in row.rpartition(" | ")[2] for row in rows)
+
+
+def test_the_lowest_versions_are_those_of_pyproject():
+    from version_bounds import lowest
+
+    found = dict(line.split("==") for line in lowest(CHECKOUT))
+    assert found["torch"] == "2.13"
+    assert len(found) >= len(PROJECT["dependencies"])

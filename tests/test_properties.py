@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from sentiment_lib import evaluate
-from sentiment_lib.batches import SimilarLengths
 from sentiment_lib.data import DataError, clean_text, load_and_prepare_dataset, map_labels
 from sentiment_lib.inference import batches_of
 from sentiment_lib.scoring import harmless
@@ -62,20 +61,6 @@ def test_batches_hold_every_text_once_and_pad_to_the_longest(tiny, texts, size):
             assert ids[: sum(there)] == wanted[row]
         seen += rows
     assert sorted(seen) == list(range(len(texts)))
-
-
-@given(
-    st.lists(st.integers(3, 512), min_size=1, max_size=200),
-    st.integers(1, 40),
-    st.integers(0, 2**32 - 1),
-    st.integers(0, 5),
-)
-def test_each_epoch_of_training_sees_every_review_once(lengths, size, seed, epoch):
-    sampler = SimilarLengths(lengths, size, seed)
-    sampler.set_epoch(epoch)
-    order = list(sampler)
-    assert sorted(order) == list(range(len(lengths)))
-    assert list(sampler) == order
 
 
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=1, max_size=60))

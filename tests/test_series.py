@@ -21,27 +21,6 @@ FIGURES = """
 """.split()  # noqa: SIM905
 
 
-@pytest.fixture(scope="module")
-def small_run(tiny_checkpoint, tmp_path_factory):
-    """The whole series under papermill on a few reviews with a tiny model."""
-    patch = pytest.MonkeyPatch()
-    home = tmp_path_factory.mktemp("home – übung 日本")
-    patch.setenv("SENTIMENT_LIB_HOME", str(home))
-    reviews = [f"Scene {i} is a {word} piece of film." for i in range(60) for word in ("wonderful", "dreadful")]
-    pd.DataFrame({"text": reviews, "label": ["pos", "neg"] * 60}).to_csv(home / "reviews.csv", index=False)
-    settings = make_settings(
-        run="small",
-        source=str(home / "reviews.csv"),
-        model=str(tiny_checkpoint),
-        epochs=3,
-        learning_rate=3e-3,
-        batch_size=8,
-    )
-    done = list(run_series(settings))
-    yield settings, done
-    patch.undo()
-
-
 def test_all_lessons_run_in_order(small_run):
     _, done = small_run
     assert [lesson.name for lesson in done] == [path.stem for path in lessons()]

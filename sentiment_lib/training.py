@@ -84,7 +84,8 @@ def fine_tune(
     """Fine-tune `model` in place on ``dataset["train"]`` and save the best checkpoint.
 
     The validation split picks the checkpoint (``settings.best_by``) and may stop training early; the test
-    split is not looked at. Batches hold reviews of similar length, padded to the longest of the batch. Started by ``torchrun``, each process takes its share of every batch, and the first one writes.
+    split is not looked at. Batches hold reviews of similar length, padded to the longest of the batch. Started
+    by ``torchrun``, each process takes its share of every batch, and the first one writes.
 
     Parameters
     ----------

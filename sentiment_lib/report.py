@@ -131,6 +131,8 @@ def _results(metrics: dict[str, Any]) -> dict[str, Any]:
     weakest = sorted(metrics.get("slices", []), key=lambda row: row["accuracy"])[:5]
     return {
         "metrics": metrics,
+        "source": Path(metrics["source"]).name,  # not where it lies on somebody's disk
+        "model": Path(metrics["model"]).name if Path(metrics["model"]).is_absolute() else metrics["model"],
         "measures": [(label, _interval(metrics["intervals"][name])) for name, label in MEASURES.items()],
         "changed": changed,
         "against": against,

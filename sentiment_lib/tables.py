@@ -47,6 +47,9 @@ def read_table(path: Path) -> pd.DataFrame:
     kind = _kind_of(path)
     with _explained(path, kind):
         if kind == "parquet":
+            import pyarrow.parquet as pq
+
+            pq.read_table(path).validate(full=True)  # else texts that are no UTF-8 show later, anywhere
             table = pd.read_parquet(path)
         elif kind == "json":
             with path.open(encoding="utf-8-sig") as file:
@@ -82,6 +85,7 @@ def table_parts(path: Path, rows: int) -> Iterator[pd.DataFrame]:
             with pq.ParquetFile(path, buffer_size=1 << 16, pre_buffer=False) as file:
                 _no_doubles(path, file.schema_arrow.names)
                 for batch in file.iter_batches(batch_size=rows):
+                    batch.validate(full=True)
                     yield batch.to_pandas(types_mapper=pd.ArrowDtype)
         elif kind == "json":
             with path.open(encoding="utf-8-sig") as file:

@@ -193,17 +193,12 @@ def _patience() -> Iterator[None]:
 
 def _is_whole(path: Path) -> bool:
     """Whether a file of the cache has the checksum that is its name there (unknown on systems without links)."""
-    named, size = path.resolve().name, path.stat().st_size
-    if re.fullmatch(r"[0-9a-f]{64}", named):
-        state = hashlib.sha256()
-    elif re.fullmatch(r"[0-9a-f]{40}", named):
-        state = hashlib.sha1(b"blob %d\0" % size)
-    else:
+    named = path.resolve().name
+    start = {64: hashlib.sha256, 40: lambda: hashlib.sha1(b"blob %d\0" % path.stat().st_size)}.get(len(named))
+    if start is None or not re.fullmatch(r"[0-9a-f]+", named):
         return True
     with path.open("rb") as file:
-        while part := file.read(1 << 20):
-            state.update(part)
-    return state.hexdigest() == named
+        return hashlib.file_digest(file, start).hexdigest() == named
 
 
 def _explained(error: Exception, what: str, revision: str | None, problem: str | None, remedy: str) -> Exception:

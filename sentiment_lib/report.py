@@ -10,15 +10,13 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .files import replacing
 from .paths import RunPaths
 from .results import load_metrics
 from .series import lessons
-
-if TYPE_CHECKING:
-    pass
+from .uncertainty import Interval
 
 MEASURES = {
     "accuracy": "accuracy",
@@ -103,11 +101,7 @@ def comparison(paths: RunPaths, other: RunPaths) -> dict[str, Any]:
         "names": [one.run for one in runs],
         "settings": [(name, settings[0][name], settings[1].get(name)) for name in differ],
         "measures": [
-            (
-                label,
-                *(_interval(metrics["intervals"][name]) for metrics in found),
-                _interval(one.differences[name].to_dict()),
-            )
+            (label, *(_interval(metrics["intervals"][name]) for metrics in found), str(one.differences[name]))
             for name, label in MEASURES.items()
         ],
         "common": len(both),
@@ -144,12 +138,15 @@ def _results(metrics: dict[str, Any]) -> dict[str, Any]:
 
 
 def _interval(found: dict[str, Any]) -> str:
-    return f"{found['estimate']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+    """An interval that was kept as JSON, as it prints itself."""
+    return str(Interval(found["estimate"], found["low"], found["high"]))
 
 
 def _figures(paths: RunPaths, target: Path, titles: dict[str, str]) -> Iterator[dict[str, Any]]:
     """Each figure with its alternative text, kept in the file, and as caption what its lesson says of it."""
     from PIL import Image
+
+    from .plots.style import DPI
 
     for path in lessons():
         previous = ""
@@ -164,8 +161,8 @@ def _figures(paths: RunPaths, target: Path, titles: dict[str, str]) -> Iterator[
                     continue
                 shutil.copy(file, target)
                 with Image.open(file) as picture:
-                    alt, width = getattr(picture, "text", {}).get("Description", ""), round(picture.width * 96 / 150)
-                    height = round(picture.height * 96 / 150)
+                    alt = getattr(picture, "text", {}).get("Description", "")
+                    width, height = (round(side * 96 / DPI) for side in picture.size)
                 yield {
                     "file": f"figures/{file.name}", "alt": alt, "width": width, "height": height,
                     "caption": _markdown(previous.strip().split("\n\n")[-1]),

@@ -49,8 +49,9 @@ def read_table(path: Path) -> pd.DataFrame:
         if kind == "parquet":
             import pyarrow.parquet as pq
 
-            pq.read_table(path).validate(full=True)  # else texts that are no UTF-8 show later, anywhere
-            table = pd.read_parquet(path)
+            stored = pq.read_table(path)
+            stored.validate(full=True)  # else texts that are no UTF-8 show later, anywhere
+            table = stored.to_pandas()
         elif kind == "json":
             with path.open(encoding="utf-8-sig") as file:
                 table = pd.DataFrame(list(_records(path, file)), dtype=object)

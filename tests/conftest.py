@@ -34,6 +34,15 @@ def chromium_page(**context):
         browser.close()
 
 
+def listen(page):
+    """What a page asks for, and its errors: two lists that grow."""
+    asked, errors = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and errors.append(message.text))
+    return asked, errors
+
+
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """A project folder of the test's own."""

@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-from conftest import CHECKOUT, chromium_page
+from conftest import CHECKOUT, chromium_page, listen
 from sentiment_lib import attention_maps, attention_view
 from sentiment_lib.attention import AttentionMaps, condense
 from sentiment_lib.attention_html import AttentionCanvas, front_end
@@ -95,10 +95,7 @@ def test_the_widget_runs_the_same_code():
 def open_view(tmp_path):
     """Opens a saved view in Chromium with the network cut off; fails on any request or error."""
     with chromium_page(offline=True) as page:
-        asked, errors = [], []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda message: message.type == "error" and errors.append(message.text))
+        asked, errors = listen(page)
 
         def show(view):
             path = view.save(tmp_path / "view.html")

@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from test_hostile import check_page
 
-from conftest import chromium_page, missing
+from conftest import chromium_page, listen, missing
 from sentiment_lib.__main__ import main
 from sentiment_lib.paths import RunPaths
 from sentiment_lib.report import comparison, write_report
@@ -90,10 +90,7 @@ def test_lessons_show_their_pictures_with_alternative_texts(report):
 
 def test_it_asks_no_network_and_the_views_work(report):
     with chromium_page(offline=True) as page:
-        asked, errors = [], []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda message: message.type == "error" and errors.append(message.text))
+        asked, errors = listen(page)
         for path in pages(report):
             page.goto(f"file://{path}")
             page.wait_for_load_state("load")

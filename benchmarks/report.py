@@ -13,7 +13,7 @@ from bench import HERE, RECORDS, median
 
 from sentiment_lib.files import replacing
 from sentiment_lib.plots.style import in_house_style, looks, new_figure, to_png
-from sentiment_lib.uncertainty import mean_interval
+from sentiment_lib.uncertainty import Interval, mean_interval
 
 FIGURES = HERE / "figures"
 
@@ -286,6 +286,28 @@ def files(place: Path) -> str:
     )
 
 
+def baselines(place: Path) -> str:
+    """All methods on all test reviews: the README's table."""
+    table = table_of("baselines", place).set_index("preset")
+    found = {preset: dict(table.loc[preset, "accuracy"]) for preset in table.index}
+    (whole,) = (  # BERT on IMDB was measured by itself
+        json.loads(path.read_text(encoding="utf-8"))["measurements"][-1] for path in RECORDS.glob("*/imdb.json")
+    )
+    low, high = whole["test_interval"]
+    found["imdb"]["BERT"] = {"estimate": whole["test_accuracy"], "low": low, "high": high}
+    sizes = [f"`{p}`: {row['train']:,} for training, {row['test']:,} for test" for p, row in table.iterrows()]
+    head = ["test accuracy [95 % interval]", *sizes]
+    rows = [
+        (name if name != "BERT" else "**BERT, fine-tuned**", *(_accuracy(found[preset][name]) for preset in found))
+        for name in found["quick"]
+    ]
+    return markdown(head, rows)
+
+
+def _accuracy(one: dict[str, float]) -> str:
+    return str(Interval(one["estimate"], one["low"], one["high"]))
+
+
 SECTIONS: dict[str, tuple[str, Callable[[Path], str]]] = {
     "training": ("Training, against the Trainer", training),
     "levers": ("What brings what", levers),
@@ -294,6 +316,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Path], str]]] = {
     "files": ("Files of any size", files),
     "growth": ("How cost grows", growth),
     "imdb": ("The real task on two cores", imdb),
+    "baselines": ("Beside simpler methods", baselines),
 }
 
 

@@ -40,7 +40,7 @@ def describe_machine() -> pd.DataFrame:
     facts = {
         "system": f"{platform.system()} {platform.machine()}",
         "processor cores in use": torch.get_num_threads(),
-        "memory (GB)": _memory_gb(),
+        "memory (GB)": memory_gb(),
         "free disk (GB)": round(shutil.disk_usage(home_there).free / 1e9),
         "device": compute.device,
         "arithmetic for training": compute.precision,
@@ -49,7 +49,8 @@ def describe_machine() -> pd.DataFrame:
     return pd.DataFrame({"value": {name: str(value) for name, value in facts.items()}})
 
 
-def _memory_gb() -> int | str:
+def memory_gb() -> int | str:
+    """Memory of this machine in GB, or "unknown" where the system does not say."""
     try:
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9)
     except (AttributeError, ValueError, OSError):

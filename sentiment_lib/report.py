@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from .files import replacing
-from .paths import RunPaths
+from .paths import RunPaths, lessons_dir
 from .results import load_metrics
-from .series import lessons
+from .series import GLOSSARY, lessons
 from .uncertainty import Interval
 
 MEASURES = {
@@ -64,14 +64,16 @@ def write_report(paths: RunPaths, other: RunPaths | None = None) -> Path:
         pages = [("index.html", "Results"), ("model_card.html", "Model card")]
         pages += [("comparison.html", f"Beside {other.run}")] if other else []
         pages += [(f"{name}.html", title) for name, title in titles.items()]
+        pages += [("glossary.html", "Glossary")] if executed else []
         around = {"run": paths.run, "pages": pages}
         shown = list(_figures(paths, beside / "figures", titles))
         _write(beside / "index.html", "index", **around, **_results(metrics), figures=shown)
         _write(beside / "model_card.html", "card", **around, card=_card(paths))
         if compared:
             _write(beside / "comparison.html", "comparison", **around, **compared)
-        for path in executed:
-            (beside / f"{path.stem}.html").write_text(_lesson(paths.notebooks / path.name, around), encoding="utf-8")
+        shown = [paths.notebooks / path.name for path in executed]
+        for path in [*shown, lessons_dir() / GLOSSARY] if executed else []:
+            (beside / f"{path.stem}.html").write_text(_lesson(path, around), encoding="utf-8")
     return folder / "index.html"
 
 
@@ -186,7 +188,7 @@ def _markdown(text: str) -> str:
     import mistune
 
     html = mistune.create_markdown(escape=True, plugins=["table"])(text)
-    return re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', html)
+    return re.sub(r'href="(\w+)\.ipynb', r'href="\1.html', html)
 
 
 def _write(path: Path, template: str, **values: Any) -> None:
@@ -209,13 +211,14 @@ def _lesson(path: Path, around: dict[str, Any]) -> str:
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = re.sub(r"\((\d\d_\w+)\.ipynb", r"(\1.html", cell.source)
+            cell.source = re.sub(r"\((\w+)\.ipynb", r"(\1.html", cell.source)
     exporter = HTMLExporter(
         extra_loaders=[jinja2.FileSystemLoader(_TEMPLATES)], template_file="report_lesson.html.j2", anchor_link_text=""
     )
     exporter.display_data_priority = _SHOWN
+    exporter.embed_images = True  # the diagram at the head of the lesson
     page = f"{path.stem}.html"
     title = dict(around["pages"])[page]
-    resources = {"metadata": {"name": title}, "report": {**around, "page": page}}
+    resources = {"metadata": {"name": title, "path": str(lessons_dir())}, "report": {**around, "page": page}}
     html, _ = exporter.from_notebook_node(notebook, resources=resources)
     return html

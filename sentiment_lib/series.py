@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -19,6 +20,7 @@ from .progress import PROGRESS_VARIABLE, progress_wanted
 from .settings import Settings, SettingsError
 
 CELL_TIMEOUT = 12 * 3600  # seconds that one cell may take: the longest training somebody leaves alone
+GLOSSARY = "glossary.ipynb"
 PARAMETERS = ("preset", "run", "overrides")
 
 
@@ -96,6 +98,7 @@ def run_series(
         _check_parameters(path)
     with only_this(settings):
         check_writable(settings.paths.notebooks)
+        _copy_companions(settings.paths.notebooks)
         made_with = {"parameters": parameters_of(settings), "code": _code()}
         done = lessons_done(settings, made_with)
         for path in todo:
@@ -109,6 +112,13 @@ def run_series(
             done[path.stem] = source
             write_json(settings.paths.series, {**made_with, "done": done})
             yield LessonRun(path.stem, target, time.perf_counter() - began)
+
+
+def _copy_companions(target: Path) -> None:
+    """What the lessons show and link to beside each other: diagrams and glossary."""
+    target.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(lessons_dir() / "images", target / "images", dirs_exist_ok=True)
+    shutil.copy(lessons_dir() / GLOSSARY, target)
 
 
 def only_this(settings: Settings) -> AbstractContextManager[None]:

@@ -7,6 +7,8 @@ import pytest
 from browser import drawn, jupyterlab, run_all_cells
 
 from conftest import CHECKOUT, chromium_page
+from sentiment_lib.course.exercises import exercises
+from sentiment_lib.course.quizzes import questions
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +127,41 @@ def test_the_explorer_answers_in_jupyterlab(lab, page, quick_run):
     widget.get_by_role("button", name="save HTML").click()
     widget.get_by_text("saved ").wait_for()
     assert not errors
+
+
+def test_exercises_and_questions_answer_in_jupyterlab(lab, page):
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    run_all_cells(page, lab.format("01_prepare_data"))
+    page.get_by_text("○ Exercise 01.1: not attempted yet.").scroll_into_view_if_needed()
+    for answer, said in (("0.5", "✗ Exercise 01.1"), (None, "✓ Exercise 01.1")):
+        source = (
+            exercises("01")[0].solution if answer is None else "share_positive = train_accuracy = test_accuracy = 0.5"
+        )
+        stub = page.locator(".jp-CodeCell", has_text='check("01.1"')
+        stub.locator(".cm-content").click()
+        page.keyboard.press("Control+a")
+        page.keyboard.insert_text(f'{source}\ncheck("01.1", {exercises("01")[0].answer})')
+        page.keyboard.press("Shift+Enter")
+        page.get_by_text(said).wait_for()
+    keep_screenshot(page, "exercise")
+
+    asked = questions("01")[0]
+    form = page.locator(".jp-OutputArea-output:has(.widget-radio-box, .widget-checkbox)").first
+    form.scroll_into_view_if_needed()
+    boxes = form.locator("input")
+    assert boxes.count() == len(asked.options)
+    boxes.first.focus()
+    wrong = next(i for i, (_, right, _) in enumerate(asked.options) if not right)
+    boxes.nth(wrong).check()
+    form.get_by_role("button", name="Answer").press("Enter")  # by keyboard
+    form.get_by_text("Not right yet.").wait_for()
+    assert form.get_by_text(asked.options[wrong][2]).count() == 1
+    keep_screenshot(page, "question")
+    assert not errors
+    folded = page.locator("details", has_text="Options and reasons").first
+    folded.locator("summary").click()
+    assert folded.get_by_text(asked.options[0][2]).is_visible()
+    page.locator("img[alt*='flow of data']").first.scroll_into_view_if_needed()
+    assert page.evaluate("document.querySelector(\"img[alt*='flow of data']\").naturalWidth") > 400
+    keep_screenshot(page, "head_of_a_lesson")

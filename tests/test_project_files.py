@@ -101,6 +101,22 @@ def test_what_the_readme_shows_and_links_to_is_there():
         assert (CHECKOUT / link).exists() or (CHECKOUT / "data" / link).exists(), link
 
 
+def test_the_readme_shows_the_table_that_was_made_from_the_records():
+    results = (CHECKOUT / "benchmarks" / "RESULTS.md").read_text()
+    (table,) = re.findall(r"## Beside simpler methods\n\n((?:\|.*\n)+)", results)
+    assert table in (CHECKOUT / "README.md").read_text()
+
+
+def test_the_readme_counts_exercises_and_questions_right():
+    from sentiment_lib.course.exercises import exercises
+    from sentiment_lib.course.quizzes import questions
+
+    text = (CHECKOUT / "README.md").read_text()
+    lessons = [f"0{i}" for i in range(8)]
+    assert f"{sum(len(exercises(lesson)) for lesson in lessons)} exercises that check themselves" in text
+    assert f"{sum(len(questions(lesson)) for lesson in lessons)} questions" in text
+
+
 def test_modules_stay_small():
     for path in (CHECKOUT / "sentiment_lib").rglob("*.py"):
         assert len(path.read_text().splitlines()) <= 310, path.name
@@ -111,7 +127,7 @@ def test_a_module_imports_only_modules_above_it():
         files locks memory processes progress paths settings tables hub sources data tokenization lean_attention encoder model environment averaging checkpoints training inference scoring
         baselines metrics errors uncertainty significance slices calibration behaviour_templates behaviour
         results model_card trials experiments sweep attention attribution faithfulness plots attention_html rendering silencing heads head_statistics
-        head_distances widgets prediction_browser series report command_line __main__
+        head_distances widgets prediction_browser series report course command_line __main__
     """.split()  # noqa: SIM905
     library = CHECKOUT / "sentiment_lib"
     found = {path.stem for path in library.glob("*.py")} | {path.parent.name for path in library.glob("*/*.py")}

@@ -49,7 +49,8 @@ def pages(report):
 
 def test_the_pages_are_there_and_lead_to_each_other(report):
     names = {path.name for path in pages(report)}
-    assert names == {"index.html", "model_card.html", "comparison.html", *(f"{path.stem}.html" for path in lessons())}
+    others = {"index.html", "model_card.html", "comparison.html", "glossary.html"}
+    assert names == others | {f"{path.stem}.html" for path in lessons()}
     for path in pages(report):
         text = path.read_text()
         local = {link.partition("#")[0] for link in re.findall(r'(?:href|src)="([^"]*)"', text)}
@@ -86,6 +87,29 @@ def test_lessons_show_their_pictures_with_alternative_texts(report):
         images = re.findall(r"<img[^>]*>", (report / f"{path.stem}.html").read_text())
         assert all(re.search(r'alt="[^"]{20,}"', image) for image in images), path.stem
         assert not any("No description" in image for image in images), path.stem
+
+
+def test_key_terms_lead_to_the_glossary_and_diagrams_are_in_the_page(report):
+    anchors = set(re.findall(r'id="([^"]+)"', (report / "glossary.html").read_text()))
+    for path in lessons():
+        text = (report / f"{path.stem}.html").read_text()
+        linked = re.findall(r'href="glossary\.html#([^"]+)"', text)
+        assert len(linked) >= 5
+        assert {html.unescape(link) for link in linked} <= anchors
+        assert 'alt="The flow of data' in text
+        assert "data:image/svg+xml;base64," in text
+        assert "images/flow_" not in text
+
+
+def test_questions_and_hints_unfold_by_keyboard(report):
+    with chromium_page(offline=True) as page:
+        page.goto(f"file://{report / '01_prepare_data.html'}")
+        folded = page.locator("details", has_text="Options and reasons").first
+        assert not folded.locator("li").first.is_visible()
+        folded.locator("summary").focus()
+        page.keyboard.press("Enter")
+        assert folded.locator("li").first.is_visible()
+        assert page.locator("summary", has_text="Solution for").count() >= 4
 
 
 def test_it_asks_no_network_and_the_views_work(report):

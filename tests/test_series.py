@@ -22,9 +22,11 @@ FIGURES = """
 
 
 def test_all_lessons_run_in_order(small_run):
-    _, done = small_run
+    settings, done = small_run
     assert [lesson.name for lesson in done] == [path.stem for path in lessons()]
     assert all(lesson.notebook.is_file() and lesson.seconds > 0 for lesson in done)
+    for beside in ("glossary.ipynb", "images/flow_03.svg"):  # what they show and link to
+        assert (settings.paths.notebooks / beside).is_file()
 
 
 def test_the_contract_of_metrics_json(small_run, tiny_checkpoint):

@@ -1,0 +1,51 @@
+"""What the README's table of results shows: the baselines of lesson 02, on all reviews of `quick` and of `imdb`.
+
+Each is fitted on the training reviews and tuned on the validation reviews, as in the lesson; the test reviews are
+classified once. For `quick` BERT is trained as well; for `imdb` that is imdb.py.
+
+python benchmarks/baselines.py IMDB_FOLDER        25 minutes on two cores
+"""
+
+import tempfile
+from pathlib import Path
+
+from bench import arguments, measure
+
+
+def run(preset: str, imdb: Path, train_size: int | None) -> dict:
+    """Accuracy on all test reviews with its 95 % interval, for each method."""
+    import numpy as np
+
+    from sentiment_lib import fine_tune, initialize_model_and_tokenizer, make_settings, metric_intervals, predict
+    from sentiment_lib.baselines import LinearProbe, MajorityClass, TfidfLogistic, VaderLexicon, frozen_embedding
+    from sentiment_lib.data import prepare
+
+    source = {"source": str(imdb)} if preset == "imdb" else {}
+    settings = make_settings(preset, train_size=train_size, **source)
+    dataset, _ = prepare(settings)
+    train, validation, test = (dataset[name] for name in ("train", "validation", "test"))
+    model, tokenizer = initialize_model_and_tokenizer(settings.model, dropout=settings.dropout, seed=settings.seed)
+    found = {}
+    embedding = frozen_embedding(model, tokenizer, settings)
+    for baseline in (MajorityClass(), VaderLexicon(), TfidfLogistic(), LinearProbe(embedding)):
+        found[baseline.name] = baseline.fit(train, validation).predict(test["text"])
+    if preset == "quick":
+        with tempfile.TemporaryDirectory() as folder:
+            fine_tune(model, tokenizer, dataset, settings, output_dir=Path(folder) / "model")
+        found["BERT"] = predict(test["text"], model, tokenizer, **settings.encoding, precision=settings.precision)
+    intervals = {
+        name: metric_intervals(np.array(test["label"]), values)["accuracy"].to_dict() for name, values in found.items()
+    }
+    return {"train": len(train), "test": len(test), "accuracy": intervals}
+
+
+def main() -> None:
+    """Measure what is not on record yet."""
+    options = arguments(__doc__)
+    size = 200 if options.small else None
+    jobs = [{"preset": preset, "imdb": options.imdb, "train_size": size} for preset in ("quick", "imdb")]
+    measure("baselines", run, jobs, options.small)
+
+
+if __name__ == "__main__":
+    main()

@@ -61,6 +61,7 @@ def write_report(paths: RunPaths, other: RunPaths | None = None) -> Path:
     with replacing(folder) as beside:
         (beside / "figures").mkdir(parents=True)
         shutil.copy(_TEMPLATES / "report.css", beside)
+        shutil.copytree(lessons_dir() / "images", beside / "images")  # nbconvert would embed them, but close <details>
         pages = [("index.html", "Results"), ("model_card.html", "Model card")]
         pages += [("comparison.html", f"Beside {other.run}")] if other else []
         pages += [(f"{name}.html", title) for name, title in titles.items()]
@@ -216,9 +217,8 @@ def _lesson(path: Path, around: dict[str, Any]) -> str:
         extra_loaders=[jinja2.FileSystemLoader(_TEMPLATES)], template_file="report_lesson.html.j2", anchor_link_text=""
     )
     exporter.display_data_priority = _SHOWN
-    exporter.embed_images = True  # the diagram at the head of the lesson
     page = f"{path.stem}.html"
     title = dict(around["pages"])[page]
-    resources = {"metadata": {"name": title, "path": str(lessons_dir())}, "report": {**around, "page": page}}
+    resources = {"metadata": {"name": title}, "report": {**around, "page": page}}
     html, _ = exporter.from_notebook_node(notebook, resources=resources)
     return html

@@ -117,8 +117,10 @@ def run_series(
 def _copy_companions(target: Path) -> None:
     """What the lessons show and link to beside each other: diagrams and glossary."""
     target.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(lessons_dir() / "images", target / "images", dirs_exist_ok=True)
-    shutil.copy(lessons_dir() / GLOSSARY, target)
+    for path in (*lessons_dir().glob("images/*.svg"), *lessons_dir().glob(GLOSSARY)):
+        copy = target / path.relative_to(lessons_dir())
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copy(path, copy)
 
 
 def only_this(settings: Settings) -> AbstractContextManager[None]:

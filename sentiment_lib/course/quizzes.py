@@ -137,7 +137,7 @@ class Quiz(ipw.VBox):
     @staticmethod
     def _line(_: int, text: str, right: bool, reason: str) -> str:
         mark = "✓" if right else "✗"
-        return f"<li>{mark} <i>{html.escape(text)}</i>: {html.escape(reason)}</li>"
+        return f"<li>{mark} <i>{html.escape(text.removesuffix('.'))}.</i> {html.escape(reason)}</li>"
 
 
 def question_text(one: Question) -> str:
@@ -145,5 +145,6 @@ def question_text(one: Question) -> str:
     many = " *(more than one is right)*" if one.multiple else ""
     folded = f"<details><summary>Options and reasons, to read without a kernel ({one.name})</summary>"
     lines = [f"**Question {one.name}.** {one.text}{many}", "", folded, ""]
-    lines += [f"- {text}: *{'right' if right else 'wrong'}.* {reason}" for text, right, reason in one.options]
+    verdict = {True: "Right.", False: "Wrong."}
+    lines += [f"- *{text.removesuffix('.')}.* **{verdict[right]}** {reason}" for text, right, reason in one.options]
     return "\n".join([*lines, "", "</details>"])

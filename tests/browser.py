@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -26,6 +27,7 @@ def jupyterlab(folder):
             cell.update({"outputs": [], "execution_count": None} if cell.cell_type == "code" else {})
         (folder / "notebooks").mkdir(exist_ok=True)
         nbformat.write(notebook, folder / "notebooks" / path.name)
+    shutil.copytree(CHECKOUT / "notebooks" / "images", folder / "notebooks" / "images")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -134,14 +134,12 @@ def test_exercises_and_questions_answer_in_jupyterlab(lab, page):
     page.on("pageerror", lambda error: errors.append(str(error)))
     run_all_cells(page, lab.format("01_prepare_data"))
     page.get_by_text("○ Exercise 01.1: not attempted yet.").scroll_into_view_if_needed()
-    for answer, said in (("0.5", "✗ Exercise 01.1"), (None, "✓ Exercise 01.1")):
-        source = (
-            exercises("01")[0].solution if answer is None else "share_positive = train_accuracy = test_accuracy = 0.5"
-        )
-        stub = page.locator(".jp-CodeCell", has_text='check("01.1"')
-        stub.locator(".cm-content").click()
+    first = exercises("01")[0]
+    wrong = f"{first.answer.replace(', ', ' = ')} = 0.5"
+    for source, said in ((wrong, "✗ Exercise 01.1"), (first.solution, "✓ Exercise 01.1")):
+        page.locator(".jp-CodeCell", has_text='check("01.1"').locator(".cm-content").click()
         page.keyboard.press("Control+a")
-        page.keyboard.insert_text(f'{source}\ncheck("01.1", {exercises("01")[0].answer})')
+        page.keyboard.insert_text(f'{source}\ncheck("01.1", {first.answer})')
         page.keyboard.press("Shift+Enter")
         page.get_by_text(said).wait_for()
     keep_screenshot(page, "exercise")
@@ -163,5 +161,5 @@ def test_exercises_and_questions_answer_in_jupyterlab(lab, page):
     folded.locator("summary").click()
     assert folded.get_by_text(asked.options[0][2]).is_visible()
     page.locator("img[alt*='flow of data']").first.scroll_into_view_if_needed()
-    assert page.evaluate("document.querySelector(\"img[alt*='flow of data']\").naturalWidth") > 400
+    page.wait_for_function("() => document.querySelector(\"img[alt*='flow of data']\").naturalWidth > 400")
     keep_screenshot(page, "head_of_a_lesson")

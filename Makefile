@@ -23,6 +23,7 @@ lab: $(READY)
 
 # Execute the lessons in place with the preset quick, so that readers on the web see every figure.
 notebooks: $(READY)
+	$(PY) -m sentiment_lib.course.build
 	SENTIMENT_LIB_PROGRESS=off $(PY) -m nbconvert --to notebook --execute --inplace \
 	    --ExecutePreprocessor.timeout=3600 --ExecutePreprocessor.record_timing=False $(LESSONS)
 

@@ -162,6 +162,11 @@ def test_each_promise_of_reliability_md_names_a_test_that_is_there():
 def test_the_lowest_versions_are_those_of_pyproject():
     from version_bounds import lowest
 
+    from sentiment_lib.course.machine import LOWEST
+
     found = dict(line.split("==") for line in lowest(CHECKOUT))
     assert found["torch"] == "2.13"
     assert len(found) >= len(PROJECT["dependencies"])
+    assert tuple(map(int, PROJECT["requires-python"].removeprefix(">=").split("."))) == LOWEST["python"]
+    for name in set(LOWEST) - {"python"}:
+        assert tuple(map(int, found[name].split(".")[:2])) == LOWEST[name], name

@@ -124,7 +124,7 @@ def _trainable(trainable):
         case = f"With last_layers={last}"
         refuse(
             (last == 0 and all_layers, f"{case}, all layers are trained: a slice that starts at -0 starts at 0."),
-            (top, f"{case}, {top[:1]} is frozen as well; pooler and head are always trained."),
+            (top, f"{case}, {', '.join(top[:1])} is frozen as well; pooler and head are always trained."),
             (extra, f"{case}, {extra[:1]} is still trained."),
             (missing, f"{case}, {missing[:1]} is not trained."),
             (found == sum(w.numel() for w in model.parameters()), "It counts all parameters, the frozen ones, too."),

@@ -36,20 +36,21 @@ factor = 4  #| answer
     ],
 )
 def _count_the_weights(weights, total, factor):
+    weights, total, factor = map(float, (weights, total, factor))
     if weights == 6 * 12 * 30:
         raise Wrong("That is one weight for each token; a token has one for every token that it may look at.")
     if weights in (900, 12 * 900, 6 * 900):
         raise Wrong("Count all heads of all layers.")
     if weights != 64_800:
-        raise Wrong(f"The number of weights is not {weights}.")
+        raise Wrong(f"The number of weights is not {weights:,.0f}.")
     if total in (72, 1):
         raise Wrong("Not a whole table sums to 1, but each of its rows.")
     if total != 2160:
-        raise Wrong(f"They do not sum to {total}. What does one row sum to, and how many rows are there?")
+        raise Wrong(f"They do not sum to {total:g}. What does one row sum to, and how many rows are there?")
     if factor == 2:
         raise Wrong("Twice as long means twice as many rows *and* columns: both sides of each table grow.")
     if factor != 4:
-        raise Wrong(f"The number does not grow by a factor of {factor}.")
+        raise Wrong(f"The number does not grow by a factor of {factor:g}.")
     return "This square is why 512 tokens are a limit, and why cutting a review saves more than its share."
 
 

@@ -212,7 +212,7 @@ def _moved(moved):
             raise Wrong("It is 0: without absolute values, what leaves and what arrives cancel.")
         if np.isclose(found, right / tokens) or np.isclose(found, 2 * right / tokens):
             raise Wrong("The mean is taken over the columns as well; a row's differences are summed.")
-        raise Wrong(f"For maps of {heads} heads and {tokens} tokens it is {right:.3f}, not {found:.3f}.")
+        raise Wrong(f"For two random maps of {heads} heads and {tokens} tokens it is not {found:.3f}.")
     full, other = np.eye(3)[None], np.roll(np.eye(3), 1, axis=1)[None]
     if not np.isclose(float(moved(full, other)), 1):
         raise Wrong("Where every token looks at another one than before, all of it has moved: 1.")

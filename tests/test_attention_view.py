@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import shutil
 import zlib
 
 import numpy as np
@@ -240,6 +241,7 @@ def test_a_lesson_exported_as_a_page_asks_the_network_for_nothing(tmp_path):
     notebook = nbformat.read(CHECKOUT / "notebooks" / "05_explore_attention.ipynb", as_version=4)
     notebook.metadata.pop("widgets", None)  # with it, nbconvert's page asks a CDN for the widget manager
     page_of = HTMLExporter(mathjax_url="", require_js_url="", widget_renderer_url="")
+    shutil.copytree(CHECKOUT / "notebooks" / "images", tmp_path / "images")
     path = tmp_path / "lesson.html"
     path.write_text(page_of.from_notebook_node(notebook)[0], encoding="utf-8")
     with chromium_page(offline=True) as page:

@@ -98,7 +98,7 @@ def exercise(
     """Register an exercise; decorates its checker."""
 
     def register(checker):
-        tidy = textwrap.dedent(task).strip()
+        tidy = textwrap.fill(" ".join(task.split()), 100)  # one paragraph; the level comes before it
         REGISTRY[name] = Exercise(name, title, level, tidy, code.lstrip("\n"), answer, hints, tuple(wrong), checker)
         return checker
 

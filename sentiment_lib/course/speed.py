@@ -93,7 +93,7 @@ def reviews_per_second(measure: str, texts: Sequence[str], settings: Settings) -
         return (len(batches) - 1) * BATCH / (time.perf_counter() - began)
 
 
-def measure_all(texts: Sequence[str], settings: Settings, rounds: int = 2) -> dict[str, float]:
-    """The speed with each measure: the better of some rounds, all measures in turn in each."""
+def measure_all(texts: Sequence[str], settings: Settings, rounds: int = 1) -> dict[str, float]:
+    """The speed with each measure, one after the other: of several rounds, the best."""
     found = [{name: reviews_per_second(name, texts, settings) for name in MEASURES} for _ in range(rounds)]
     return {name: max(one[name] for one in found) for name in MEASURES}

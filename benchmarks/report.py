@@ -298,14 +298,13 @@ def baselines(place: Path) -> str:
     sizes = [f"`{p}`: {row['train']:,} for training, {row['test']:,} for test" for p, row in table.iterrows()]
     head = ["test accuracy [95 % interval]", *sizes]
     rows = [
-        (name if name != "BERT" else "**BERT, fine-tuned**", *(_accuracy(found[preset][name]) for preset in found))
+        (
+            name if name != "BERT" else "**BERT, fine-tuned**",
+            *(str(Interval(**found[preset][name])) for preset in found),
+        )
         for name in found["quick"]
     ]
     return markdown(head, rows)
-
-
-def _accuracy(one: dict[str, float]) -> str:
-    return str(Interval(one["estimate"], one["low"], one["high"]))
 
 
 SECTIONS: dict[str, tuple[str, Callable[[Path], str]]] = {

@@ -36,17 +36,22 @@ def describe_machine() -> pd.DataFrame:
     import torch
 
     compute = choose_compute()
-    home_there = next(p for p in (home(), *home().parents) if p.exists())
     facts = {
         "system": f"{platform.system()} {platform.machine()}",
         "processor cores in use": torch.get_num_threads(),
         "memory (GB)": memory_gb(),
-        "free disk (GB)": round(shutil.disk_usage(home_there).free / 1e9),
+        "free disk (GB)": round(free_disk_gb()),
         "device": compute.device,
         "arithmetic for training": compute.precision,
         "attention kernel": compute.attention,
     } | {f"version of {name}": number for name, number in versions().items()}
     return pd.DataFrame({"value": {name: str(value) for name, value in facts.items()}})
+
+
+def free_disk_gb() -> float:
+    """Free space in GB where results are kept."""
+    there = next(path for path in (home(), *home().parents) if path.exists())
+    return shutil.disk_usage(there).free / 1e9
 
 
 def memory_gb() -> int | str:

@@ -72,8 +72,8 @@ def write_report(paths: RunPaths, other: RunPaths | None = None) -> Path:
         _write(beside / "model_card.html", "card", **around, card=_card(paths))
         if compared:
             _write(beside / "comparison.html", "comparison", **around, **compared)
-        shown = [paths.notebooks / path.name for path in executed]
-        for path in [*shown, lessons_dir() / GLOSSARY] if executed else []:
+        notebooks = [paths.notebooks / path.name for path in executed]
+        for path in [*notebooks, lessons_dir() / GLOSSARY] if executed else []:
             (beside / f"{path.stem}.html").write_text(_lesson(path, around), encoding="utf-8")
     return folder / "index.html"
 

@@ -16,16 +16,9 @@ from typing import Any
 from ..files import replacing
 from ..paths import lessons_dir, short_path
 from ..series import lessons
-from .exercises import Exercise, exercises, help_text
+from .exercises import LEVELS, Exercise, exercises, help_text
 from .flow import diagram
 from .quizzes import Question, question_text, questions
-
-LEVELS = {
-    "predict": "Predict, then check.",
-    "change": "Change a value.",
-    "write": "Write it yourself.",
-    "investigate": "Investigate.",
-}
 
 
 def _task(one: Exercise) -> str:

@@ -21,7 +21,12 @@ from typing import Any
 
 from .learner import note_attempt
 
-LEVELS = ("predict", "change", "write", "investigate")
+LEVELS = {
+    "predict": "Predict, then check.",
+    "change": "Change a value.",
+    "write": "Write it yourself.",
+    "investigate": "Investigate.",
+}
 _BLOCK = re.compile(r"^( *)#\| solution\n(.*?)^ *#\| end\n", re.MULTILINE | re.DOTALL)
 _LINE = re.compile(r"^(.*?=) .*?  #\| answer$", re.MULTILINE)
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import html
-import shutil
 import time
 from typing import TYPE_CHECKING
 
 import ipywidgets as ipw
 
-from ..environment import memory_gb, versions
+from ..environment import free_disk_gb, memory_gb, versions
 from ..model import choose_compute, initialize_model_and_tokenizer
-from ..paths import home
 from ..settings import PRESETS, make_settings
+from .speed import training_step
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +39,7 @@ def check_environment() -> pd.DataFrame:
     fast = compute.precision == "bfloat16"
     rows["bfloat16"] = ("yes" if fast else "no", fast, "training takes two to three times as long as stated")
     rows["device"] = (compute.device, True, "")
-    free = shutil.disk_usage(next(p for p in (home(), *home().parents) if p.exists())).free / 1e9
+    free = free_disk_gb()
     rows["free disk (GB)"] = (round(free), free >= NEEDS["quick"][1], "set SENTIMENT_LIB_HOME to a larger disk")
     memory = memory_gb()
     rows["memory (GB)"] = (memory, memory == "unknown" or memory >= 3.5, "close other programs; use train_size=2000")
@@ -69,7 +68,7 @@ def preset_times(seconds: float = 1.5) -> pd.DataFrame:
     import pandas as pd
 
     memory = memory_gb()
-    free = shutil.disk_usage(next(p for p in (home(), *home().parents) if p.exists())).free / 1e9
+    free = free_disk_gb()
     speed = {tokens: _reviews_per_second(tokens, seconds) for tokens in {need[2] for need in NEEDS.values()}}
     on_gpu = choose_compute().device != "cpu"
     rows = {}
@@ -102,8 +101,6 @@ def _duration(seconds: float) -> str:
 
 def _reviews_per_second(tokens: int, seconds: float) -> float:
     """Reviews of this length a second in training steps of the bundled model as `fine_tune` does them."""
-    from contextlib import ExitStack, nullcontext
-
     import torch
 
     from ..encoder import bfloat16_hidden_states, first_token_only
@@ -113,20 +110,11 @@ def _reviews_per_second(tokens: int, seconds: float) -> float:
     batch = max(4, 1024 // tokens)
     ids = torch.randint(1000, 20_000, (batch, tokens), device=model.device)
     labels = torch.arange(batch, device=model.device) % 2
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, fused=True)
-    fast = compute.precision == "bfloat16"
-    products = torch.autocast(compute.device, torch.bfloat16) if fast else nullcontext()
-    model.train()
+    step = training_step(model, compute)
     done, began = -1, time.perf_counter()
-    with ExitStack() as around:
-        around.enter_context(first_token_only(model))
-        around.enter_context(bfloat16_hidden_states(model))
+    with first_token_only(model), bfloat16_hidden_states(model):
         while done < 2 or time.perf_counter() - began < seconds:
-            with products:
-                loss = model(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels).loss
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad()
+            step(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels)
             done += 1
             if done == 0:  # the first one warms up
                 began = time.perf_counter()

@@ -127,7 +127,7 @@ class Quiz(ipw.VBox):
         wanted = {i for i, (_, right, _) in enumerate(options) if right}
         self.answered = "solved" if set(self.chosen) == wanted else "wrong"
         shown = range(len(options)) if self.answered == "solved" else self.chosen
-        lines = [self._line(i, *options[i]) for i in shown]
+        lines = [self._line(*options[i]) for i in shown]
         if self.answered == "wrong" and set(self.chosen) < wanted:
             lines.append("<li>What you chose is right, but something is missing.</li>")
         verdict = "Right." if self.answered == "solved" else "Not right yet."
@@ -135,7 +135,7 @@ class Quiz(ipw.VBox):
         note_attempt(self.question.name, self.answered)
 
     @staticmethod
-    def _line(_: int, text: str, right: bool, reason: str) -> str:
+    def _line(text: str, right: bool, reason: str) -> str:
         mark = "✓" if right else "✗"
         return f"<li>{mark} <i>{html.escape(text.removesuffix('.'))}.</i> {html.escape(reason)}</li>"
 

@@ -6,13 +6,17 @@ Used in lesson 03. (``benchmarks/levers.py`` measures more of them, on IMDB, for
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
 from ..encoder import first_token_only
 from ..model import Compute, initialize_model_and_tokenizer
 from ..settings import Settings
 from ..tokenization import encode
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 START = {"sorted": False, "dropout": 0.1, "precision": "float32", "attention": "sdpa", "first_token": False}
 # Each has all changes of those above it.
@@ -60,10 +64,10 @@ def reviews_per_second(measure: str, texts: Sequence[str], settings: Settings) -
         how |= changes
         if name == measure:
             break
+    compute = Compute("cpu", how["precision"], how["attention"])
     model, tokenizer = initialize_model_and_tokenizer(
-        settings.model, revision=settings.model_revision, dropout=how["dropout"],
-        compute=Compute("cpu", how["precision"], how["attention"]),
-    )  # fmt: skip
+        settings.model, revision=settings.model_revision, dropout=how["dropout"], compute=compute
+    )
     ids = encode(texts, tokenizer, **settings.encoding)
     if how["sorted"]:
         ids.sort(key=len)
@@ -76,21 +80,32 @@ def reviews_per_second(measure: str, texts: Sequence[str], settings: Settings) -
         batches[len(batches) // 2 :] + batches[: len(batches) // 2]
     )  # the first one, not counted, is of middle length
     labels = torch.arange(BATCH) % 2
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)
-    products = torch.autocast("cpu", torch.bfloat16) if how["precision"] == "bfloat16" else nullcontext()
-    model.train()
-    with ExitStack() as around:
-        if how["first_token"]:
-            around.enter_context(first_token_only(model))
+    step = training_step(model, compute)
+    with first_token_only(model) if how["first_token"] else nullcontext():
         for number, batch in enumerate(batches):
             if number == 1:
                 began = time.perf_counter()
-            with products:
-                loss = model(**batch, labels=labels).loss
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad()
+            step(**batch, labels=labels)
         return (len(batches) - 1) * BATCH / (time.perf_counter() - began)
+
+
+def training_step(model: PreTrainedModel, compute: Compute) -> Callable[..., None]:
+    """A function that makes one training step of a batch: forward, backward, AdamW."""
+    import torch
+
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, fused=True)
+    fast = compute.precision == "bfloat16"
+    products = torch.autocast(compute.device, torch.bfloat16) if fast else nullcontext()
+    model.train()
+
+    def step(**batch) -> None:
+        with products:
+            loss = model(**batch).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
 
 
 def measure_all(texts: Sequence[str], settings: Settings, rounds: int = 1) -> dict[str, float]:

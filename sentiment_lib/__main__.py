@@ -16,7 +16,7 @@ from .locks import BusyError
 from .paths import short_path
 from .processes import first_goes_first, is_first, join_processes, process_count
 from .report import write_report
-from .series import LessonError, lessons, lessons_done, only_this, run_series
+from .series import LessonError, kept_parameters, lessons, lessons_done, only_this, run_series
 from .settings import Settings, SettingsError, make_settings
 from .tables import existing_path
 
@@ -37,7 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def settings_from(options: argparse.Namespace) -> Settings:
-    """The settings that the options of ``run`` ask for; paths become absolute, so that lessons find them."""
+    """The settings that the options of a command ask for; paths become absolute, so that lessons find them.
+
+    A run that goes on (``--resume``, ``--from``) keeps the settings with which it was made.
+    """
     overrides: dict[str, Any] = {}
     for pair in (pair for group in options.set for pair in group):
         key, equals, value = pair.partition("=")
@@ -56,7 +59,33 @@ def settings_from(options: argparse.Namespace) -> Settings:
                     f"There is no source {overrides[key][:100]!r}: give snippets, imdb or an existing file or folder "
                     f"(looked in {Path.cwd()})."
                 )
-    return make_settings(options.preset, run=options.name, **overrides)
+    for key in ("preset", "run"):
+        if key in overrides:
+            raise SettingsError(
+                f"--set does not take {key!r}; give --{'name' if key == 'run' else key} {overrides[key]}."
+            )
+    settings = make_settings(options.preset or "quick", run=options.name, **overrides)
+    goes_on = getattr(options, "resume", False) or getattr(options, "start", "00") != "00"
+    kept = kept_parameters(settings) if goes_on else None
+    return _as_before(settings, kept, options, overrides) if kept else settings
+
+
+def _as_before(asked: Settings, kept: dict[str, Any], options: argparse.Namespace, given: dict[str, Any]) -> Settings:
+    """The settings of the run that goes on, with those that are given now; other ones are refused to ``--resume``."""
+    before = make_settings(kept["preset"], run=asked.run, **kept["overrides"])
+    if options.preset in (None, kept["preset"]):
+        old = {
+            key: value for key, value in kept["overrides"].items() if key != "model_revision" or "model" not in given
+        }
+        asked = make_settings(kept["preset"], run=asked.run, **(old | given))
+    was, now = before.to_dict(), asked.to_dict()
+    other = [f"{key}={now[key]!r} (was {was[key]!r})" for key in was if was[key] != now[key]]
+    if other and options.resume:
+        raise SettingsError(
+            f"Run {asked.run!r} was made with other settings: {', '.join(other)}. To go on with it, leave them out, as "
+            "its settings are kept; to begin anew, leave out --resume, or give another --name."
+        )
+    return asked
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -138,12 +167,13 @@ def _sweep(options: argparse.Namespace) -> int:
     settings = settings_from(options)
     from .data import prepare
     from .experiments import run_trials, summarise, table_of_runs
-    from .sweep import over_workers, variations, workers
+    from .sweep import check_can_vary, over_workers, variations, workers
     from .trials import Trial
 
     vary = {}
     for pair in (pair for group in options.vary for pair in group):
         key, _, values = pair.partition("=")
+        check_can_vary([key])
         vary[key] = [getattr(make_settings(settings.preset, **{key: value}), key) for value in values.split(",")]
     sizes = _whole_numbers("--sizes", options.sizes) if options.sizes else None
     seeds = _whole_numbers("--seeds", options.seeds)
@@ -189,14 +219,13 @@ def _predict(options: argparse.Namespace) -> int:
         raise SettingsError("Give either texts or --input FILE.")
     if bool(options.input) != bool(options.output):
         raise SettingsError("--input and --output go together.")
-    from .model import choose_compute
-
-    join_processes(choose_compute().device)
-    model, tokenizer, how = _load(options.name)
+    model, tokenizer, settings = _load(options)
+    how = {**settings.encoding, "precision": settings.precision}
     if options.input:
         from .scoring import predict_file
 
-        rows = predict_file(options.input, options.output, model, tokenizer, text_column=options.text_column, **how)
+        column = options.text_column or settings.text_column
+        rows = predict_file(options.input, options.output, model, tokenizer, text_column=column, **how)
         if is_first():
             print(f"{rows:,} texts classified: {options.output}")
         return 0
@@ -210,15 +239,17 @@ def _predict(options: argparse.Namespace) -> int:
     return 0
 
 
-def _load(run: str) -> tuple[Any, Any, dict[str, Any]]:
-    """Model and tokenizer of a run, and how it cuts long texts."""
-    from .model import initialize_model_and_tokenizer
+def _load(options: argparse.Namespace) -> tuple[Any, Any, Settings]:
+    """Model and tokenizer of a run, and the settings it was made with."""
+    from .model import choose_compute, initialize_model_and_tokenizer
     from .results import load_training
 
-    paths = make_settings(run=run).paths
+    paths = make_settings(run=options.name).paths
     folder = paths.require(paths.model, "03")
     settings = Settings(**load_training(paths)["settings"])
-    return *initialize_model_and_tokenizer(str(folder)), settings.encoding
+    compute = choose_compute(options.device or settings.device, settings.precision, settings.attention)
+    join_processes(compute.device)
+    return *initialize_model_and_tokenizer(str(folder), compute=compute), settings
 
 
 if __name__ == "__main__":

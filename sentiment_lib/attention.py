@@ -110,7 +110,7 @@ def attention_maps(
             f"{model.config.num_hidden_layers} layers; use a model that supports attn_implementation='eager'."
         )
     weights = torch.stack([layer[0] for layer in output.attentions]).float().cpu().numpy()
-    probability = torch.softmax(output.logits[0].double(), dim=-1)[1].item()
+    probability = torch.softmax(output.logits[0].cpu().double(), dim=-1)[1].item()
     return AttentionMaps(tokenizer.convert_ids_to_tokens(ids), weights, probability, words)
 
 

@@ -257,5 +257,5 @@ def _inside(text, model, tokenizer, encoding, methods, steps) -> tuple[dict[str,
             start = table(blank).detach()
             way = IntegratedGradients(positive).attribute(embedded, start, n_steps=steps, internal_batch_size=steps)
             found["integrated gradients"] = way[0].sum(dim=-1)
-    values = {name: found[name].detach().double().cpu().numpy() for name in methods}
+    values = {name: found[name].detach().cpu().double().numpy() for name in methods}
     return values, float(torch.sigmoid(gap.detach()))

@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .files import write_json
+from .files import aside, write_json
 from .processes import is_first, wait_for_all
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def remove_checkpoints(folder: Path) -> None:
 
 
 def _leftovers(folder: Path) -> Path:
-    return folder.with_name(folder.name + ".old")
+    return aside(folder, "old")
 
 
 def bytes_needed(model: PreTrainedModel, trained: int) -> int:

@@ -25,7 +25,9 @@ def make_parser(commands_of: Mapping[str, Callable]) -> argparse.ArgumentParser:
         "  python -m sentiment_lib run --from 04\n"
         "  python -m sentiment_lib run --resume                     # after it was stopped",
     )
-    run.add_argument("--from", dest="start", default="00", metavar="NN", help="start with this lesson")
+    run.add_argument(
+        "--from", dest="start", default="00", metavar="NN", help="start with this lesson, with the run's settings"
+    )
     run.add_argument("--resume", action="store_true", help="go on with a run that was stopped, where it was")
     run.add_argument("--trained", action="store_true", help="leave out lesson 03 and use the model that 'train' left")
     run.set_defaults(command=commands_of["run"])
@@ -80,7 +82,8 @@ def make_parser(commands_of: Mapping[str, Callable]) -> argparse.ArgumentParser:
         metavar="FILE",
         help="where the file's rows go, with two new columns; stopped, the same command goes on",
     )
-    predict.add_argument("--text-column", default="text", help="column with the texts (default: text)")
+    predict.add_argument("--text-column", help="column with the texts (default: as in the run)")
+    predict.add_argument("--device", help="auto, cpu, cuda or mps (default: as in the run)")
     predict.add_argument("--name", default="quick", metavar="RUN", help="run whose model is used (default: quick)")
     predict.set_defaults(command=commands_of["predict"])
 
@@ -100,7 +103,11 @@ def make_parser(commands_of: Mapping[str, Callable]) -> argparse.ArgumentParser:
 
 def _add(commands, name: str, help: str, description: str, examples: str) -> argparse.ArgumentParser:
     """A command that takes the settings of a run."""
-    known = "\n".join(f"  {key:16} {meaning} (default: {default})" for key, default, meaning in describe_settings())
+    known = "\n".join(
+        f"  {key:16} {meaning} (default: {default})"
+        for key, default, meaning in describe_settings()
+        if key not in ("preset", "run")  # options of their own
+    )
     parser = commands.add_parser(
         name,
         help=help,
@@ -108,7 +115,7 @@ def _add(commands, name: str, help: str, description: str, examples: str) -> arg
         epilog=f"settings for --set, with the defaults of the preset quick:\n{known}\n\nexamples:\n{examples}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--preset", default="quick", help=f"one of {', '.join(PRESETS)} (default: quick)")
+    parser.add_argument("--preset", help=f"one of {', '.join(PRESETS)} (default: quick)")
     parser.add_argument("--source", help="snippets, imdb, or your own CSV, JSON-lines or Parquet file or folder")
     parser.add_argument("--model", help="bundled, a local folder, or a name on the hub")
     parser.add_argument("--set", action="append", default=[], nargs="+", metavar="KEY=VALUE", help="change a setting")

@@ -46,7 +46,7 @@ class DataSummary:
     empty: int = 0
     duplicates: dict[str, int] = field(default_factory=dict)
     contradictory: int = 0
-    leaked: int = 0
+    leaked: dict[str, int] = field(default_factory=dict)
     unused: int = 0
     kept: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -66,7 +66,8 @@ class DataSummary:
         ]
         rows += [(f"dropped: duplicate within {split}", -n) for split, n in self.duplicates.items()]
         rows += [
-            ("dropped from training: text is also held out", -self.leaked),
+            ("dropped from validation: text is also in test", -self.leaked.get("validation", 0)),
+            ("dropped from training: text is also held out", -self.leaked.get("train", 0)),
             ("left unused: train_size asked for fewer", -self.unused),
         ]
         rows += [(f"kept ({split})", sum(counts.values())) for split, counts in self.kept.items()]
@@ -97,7 +98,7 @@ def load_and_prepare_dataset(
         What the source calls a negative and a positive review. Default: 0/1, neg/pos, negative/positive and
         false/true are understood, whatever their case.
     train_size : int, optional
-        Number of training reviews to keep, half of each label as far as there are enough. Default: all.
+        Number of training reviews to keep, with the labels in their proportion. Default: all.
     validation_size : float
         Share of the training reviews that becomes the validation split, where the source has none.
     test_size : float
@@ -275,18 +276,15 @@ def _drop_leaks(splits: dict[str, pd.DataFrame], summary: DataSummary) -> None:
     for name, held_out in (("validation", ["test"]), ("train", ["test", "validation"])):
         seen = set().union(*(splits[other]["text"] for other in held_out))
         leaked = splits[name]["text"].isin(seen)
-        summary.leaked += int(leaked.sum())
+        summary.leaked[name] = int(leaked.sum())
         splits[name] = splits[name][~leaked]
 
 
-def _order(texts: pd.Series, seed: int) -> pd.Series:
-    """A pseudo-random number a text that depends on the seed and the text only."""
-    salt = str(seed).encode() + b"\0"
-    return texts.map(lambda t: hashlib.blake2b(salt + t.encode("utf-8"), digest_size=8).hexdigest())
-
-
 def _shuffled(table: pd.DataFrame, seed: int) -> pd.DataFrame:
-    return table.iloc[_order(table["text"], seed).argsort(kind="stable")]
+    """In the order of a pseudo-random number for each text that depends on the seed and the text only."""
+    salt = str(seed).encode() + b"\0"
+    numbers = table["text"].map(lambda t: hashlib.blake2b(salt + t.encode("utf-8"), digest_size=8).hexdigest())
+    return table.iloc[numbers.argsort(kind="stable")]
 
 
 def _stratified(table: pd.DataFrame, size: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -43,7 +43,7 @@ def describe_machine() -> pd.DataFrame:
         "free disk (GB)": round(free_disk_gb()),
         "device": compute.device,
         "arithmetic for training": compute.precision,
-        "attention kernel": compute.attention,
+        "attention kernel": compute.attention or "as transformers chooses",
     } | {f"version of {name}": number for name, number in versions().items()}
     return pd.DataFrame({"value": {name: str(value) for name, value in facts.items()}})
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
 
 # Settings that a trial does not depend on. The data are compared by their content; seed and size are the trial's.
-_IRRELEVANT = {"preset", "run", "device", "seed", "best_by", "early_stopping", *DATA_SETTINGS}
+NOT_OF_A_TRIAL = {"preset", "run", "device", "seed", "best_by", "early_stopping", *DATA_SETTINGS}
 
 
 # computes trials, in any order, and yields each with its result as soon as it is there
@@ -102,7 +102,7 @@ def _ticket(trial: Trial, settings: Settings, data: str) -> dict[str, Any]:
     relevant = trial_settings(trial, settings).to_dict() if trial.method == BERT else {"model": settings.model}
     if trial.method == LinearProbe.name:
         relevant |= settings.encoding
-    return {"data": data, **{k: v for k, v in relevant.items() if k not in _IRRELEVANT}}
+    return {"data": data, **{k: v for k, v in relevant.items() if k not in NOT_OF_A_TRIAL}}
 
 
 def _fits(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
@@ -170,7 +170,7 @@ def table_of_runs(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     plain, measures = ["method", "train_size", "seed"], ["accuracy", "f1", "average_precision", "roc_auc"]
     changed = list(dict.fromkeys(name for record in records for name in record["trial"]["changes"]))
     rows = [
-        record["trial"] | record["trial"]["changes"] | record["test"] | {"test_examples": record["test"]["examples"]}
+        record["test"] | record["trial"] | record["trial"]["changes"] | {"test_examples": record["test"]["examples"]}
         for record in records
     ]
     table = pd.DataFrame(rows).reindex(columns=[*plain, *changed, *measures, "test_examples"])

@@ -44,7 +44,7 @@ def replacing(path: Path) -> Iterator[Path]:
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         restore(path)
-        beside, old = (path.with_name(path.name + ending) for ending in (".part", ".old"))
+        beside, old = aside(path, "part"), aside(path, "old")
         _remove(beside)
         try:
             yield beside
@@ -59,9 +59,14 @@ def replacing(path: Path) -> Iterator[Path]:
         _remove(old)
 
 
+def aside(path: Path, purpose: str) -> Path:
+    """A hidden name beside `path` for what is ours alone: a file ``x.old`` may be somebody's backup."""
+    return path.with_name(f".{path.name}.{purpose}")
+
+
 def restore(path: Path) -> None:
     """Put a folder back that was moved aside by a :func:`replacing` that was killed between its two renames."""
-    old = path.with_name(path.name + ".old")
+    old = aside(path, "old")
     with suppress(OSError):
         if old.exists() and not path.exists():
             old.replace(path)

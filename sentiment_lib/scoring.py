@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .data import LABEL_NAMES, clean_text
-from .files import check_writable, replacing, write_json
+from .files import aside, check_writable, replacing, write_json
 from .inference import predict
 from .locks import only_one
 from .processes import first_goes_first, is_first, process_count, process_number, wait_for_all
@@ -43,7 +43,7 @@ def predict_file(
 
     The source is read three times, a part of 1,024 rows at a time: to see that all of it can be read, before any
     long work; to classify it; and to write it with the predictions. The predictions of each part are kept in a
-    folder beside the target (``<target>.parts``) until the end: if the work is stopped, the same call goes on with
+    folder beside the target (``.<target>.parts``) until the end: if the work is stopped, the same call goes on with
     the first part that is missing. Started by ``torchrun``, the processes share the parts, and the first one writes.
 
     Parameters
@@ -100,7 +100,7 @@ def _predict_file(source, target, model, tokenizer, text_column, how) -> int:
         "how": {key: str(value) for key, value in sorted(how.items())},
     }
     with first_goes_first():  # the others find a folder that is this job's
-        kept = _kept(target.with_name(target.name + ".parts"), job)
+        kept = _kept(aside(target, "parts"), job)
     with progress_bar(total=total, desc="predicting", unit="text") as bar:
         for number, table in enumerate(table_parts(source, ROWS)):
             part = kept / f"{number:06d}.npy"
@@ -222,5 +222,5 @@ def _append(file, table: pd.DataFrame, separator: str) -> None:
 
 
 def _lines(table: pd.DataFrame) -> str:
-    text = table.to_json(orient="records", lines=True, force_ascii=False)
+    text = table.to_json(orient="records", lines=True, force_ascii=False, double_precision=15, date_format="iso")
     return text if text.endswith("\n") else text + "\n"

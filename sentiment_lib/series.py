@@ -60,6 +60,15 @@ def parameters_of(settings: Settings) -> dict[str, Any]:
     return {"preset": settings.preset, "run": settings.run, "overrides": changed}
 
 
+def kept_parameters(settings: Settings) -> dict[str, Any] | None:
+    """The parameters with which the run of this name was made; None where there is none."""
+    try:
+        kept = json.loads(settings.paths.series.read_text(encoding="utf-8"))["parameters"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return kept
+
+
 def run_series(
     settings: Settings, start: str = "00", leave_out: Collection[str] = (), *, resume: bool = False
 ) -> Iterator[LessonRun]:
@@ -153,6 +162,7 @@ def _source(path: Path) -> str:
 
 def _execute(path: Path, target: Path, parameters: dict[str, Any]) -> None:
     import papermill
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     bar = {"desc": path.stem, "unit": "cell", "leave": False} if progress_wanted() else False
@@ -170,14 +180,26 @@ def _execute(path: Path, target: Path, parameters: dict[str, Any]) -> None:
                 extra_arguments=["--IPKernelApp.log_level=40"],  # errors only
                 execution_timeout=CELL_TIMEOUT,
             )
+    except DeadKernelError as error:
+        _keep(beside, target)
+        raise LessonError(
+            f"Lesson {path.stem} failed: its kernel died, as a rule because memory ran out. Close other "
+            "programs, or take fewer or shorter reviews (--set train_size=2000 max_length=128).\n"
+            f"The notebook as far as it got: {short_path(target)}"
+        ) from error
     except PapermillExecutionError as error:
-        beside.replace(target)
+        _keep(beside, target)
         raise LessonError(
             f"Lesson {path.stem} failed in cell {error.exec_count}: {error.ename}: {error.evalue}\n"
             f"The notebook as far as it got: {short_path(target)}\n"
             f"When the cause is mended, go on with: python -m sentiment_lib run --from {path.name[:2]} ..."
         ) from error
-    beside.replace(target)
+    _keep(beside, target)
+
+
+def _keep(beside: Path, target: Path) -> None:
+    if beside.is_file():
+        beside.replace(target)
 
 
 @contextmanager

@@ -186,7 +186,8 @@ def _read_folder(folder: Path) -> dict[str, pd.DataFrame]:
     parts: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
         split = _SPLIT_FILE.match(path.name)
-        if path.suffix.lower() in READERS and split:
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)  # Jupyter keeps old copies there
+        if path.suffix.lower() in READERS and split and not hidden:
             name = {"valid": "validation", "val": "validation", "dev": "validation"}
             parts.setdefault(name.get(split[1].lower(), split[1].lower()), []).append(path)
     if "train" not in parts:

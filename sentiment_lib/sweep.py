@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from .experiments import Spread
+from .experiments import NOT_OF_A_TRIAL, Spread
 from .settings import Settings, SettingsError
 from .trials import BERT, Trial, Work, compute_trial, trial_settings
 
@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     from distributed import Client
 
 PATIENCE = "20s"  # for a scheduler to answer
-# what a sweep may not vary: these belong to the data, which all its trainings share, or to the trial itself
-_FIXED = {"preset", "run", "source", "train_size", "seed", "split_seed"}
+
+
+def check_can_vary(names: Iterable[str]) -> None:
+    """A SettingsError for a setting that makes no difference to a trial, or that a trial has of its own."""
+    for name in sorted(NOT_OF_A_TRIAL & set(names)):
+        raise SettingsError(f"A sweep cannot vary {name!r}; it varies how BERT is trained, --sizes and --seeds.")
 
 
 def variations(
@@ -44,8 +48,7 @@ def variations(
     SettingsError
         For a setting that does not exist, that a sweep cannot vary, or a value that is out of range.
     """
-    for name in _FIXED & set(vary):
-        raise SettingsError(f"A sweep cannot vary {name!r}; it varies how BERT is trained, --sizes and --seeds.")
+    check_can_vary(vary)
     combinations = itertools.product(*vary.values())
     trials = [
         Trial(BERT, size, seed, dict(zip(vary, values, strict=True)))

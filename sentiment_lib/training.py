@@ -5,6 +5,7 @@ Taught in lesson 03.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -17,7 +18,7 @@ from .averaging import averaging_callback
 from .checkpoints import bytes_needed, checkpoint_callback, last_checkpoint, remove_checkpoints
 from .data import DATA_SETTINGS, fingerprint
 from .encoder import bfloat16_hidden_states, first_token_only
-from .files import check_writable, explained, replacing
+from .files import aside, check_writable, explained, replacing
 from .locks import only_one
 from .model import choose_compute, quiet_transformers, train_only
 from .paths import short_path
@@ -47,9 +48,10 @@ class TrainingResult:
     examples, steps : int
         Training reviews, and optimiser steps taken.
     seconds : float
-        Wall time of training with its evaluations and checkpoints; without loading and tokenisation.
+        Wall time of training with its evaluations and checkpoints, without loading and tokenisation; of a training
+        that was stopped, the time since it went on.
     examples_per_second : float
-        Reviews times epochs by seconds.
+        Reviews times epochs by seconds, of those epochs that took these seconds.
     best_step : int or None
         Step of the checkpoint that was kept, chosen on the validation split.
     resumed_from : str or None
@@ -139,7 +141,7 @@ def fine_tune(
 def _train(model, tokenizer, dataset, settings, output_dir, resume, validate, callbacks) -> TrainingResult:
     from transformers import EarlyStoppingCallback, Trainer
 
-    checkpoints = output_dir.parent / "checkpoints"
+    checkpoints = aside(output_dir, "checkpoints")
     train = encode_dataset(dataset["train"], tokenizer, **settings.encoding)
     if settings.token_masking:
         train = train.add_column("hidden", [settings.token_masking] * len(train))
@@ -164,6 +166,7 @@ def _train(model, tokenizer, dataset, settings, output_dir, resume, validate, ca
         callbacks=callbacks,
     )
     _silence(trainer)
+    before = json.loads((last / "trainer_state.json").read_text(encoding="utf-8"))["epoch"] if last else 0
     with quiet_transformers(), first_token_only(model), bfloat16_hidden_states(model):
         output = trainer.train(resume_from_checkpoint=str(last) if last else None)
         # the Trainer leaves a forward that still computes in its precision; give the model its own back
@@ -179,7 +182,7 @@ def _train(model, tokenizer, dataset, settings, output_dir, resume, validate, ca
         examples=len(train),
         steps=state.global_step,
         seconds=output.metrics["train_runtime"],
-        examples_per_second=len(train) * state.epoch / output.metrics["train_runtime"],
+        examples_per_second=len(train) * (state.epoch - before) / output.metrics["train_runtime"],
         best_step=state.best_global_step,
         resumed_from=short_path(last) if last else None,
     )
@@ -218,7 +221,7 @@ def _training_arguments(settings: Settings, checkpoints: Path, examples: int, va
         each = {"eval_strategy": "no", "save_strategy": "steps", "save_steps": 500}
     compute = choose_compute(settings.device, settings.precision, settings.attention)
     steps = max(1, -(-examples // settings.batch_size))
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(checkpoints),
         num_train_epochs=settings.epochs,
         learning_rate=settings.learning_rate,
@@ -240,6 +243,9 @@ def _training_arguments(settings: Settings, checkpoints: Path, examples: int, va
         optim="adamw_torch_fused",
         label_smoothing_factor=settings.label_smoothing,
     )
+    # one GPU a process: the Trainer would spread the model over all that are there, with batches as many times as large
+    arguments._n_gpu = min(1, arguments.n_gpu)
+    return arguments
 
 
 def _collator(tokenizer: PreTrainedTokenizerBase):

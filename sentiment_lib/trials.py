@@ -114,6 +114,8 @@ def trial_settings(trial: Trial, settings: Settings) -> Settings:
     unknown = set(changes) - set(settings.to_dict())
     if unknown:
         raise SettingsError(f"Unknown setting {sorted(unknown)[0]!r} in the changes of trial {trial.name}.")
+    if "model" in changes:
+        changes.setdefault("model_revision", None)  # the run's revision belongs to the run's model
     return replace(settings, train_size=trial.train_size, seed=trial.seed, **changes)
 
 

@@ -50,7 +50,11 @@ def kill_until(command, kills, seconds, when_done, seed=0, ready=None, **options
 
 def no_leftovers(folder):
     """Nothing half written stays behind when all is done."""
-    left = [path for path in folder.rglob("*") if path.name.endswith((".part", ".old", ".lock", ".incomplete"))]
+    left = [
+        path
+        for path in folder.rglob("*")
+        if path.name.endswith((".part", ".parts", ".old", ".checkpoints", ".lock", ".incomplete"))
+    ]
     assert left == []
 
 

@@ -7,10 +7,13 @@ from collections import defaultdict
 import pandas as pd
 import pytest
 
+from sentiment_lib import scoring
 from sentiment_lib.__main__ import main, settings_from
 from sentiment_lib.command_line import make_parser
+from sentiment_lib.files import write_json
 from sentiment_lib.results import save_training
-from sentiment_lib.settings import make_settings
+from sentiment_lib.series import parameters_of
+from sentiment_lib.settings import SettingsError, make_settings
 
 
 def asked(*words):
@@ -38,6 +41,25 @@ def test_options_become_settings(tmp_path, monkeypatch):
     assert asked("--model", "org/name").model == "org/name"
 
 
+def test_a_run_that_goes_on_keeps_its_settings(home, tmp_path):
+    source = tmp_path / "mine.csv"
+    source.write_text("review,label\n")
+    made = asked(
+        "--preset", "imdb", "--name", "mine", "--source", str(source), "--set", "text_column=review", "epochs=1"
+    )
+    write_json(made.paths.series, {"parameters": parameters_of(made), "code": "", "done": {}})
+    for words in (["--resume"], ["--from", "04"], ["--resume", "--set", "epochs=1"], ["--resume", "--preset", "imdb"]):
+        assert asked("--name", "mine", *words) == made
+    assert asked("--name", "mine", "--from", "06", "--set", "seed=7") == make_settings(
+        "imdb", run="mine", source=str(source), text_column="review", epochs=1, seed=7
+    )
+    assert asked("--name", "mine").source == "snippets"  # begins anew
+    for words, named in ((["--set", "seed=7"], r"seed=7 \(was 0\)"), (["--preset", "quick"], "preset='quick'")):
+        with pytest.raises(SettingsError, match=f"Run 'mine' was made with other settings.*{named}"):
+            asked("--name", "mine", "--resume", *words)
+    assert asked("--name", "new", "--resume").run == "new"  # nothing to go on with
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -46,6 +68,8 @@ def test_options_become_settings(tmp_path, monkeypatch):
         (["run", "--set", "epoch=1"], "Did you mean 'epochs'?"),
         (["run", "--source", "nowhere.csv"], "There is no source 'nowhere.csv'"),
         (["run", "--from", "99"], "There is no lesson '99'"),
+        (["run", "--set", "run=x"], "--set does not take 'run'; give --name x"),
+        (["run", "--set", "preset=imdb"], "--set does not take 'preset'; give --preset imdb"),
         (["predict"], "Give either texts or --input FILE"),
         (["predict", "--input", "a.csv"], "--input and --output go together"),
     ],
@@ -70,6 +94,27 @@ def trained(home, tiny):
     save_model(*tiny, settings.paths.model)
     save_training(TrainingResult(pd.DataFrame(), 1, 1, 1.0, 1.0, None, None), settings)
     return settings
+
+
+def test_predict_does_as_the_run_was_set_up(home, tiny, tmp_path, monkeypatch):
+    from sentiment_lib.training import TrainingResult, save_model
+
+    settings = make_settings(text_column="review", precision="float32", device="cpu", max_length=32)
+    save_model(*tiny, settings.paths.model)
+    save_training(TrainingResult(pd.DataFrame(), 1, 1, 1.0, 1.0, None, None), settings)
+    (tmp_path / "in.csv").write_text("review\nA joy\nDull\n")
+    asked_for = {}
+    real = scoring.predict
+
+    def predict(*arguments, **how):
+        asked_for.update(how)
+        return real(*arguments, **how)
+
+    monkeypatch.setattr(scoring, "predict", predict)
+    words = ["predict", "--input", str(tmp_path / "in.csv"), "--output", str(tmp_path / "out.csv")]
+    assert main(words) == 0
+    assert (asked_for["precision"], asked_for["max_length"]) == ("float32", 32)
+    assert main([*words, "--device", "gpu"]) == 1
 
 
 def test_predict_prints_a_line_a_text(trained, capsys):

@@ -41,7 +41,7 @@ def snippets():
 def test_snippets_counts(snippets):
     dataset, summary = snippets
     assert summary.read == {"all": 10605}
-    assert (summary.neutral, summary.duplicates, summary.leaked) == (37, {"all": 2}, 0)
+    assert (summary.neutral, summary.duplicates, summary.leaked) == (37, {"all": 2}, {"validation": 0, "train": 0})
     assert {split: len(rows) for split, rows in dataset.items()} == {"train": 7608, "validation": 845, "test": 2113}
     assert sum(sum(kept.values()) for kept in summary.kept.values()) == 10605 - 37 - 2
     assert summary.to_frame().loc["kept (test)", "reviews"] == 2113
@@ -108,11 +108,18 @@ def test_a_folder_with_splits_keeps_its_test_split_and_leaks_leave_training(tmp_
     write(tmp_path / "test-00000-of-00001.parquet", test, [1] * 5 + [0] * 5 + [1, 1])
     dataset, summary = load_and_prepare_dataset(str(tmp_path))
     assert summary.duplicates == {"train": 2, "test": 1}
-    assert summary.leaked == 1
+    assert summary.leaked == {"validation": 1, "train": 0}  # it was drawn for validation before
     assert len(dataset["test"]) == 11
     assert "shared text" in dataset["test"]["text"]
     assert "shared text" not in [*dataset["train"]["text"], *dataset["validation"]["text"]]
     assert len(dataset["train"]) + len(dataset["validation"]) == 60
+
+
+def test_old_copies_in_hidden_folders_are_not_read(tmp_path):
+    write(tmp_path / "train.csv", [*reviews(20, "good"), *reviews(20, "bad")], [1] * 20 + [0] * 20)
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    write(tmp_path / ".ipynb_checkpoints" / "train-checkpoint.csv", reviews(20, "good"), [0] * 20)
+    assert load_and_prepare_dataset(str(tmp_path))[1].read == {"all": 40}
 
 
 def test_a_folder_may_bring_its_validation_split(tmp_path):

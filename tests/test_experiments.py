@@ -16,7 +16,7 @@ from sentiment_lib.experiments import (
     table_of_runs,
 )
 from sentiment_lib.settings import SettingsError, make_settings
-from sentiment_lib.trials import BERT, METHODS, Trial, grid
+from sentiment_lib.trials import BERT, METHODS, Trial, grid, trial_settings
 
 
 @pytest.fixture(scope="module")
@@ -187,3 +187,20 @@ def test_the_shipped_trials_are_those_of_the_preset_quick():
     found = same_experiment(shipped_records("snippets"), dataset, settings)
     assert [Trial(**r["trial"]).name for r in found] == [f"bert_n7608_seed{seed}" for seed in (1, 2, 3)]
     assert all(0.83 < r["test"]["accuracy"] < 0.88 for r in found)
+
+
+def test_a_setting_with_the_name_of_a_measure_is_the_setting():
+    test = {"precision": 0.7, "accuracy": 0.8, "f1": 0.8, "average_precision": 0.9, "roc_auc": 0.9, "examples": 10}
+    changed = [
+        {"trial": {"method": BERT, "train_size": 9, "seed": 0, "changes": {"precision": value}}, "test": test}
+        for value in ("float32", "bfloat16")
+    ]
+    assert table_of_runs(changed)["precision"].tolist() == ["float32", "bfloat16"]
+
+
+def test_another_model_is_not_asked_for_with_the_runs_revision():
+    settings = make_settings("full")
+    assert settings.model_revision
+    assert trial_settings(Trial(BERT, 100), settings).model_revision == settings.model_revision
+    other = trial_settings(Trial(BERT, 100, 0, {"model": "org/other"}), settings)
+    assert (other.model, other.model_revision) == ("org/other", None)

@@ -166,3 +166,37 @@ def test_more_layers_than_there_are(tiny):
 
     with pytest.raises(ModelError, match="trained_layers=9, but the encoder has 2 layers; None trains all"):
         train_only(tiny[0], 9)
+
+
+def test_positions_that_padding_takes_are_no_room_for_tokens(tiny_checkpoint, tmp_path):
+    from transformers import AutoTokenizer, RobertaConfig, RobertaForSequenceClassification
+
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    config = RobertaConfig(vocab_size=30522, max_position_embeddings=34, pad_token_id=1, **sizes)
+    RobertaForSequenceClassification(config).save_pretrained(tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(tiny_checkpoint)
+    tokenizer.model_max_length = 10**9
+    tokenizer.save_pretrained(tmp_path)
+    roberta, tokenizer = initialize_model_and_tokenizer(str(tmp_path))
+    assert tokenizer.model_max_length == 32
+    roberta(torch.full((1, 32), 5))  # and there is room for these
+    assert model._positions_of_padding(initialize_model_and_tokenizer(str(tiny_checkpoint))[0]) == 0  # a BERT
+
+
+def test_a_model_without_sdpa_is_loaded_where_the_kernel_is_left_open(tiny_checkpoint, monkeypatch):
+    from transformers import BertForSequenceClassification
+
+    monkeypatch.setattr(BertForSequenceClassification, "_supports_sdpa", False)
+    open_choice = Compute("cpu", "float32", "")
+    assert (
+        initialize_model_and_tokenizer(str(tiny_checkpoint), compute=open_choice)[0].config._attn_implementation
+        == "eager"
+    )
+
+
+def test_bfloat16_on_a_gpu_only_where_it_computes_in_it(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
+    assert not model.has_bfloat16("cuda")
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
+    assert model.has_bfloat16("cuda")
+    assert not model.has_bfloat16("mps")

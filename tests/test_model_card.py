@@ -100,3 +100,13 @@ def test_it_is_written_beside_the_model(home):
     path = write_model_card(paths)
     assert path == paths.model / "README.md"
     assert path.read_text() == model_card(METRICS)
+
+
+def test_only_of_known_reviews_it_says_that_they_are_english_film_reviews():
+    head, body = head_of(model_card({**METRICS, "source": "imdb"}))
+    assert (head["language"], "film-reviews" in head["tags"]) == ("en", True)
+    assert "an English film review is positive" in body
+    head, body = head_of(model_card(METRICS))
+    assert "language" not in head
+    assert head["tags"] == ["sentiment-analysis"]
+    assert "film" not in body.replace("film-reviews", "")

@@ -73,7 +73,7 @@ def test_values_of_json_lines_are_kept(tiny, tmp_path, monkeypatch):
     rows = [
         {"text": "a", "n": 1},
         {"text": "b", "n": 2.5, "more": {"k": [1]}},
-        {"text": "c", "n": 3, "date": "2024-01-01"},
+        {"text": "c", "n": 3, "date": "2024-01-01", "small": 1.25e-12, "exact": 0.123456789012345},
     ]
     (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n\n")
     predict_file(tmp_path / "in.jsonl", tmp_path / "out.jsonl", *tiny, **HOW)

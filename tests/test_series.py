@@ -215,6 +215,18 @@ def test_a_failing_lesson_is_named_with_cell_and_error_and_kept(home, monkeypatc
     assert "never\\n" not in text
 
 
+def test_a_kernel_that_dies_is_an_error_that_says_why(home, monkeypatch):
+    lesson_of(
+        home, "preset = 'quick'\nrun = None\noverrides = {}", "print('so far')", "import os\nos.kill(os.getpid(), 9)"
+    )
+    monkeypatch.setattr(series, "lessons_dir", lambda: home)
+    with pytest.raises(LessonError, match="Lesson 00_broken failed: its kernel died, as a rule because memory ran out"):
+        list(run_series(make_settings(run="broken")))
+    kept = home / "results" / "broken" / "notebooks"
+    assert [path.name for path in kept.glob("*.ipynb")] == ["00_broken.ipynb"]
+    assert "so far" in (kept / "00_broken.ipynb").read_text()
+
+
 def test_a_lesson_without_parameters_is_an_error_before_anything_runs(home, monkeypatch):
     lesson_of(home, "preset = 'quick'", "1 / 0")
     monkeypatch.setattr(series, "lessons_dir", lambda: home)

@@ -8,8 +8,11 @@ import sys
 import pytest
 
 from conftest import missing, write_reviews
+from sentiment_lib import fine_tune, initialize_model_and_tokenizer, make_settings
 from sentiment_lib.__main__ import main
-from sentiment_lib.files import StorageError, check_writable
+from sentiment_lib.data import prepare
+from sentiment_lib.files import StorageError, check_writable, write_json
+from sentiment_lib.scoring import predict_file
 
 # Run in a mount namespace of its own, with a small file system at sys.argv[1].
 TRY = """
@@ -132,3 +135,18 @@ def test_a_long_path_with_blanks_and_other_letters_works(tmp_path, monkeypatch, 
     assert main(["train", *words]) == 0
     assert main(["predict", "--input", str(source), "--output", str(home / "é.csv")]) == 0
     assert (home / "results" / "quick" / "model" / "model.safetensors").is_file()
+
+
+def test_files_of_others_beside_ours_are_left_alone(tmp_path, tiny_checkpoint, review_file):
+    theirs = [tmp_path / name for name in ("scored.csv.old", "scored.csv.part", "scored.csv.parts", "model.old/a")]
+    theirs += [tmp_path / "checkpoints" / "my_other_project.pt", tmp_path / "checkpoints.old" / "b"]
+    for path in theirs:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("theirs")
+    model, tokenizer = initialize_model_and_tokenizer(str(tiny_checkpoint))
+    write_json(tmp_path / "scored.csv", {})
+    predict_file(review_file, tmp_path / "scored.csv", model, tokenizer, text_column="text", max_length=16)
+    settings = make_settings(source=str(review_file), epochs=1, batch_size=8)
+    fine_tune(model, tokenizer, prepare(settings)[0], settings, output_dir=tmp_path / "model")
+    assert all(path.read_text() == "theirs" for path in theirs)
+    assert sorted(path.name for path in tmp_path.glob(".*")) == []

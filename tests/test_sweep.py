@@ -68,6 +68,8 @@ def test_workers_find_what_one_process_finds(command):
     ("changed", "message"),
     [
         (["--vary", "learning_rat=1"], "Did you mean 'learning_rate'"),
+        (["--vary", "preset=imdb"], "cannot vary 'preset'"),
+        (["--vary", "test_size=0.1,0.2"], "cannot vary 'test_size'"),
         (["--vary", "truncation=middle"], "truncation='middle' is not one of"),
         (["--seeds", "0,x"], "--seeds takes whole numbers"),
         (["--scheduler", "tcp://127.0.0.1:9"], "No Dask scheduler answers at 'tcp://127.0.0.1:9'"),

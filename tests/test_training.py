@@ -6,6 +6,7 @@ import torch
 
 from sentiment_lib import fine_tune, initialize_model_and_tokenizer, predict, training
 from sentiment_lib.data import prepare
+from sentiment_lib.files import aside
 from sentiment_lib.settings import SettingsError, make_settings
 
 
@@ -128,7 +129,7 @@ def test_a_checkpoint_of_other_settings_is_not_resumed(small, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         fine_tune(model, tokenizer, dataset, settings)
     monkeypatch.setattr(Trainer, "training_step", real_step)
-    assert list(settings.paths.checkpoints.glob("checkpoint-*"))
+    assert list(aside(settings.paths.model, "checkpoints").glob("checkpoint-*"))
     other = make_settings(**{**settings.to_dict(), "learning_rate": 1e-3})
     assert fine_tune(model, tokenizer, dataset, other).resumed_from is None
 
@@ -270,3 +271,34 @@ def test_masking_draws_as_much_chance_for_a_long_batch_as_for_a_short_one(small)
         assert 0 < (ids == small[3].mask_token_id).sum() < tokens
         left.append(torch.rand(3).tolist())
     assert left[0] == left[1]
+
+
+def test_one_process_trains_on_one_gpu(tmp_path, monkeypatch):
+    """With two, the Trainer would make each step from twice as many reviews."""
+    from transformers import TrainingArguments
+
+    monkeypatch.setattr(TrainingArguments, "n_gpu", property(lambda self: getattr(self, "_n_gpu", 2)))
+    monkeypatch.setattr(TrainingArguments, "_setup_devices", property(lambda self: setattr(self, "_n_gpu", 2)))
+    arguments = training._training_arguments(make_settings(batch_size=16), tmp_path, 100, False)
+    assert arguments.train_batch_size == 16
+
+
+def test_speed_of_a_training_that_went_on_counts_only_what_it_did(small, monkeypatch):
+    from transformers import Trainer
+
+    settings, dataset, model, tokenizer = small
+    real_step = Trainer.training_step
+
+    def step_until_killed(self, *args, **kwargs):
+        if self.state.global_step == 8:
+            raise KeyboardInterrupt
+        return real_step(self, *args, **kwargs)
+
+    monkeypatch.setattr(Trainer, "training_step", step_until_killed)
+    with pytest.raises(KeyboardInterrupt):
+        fine_tune(model, tokenizer, dataset, settings)
+    monkeypatch.setattr(Trainer, "training_step", real_step)
+    result = fine_tune(model, tokenizer, dataset, settings)
+    assert result.resumed_from
+    done = result.examples_per_second * result.seconds / result.examples
+    assert 0 < done < settings.epochs - 0.5  # epochs

@@ -33,7 +33,8 @@ def check_environment() -> pd.DataFrame:
     for name, lowest in LOWEST.items():
         wanted = ".".join(map(str, lowest))
         enough = _numbers(here[name]) >= lowest
-        rows[name] = (here[name], enough, f"install {wanted} or newer: make .venv/.ready")
+        remedy = "and run make again" if name == "python" else f"pip install --upgrade {name}"
+        rows[name] = (here[name], enough, f"install {wanted} or newer: {remedy}")
     threads = torch.get_num_threads()
     rows["threads"] = (threads, threads >= 2, "one thread: everything takes about twice as long")
     fast = compute.precision == "bfloat16"

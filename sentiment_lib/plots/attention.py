@@ -98,9 +98,7 @@ def _heatmap(figure, axis, weights, tokens, *, layer, heads, silenced, signed) -
 
     values, n, labels = weights[layer, heads[0]], len(tokens), _plain(tokens)
     top = max(0.05 if signed else 0.3, float(np.abs(values).max()))
-    look = (
-        {"cmap": signed_colors(), "vmin": -top, "vmax": top} if signed else {"cmap": "viridis", "vmin": 0, "vmax": top}
-    )
+    look = _scale(signed, top)
     step = -(-n // 64)  # of long texts every so many tokens are named
     names = {"xticklabels": step, "yticklabels": step} if step > 1 else {"xticklabels": labels, "yticklabels": labels}
     label = "change of the weight" if signed else "attention weight"
@@ -162,10 +160,7 @@ def _overview(figure, axis, weights, tokens, *, layer, heads, silenced, signed) 
         for head in range(count):
             square = mosaic[at * (n + gap) :, head * (n + gap) :][:n, :n]
             square[:] = np.nan if (at, head) in silenced else weights[at, head]
-    look = (
-        {"cmap": signed_colors(), "vmin": -0.5, "vmax": 0.5} if signed else {"cmap": "viridis", "vmin": 0, "vmax": 0.5}
-    )
-    image = axis.imshow(mosaic, interpolation="nearest", **look)
+    image = axis.imshow(mosaic, interpolation="nearest", **_scale(signed, 0.5))
     for at, head in silenced:
         axis.text(head * (n + gap) + n / 2, at * (n + gap) + n / 2, "off", ha="center", va="center", color=GREY)
     axis.set_xticks([head * (n + gap) + (n - 1) / 2 for head in range(count)], range(count))

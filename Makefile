@@ -1,5 +1,5 @@
 # make run · make test · make lab · make notebooks · make lint · make soak · make versions · make bench IMDB=folder
-# Each target installs what it needs into .venv first; nothing outside this folder is touched.
+# Each target installs what it needs into .venv first; make clean removes .venv, and no results.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -70,4 +70,4 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 clean:
-	rm -rf $(VENV) results
+	rm -rf $(VENV)

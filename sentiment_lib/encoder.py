@@ -28,6 +28,23 @@ def encoder_layers(model: PreTrainedModel):
     return next(stacks, None)
 
 
+def query_and_key(layer):
+    """The two linear layers that make queries and keys of what `layer` reads, all heads side by side.
+
+    Raises
+    ------
+    ValueError
+        For a layer that names them neither as BERT does nor as DistilBERT.
+    """
+    parts = dict(layer.named_modules())
+    for names in (("attention.self.query", "attention.self.key"), ("attention.q_lin", "attention.k_lin")):
+        if all(name in parts for name in names):
+            return tuple(parts[name] for name in names)
+    raise ValueError(
+        f"A {type(layer).__name__} has no queries and keys by known names; use a BERT, RoBERTa or DistilBERT."
+    )
+
+
 @contextmanager
 def first_token_only(model: PreTrainedModel) -> Iterator[None]:
     """Compute the last layer for the first token only, as long as the block lasts.

@@ -72,7 +72,7 @@ class Settings:
     best_by: str = _knob("accuracy", "validation measure that picks the checkpoint", choices=BEST_BY)
     early_stopping: int = _knob(0, "epochs without progress before training stops; 0: off", low=0, high=1000)
     device: str = _knob("auto", "where the model runs", choices=DEVICES)
-    precision: str = _knob("auto", "arithmetic of training", choices=PRECISIONS)
+    precision: str = _knob("auto", "arithmetic of training and prediction", choices=PRECISIONS)
     attention: str = _knob("auto", "attention kernel of training", choices=ATTENTION_KERNELS)
 
     def __post_init__(self) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from .metrics import check_predictions
 
 RESAMPLES = 10_000
-_CELLS = 2_000_000  # weights held at a time, about 8 MB
+_CELLS = 2_000_000  # weights held at a time, float64, about 16 MB
 
 
 @dataclass(frozen=True)

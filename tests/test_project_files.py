@@ -108,6 +108,7 @@ def test_the_readme_shows_the_table_that_was_made_from_the_records():
 
 
 def test_the_readme_counts_exercises_and_questions_right():
+    from sentiment_lib.behaviour import behavioural_cases
     from sentiment_lib.course.exercises import exercises
     from sentiment_lib.course.quizzes import questions
 
@@ -115,6 +116,7 @@ def test_the_readme_counts_exercises_and_questions_right():
     lessons = [f"0{i}" for i in range(8)]
     assert f"{sum(len(exercises(lesson)) for lesson in lessons)} exercises that check themselves" in text
     assert f"{sum(len(questions(lesson)) for lesson in lessons)} questions" in text
+    assert f"Of the {len(behavioural_cases())} behavioural cases" in text
 
 
 def test_modules_stay_small():

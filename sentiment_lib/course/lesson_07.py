@@ -20,10 +20,10 @@ from .exercises import Wrong, exercise
     """,
     code="""
 half_width = 1.5  #| answer
-reviews = 8000  #| answer
-seeds = 12  #| answer
+tests_needed = 8000  #| answer
+seeds_needed = 12  #| answer
 """,
-    answer="half_width, reviews, seeds",
+    answer="half_width, tests_needed, seeds_needed",
     hints=(
         "The standard error of an accuracy p on n reviews is √(p(1 − p)/n); half the width is 1.96 of these. How does "
         "it depend on n?",
@@ -31,10 +31,10 @@ seeds = 12  #| answer
         "The same holds for seeds.",
     ),
     wrong=[
-        ("half_width, reviews, seeds = 3.04, 8000, 12", "whole width"),
-        ("half_width, reviews, seeds = 0.78, 8000, 12", "one standard error"),
-        ("half_width, reviews, seeds = 1.5, 4000, 12", "Twice as many reviews"),
-        ("half_width, reviews, seeds = 1.5, 8000, 6", "Twice as many seeds"),
+        ("half_width, tests_needed, seeds_needed = 3.04, 8000, 12", "whole width"),
+        ("half_width, tests_needed, seeds_needed = 0.78, 8000, 12", "one standard error"),
+        ("half_width, tests_needed, seeds_needed = 1.5, 4000, 12", "Twice as many reviews"),
+        ("half_width, tests_needed, seeds_needed = 1.5, 8000, 6", "Twice as many seeds"),
     ],
 )
 def _what_halves(half_width, reviews, seeds):

@@ -10,7 +10,7 @@ from .exercises import Wrong, exercise
 
 _SENTENCES = """
 question = "Does dropout of 0.1 help when there are 300 labelled reviews?"
-measured = "Accuracy on the test split, once a trial."
+measured = "Accuracy on the validation split, once a trial."
 decision = "{decision}"
 surprise = "A clear loss of accuracy with dropout."
 plan = {{"question": question, "measured": measured, "decision": decision, "surprise": surprise}}
@@ -132,7 +132,7 @@ def _holm(correct):
 from sentiment_lib.trials import BERT, METHODS, Trial
 
 question = "Does dropout of 0.1 help when there are 300 labelled reviews?"  #| answer
-measured = "Accuracy on the test split, once a trial."  #| answer
+measured = "Accuracy on the validation split, once a trial."  #| answer
 decision = "It helps if the 95 % interval of the paired difference over seeds lies above 0."  #| answer
 surprise = "A clear loss: without dropout it is better by more than a point."  #| answer
 plan = {"question": question, "measured": measured, "decision": decision, "surprise": surprise}

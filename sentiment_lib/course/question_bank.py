@@ -63,7 +63,8 @@ question(
     ("The first 1,000", False, "All have one label: the loss looks splendid, and nothing is learned about the other."),
     ("The first 1,000, shuffled afterwards", False, "That changes their order, and not which reviews they are."),
     ("1,000 drawn at random", True, "The labels then come in nearly the same proportion as in the file."),
-    ("500 drawn at random from each label", True, "This keeps the proportion exactly, as `train_size` does."),
+    ("500 drawn at random from each label", True,
+     "This keeps the proportion of the file, half and half; `train_size` keeps whatever proportion there is."),
 )
 
 question(
@@ -99,8 +100,8 @@ question(
 question(
     "03.a",
     "Why does the learning rate rise over the first tenth of the steps?",
-    ("The new head's first gradients are large and would spoil the body.", True,
-     "As long as the head is random, what flows back from it says little; small steps keep the damage small."),
+    ("The first steps would be of full size, in directions that say little yet.", True,
+     "AdamW's first steps are large whatever the gradients; with a random head, small ones keep the damage small."),
     ("To try rates and keep the best one", False,
      "Nothing is compared: rise and fall are fixed before the first step."),
     ("To guard against overfitting", False, "That comes from many passes, at the end; this is about the beginning."),
@@ -112,9 +113,9 @@ question(
     "In the third epoch the training loss falls from 0.30 to 0.15, and the validation loss rises from 0.38 to 0.55. "
     "What holds?",
     ("The model begins to know its training reviews by heart.", True,
-     "On these it gets better, on reviews it has not seen worse."),
+     "On reviews it has not seen its probabilities get worse; its accuracy may or may not."),
     ("The checkpoint before this epoch may be the better one.", True,
-     "The best checkpoint on validation is kept, not the last."),
+     "The checkpoint that is best on validation is kept, here by accuracy: look at that as well."),
     ("It is still getting better, for the training loss counts.", False,
      "That loss is about reviews it is learning from."),
     ("Any distance between the two losses means overfitting.", False,
@@ -239,7 +240,8 @@ question(
     "Two methods are compared over three draws of 300 training reviews. Why do both get the same three draws?",
     ("Then three draws count as six.", False, "There are three differences, and the interval is made from three."),
     ("A lucky draw helps both, and leaves their difference alone.", True, "What both share cancels out."),
-    ("As a rule the interval of the difference is narrower.", True, "The spread between draws is no longer in it."),
+    ("As a rule the interval of the difference is narrower.", True,
+     "What a draw does to both is no longer in it; with few draws it may be wider all the same."),
     ("Then the test reviews need not be the same.", False, "They bring luck of their own, so they are paired as well."),
 )
 
@@ -258,7 +260,7 @@ question(
     "Ten models differ in nothing but the seed; their accuracies have a standard deviation of 0.016. You report the "
     "best. What is true?",
     ("That is fair, as all ten were tested on the same reviews.", False, "It was still picked for its number on them."),
-    ("The number is about 0.025 too good for the method.", True,
+    ("The number lies about 0.025 above what the method gives on average.", True,
      "The best of ten lies some one and a half standard deviations above the mean, with nothing done."),
     ("That is fair, as one would use the best one anyway.", False,
      "Use it if you like; its number speaks for a lucky seed, and not for the method."),

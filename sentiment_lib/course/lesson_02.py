@@ -58,8 +58,8 @@ def _same_answer(probability, accuracy, recall):
     "TF-IDF by hand",
     "write",
     task="""
-    Write TF-IDF as scikit-learn has it before it normalises: the count of a word in a text, times a weight. The weight
-    is ln((1 + n) / (1 + df)) + 1, where n is how many `documents` there are, df is in how many of them the word occurs
+    Write TF-IDF as scikit-learn has it before it normalises: the count of a word in a text (the lesson's model takes
+    1 + ln of the count instead), times a weight. The weight is ln((1 + n) / (1 + df)) + 1, where n is how many `documents` there are, df is in how many of them the word occurs
     (`documents_with_word`), and ln is the natural logarithm. Counts and df may be numbers or NumPy arrays.
     """,
     code='''

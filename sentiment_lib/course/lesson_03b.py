@@ -15,9 +15,9 @@ return sum(weight.numel() for weight in model.parameters() {})
 
 @exercise(
     "03.5", "One step", "write", answer="train_step",
-    task="Write what the `Trainer` does in every step, in plain PyTorch: forget the gradients of earlier steps, compute "
-    "the loss with `model(**batch)` (its `.loss`; the labels are in the batch), compute the gradients, let the "
-    "optimiser make its step. Return the loss as a Python number (a float).",
+    task="Write the core of a step of the `Trainer` in plain PyTorch (without clipping and schedule): forget the gradients "
+    "of earlier steps, compute the loss with `model(**batch)` (its `.loss`; the labels are in the batch), compute the "
+    "gradients, let the optimiser make its step. Return the loss as a Python number (a float).",
     code='''
 def train_step(model, optimizer, batch):
     """One step of training; returns the loss."""

@@ -84,51 +84,41 @@ def test_early_stopping_ends_before_the_last_epoch(small):
     assert fine_tune(model, tokenizer, dataset, patient).history["epoch"].max() < 30
 
 
-def test_an_interrupted_run_goes_on_and_ends_where_an_uninterrupted_one_does(small, monkeypatch):
+def stopped_at(step, *what):
+    """A fine-tuning that is stopped after so many steps."""
     from transformers import Trainer
-
-    settings, dataset, model, tokenizer = small
-    whole = fine_tune(model, tokenizer, dataset, settings)
-    uninterrupted = model.classifier.weight.detach().clone()
-
-    class Killed(RuntimeError):
-        pass
 
     real_step = Trainer.training_step
 
-    def step_until_killed(self, *args, **kwargs):
-        if self.state.global_step == 17:
-            raise Killed
+    def step_until_stopped(self, *args, **kwargs):
+        if self.state.global_step == step:
+            raise KeyboardInterrupt
         return real_step(self, *args, **kwargs)
 
-    monkeypatch.setattr(Trainer, "training_step", step_until_killed)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Trainer, "training_step", step_until_stopped)
+        fine_tune(*what)
+
+
+def test_an_interrupted_run_goes_on_and_ends_where_an_uninterrupted_one_does(small):
+    settings, dataset, model, tokenizer = small
+    whole = fine_tune(model, tokenizer, dataset, settings)
+    uninterrupted = model.classifier.weight.detach().clone()
     second, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)
-    with pytest.raises(Killed):
-        fine_tune(second, tokenizer, dataset, settings)
-    monkeypatch.setattr(Trainer, "training_step", real_step)
+    stopped_at(17, second, tokenizer, dataset, settings)
 
     third, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)
     resumed = fine_tune(third, tokenizer, dataset, settings)
     assert resumed.resumed_from.endswith("checkpoint-14")
     assert resumed.steps == whole.steps
     torch.testing.assert_close(third.classifier.weight.detach(), uninterrupted, atol=1e-3, rtol=0)
+    seen = resumed.examples_per_second * resumed.seconds / resumed.examples  # epochs since it went on
+    assert 0 < seen < settings.epochs - 0.5
 
 
-def test_a_checkpoint_of_other_settings_is_not_resumed(small, monkeypatch):
-    from transformers import Trainer
-
+def test_a_checkpoint_of_other_settings_is_not_resumed(small):
     settings, dataset, model, tokenizer = small
-    real_step = Trainer.training_step
-
-    def step_until_killed(self, *args, **kwargs):
-        if self.state.global_step == 8:
-            raise KeyboardInterrupt
-        return real_step(self, *args, **kwargs)
-
-    monkeypatch.setattr(Trainer, "training_step", step_until_killed)
-    with pytest.raises(KeyboardInterrupt):
-        fine_tune(model, tokenizer, dataset, settings)
-    monkeypatch.setattr(Trainer, "training_step", real_step)
+    stopped_at(8, model, tokenizer, dataset, settings)
     assert list(aside(settings.paths.model, "checkpoints").glob("checkpoint-*"))
     other = make_settings(**{**settings.to_dict(), "learning_rate": 1e-3})
     assert fine_tune(model, tokenizer, dataset, other).resumed_from is None
@@ -281,24 +271,3 @@ def test_one_process_trains_on_one_gpu(tmp_path, monkeypatch):
     monkeypatch.setattr(TrainingArguments, "_setup_devices", property(lambda self: setattr(self, "_n_gpu", 2)))
     arguments = training._training_arguments(make_settings(batch_size=16), tmp_path, 100, False)
     assert arguments.train_batch_size == 16
-
-
-def test_speed_of_a_training_that_went_on_counts_only_what_it_did(small, monkeypatch):
-    from transformers import Trainer
-
-    settings, dataset, model, tokenizer = small
-    real_step = Trainer.training_step
-
-    def step_until_killed(self, *args, **kwargs):
-        if self.state.global_step == 8:
-            raise KeyboardInterrupt
-        return real_step(self, *args, **kwargs)
-
-    monkeypatch.setattr(Trainer, "training_step", step_until_killed)
-    with pytest.raises(KeyboardInterrupt):
-        fine_tune(model, tokenizer, dataset, settings)
-    monkeypatch.setattr(Trainer, "training_step", real_step)
-    result = fine_tune(model, tokenizer, dataset, settings)
-    assert result.resumed_from
-    done = result.examples_per_second * result.seconds / result.examples
-    assert 0 < done < settings.epochs - 0.5  # epochs

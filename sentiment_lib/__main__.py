@@ -74,10 +74,8 @@ def _as_before(asked: Settings, kept: dict[str, Any], options: argparse.Namespac
     """The settings of the run that goes on, with those that are given now; other ones are refused to ``--resume``."""
     before = make_settings(kept["preset"], run=asked.run, **kept["overrides"])
     if options.preset in (None, kept["preset"]):
-        old = {
-            key: value for key, value in kept["overrides"].items() if key != "model_revision" or "model" not in given
-        }
-        asked = make_settings(kept["preset"], run=asked.run, **(old | given))
+        no_revision = {"model_revision": None} if "model" in given else {}  # it belonged to the model of before
+        asked = make_settings(kept["preset"], run=asked.run, **(kept["overrides"] | no_revision | given))
     was, now = before.to_dict(), asked.to_dict()
     other = [f"{key}={now[key]!r} (was {was[key]!r})" for key in was if was[key] != now[key]]
     if other and options.resume:

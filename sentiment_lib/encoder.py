@@ -28,6 +28,12 @@ def encoder_layers(model: PreTrainedModel):
     return next(stacks, None)
 
 
+def part_of(layer, *names: str):
+    """The first module of these names that `layer` has, since BERT and DistilBERT name theirs differently; or None."""
+    parts = dict(layer.named_modules())
+    return next((parts[name] for name in names if name in parts), None)
+
+
 def query_and_key(layer):
     """The two linear layers that make queries and keys of what `layer` reads, all heads side by side.
 
@@ -36,13 +42,13 @@ def query_and_key(layer):
     ValueError
         For a layer that names them neither as BERT does nor as DistilBERT.
     """
-    parts = dict(layer.named_modules())
-    for names in (("attention.self.query", "attention.self.key"), ("attention.q_lin", "attention.k_lin")):
-        if all(name in parts for name in names):
-            return tuple(parts[name] for name in names)
-    raise ValueError(
-        f"A {type(layer).__name__} has no queries and keys by known names; use a BERT, RoBERTa or DistilBERT."
-    )
+    query = part_of(layer, "attention.self.query", "attention.q_lin")
+    key = part_of(layer, "attention.self.key", "attention.k_lin")
+    if query is None or key is None:
+        raise ValueError(
+            f"A {type(layer).__name__} has no queries and keys by known names; use a BERT, RoBERTa or DistilBERT."
+        )
+    return query, key
 
 
 @contextmanager

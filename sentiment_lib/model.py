@@ -214,7 +214,8 @@ def bundled_checkpoint() -> Path:
 def _positions_of_padding(model: PreTrainedModel) -> int:
     """Positions that no token can have: RoBERTa counts those of tokens from behind the number of its padding."""
     positions = (module for name, module in model.named_modules() if name.endswith("position_embeddings"))
-    return max(((getattr(module, "padding_idx", None) or -1) + 1 for module in positions), default=0)
+    padding = (getattr(module, "padding_idx", None) for module in positions)
+    return max((number + 1 for number in padding if number is not None), default=0)
 
 
 @contextmanager

@@ -62,11 +62,7 @@ def parameters_of(settings: Settings) -> dict[str, Any]:
 
 def kept_parameters(settings: Settings) -> dict[str, Any] | None:
     """The parameters with which the run of this name was made; None where there is none."""
-    try:
-        kept = json.loads(settings.paths.series.read_text(encoding="utf-8"))["parameters"]
-    except (OSError, ValueError, KeyError):
-        return None
-    return kept
+    return _note(settings).get("parameters")
 
 
 def run_series(
@@ -140,11 +136,16 @@ def only_this(settings: Settings) -> AbstractContextManager[None]:
 def lessons_done(settings: Settings, made_with: dict[str, Any] | None = None) -> dict[str, str]:
     """Lessons that a run of this name, settings and code has done, with a hash of their cells."""
     made_with = made_with or {"parameters": parameters_of(settings), "code": _code()}
+    kept = _note(settings)
+    return dict(kept["done"]) if {**kept, "done": None} == {**made_with, "done": None} else {}
+
+
+def _note(settings: Settings) -> dict[str, Any]:
+    """What ``series.json`` of the run holds; nothing where it is not there or not whole."""
     try:
-        kept = json.loads(settings.paths.series.read_text(encoding="utf-8"))
+        return json.loads(settings.paths.series.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return dict(kept["done"]) if {**kept, "done": None} == {**made_with, "done": None} else {}
 
 
 def _code() -> str:
@@ -181,25 +182,20 @@ def _execute(path: Path, target: Path, parameters: dict[str, Any]) -> None:
                 execution_timeout=CELL_TIMEOUT,
             )
     except DeadKernelError as error:
-        _keep(beside, target)
+        beside.replace(target)
         raise LessonError(
             f"Lesson {path.stem} failed: its kernel died, as a rule because memory ran out. Close other "
             "programs, or take fewer or shorter reviews (--set train_size=2000 max_length=128).\n"
             f"The notebook as far as it got: {short_path(target)}"
         ) from error
     except PapermillExecutionError as error:
-        _keep(beside, target)
+        beside.replace(target)
         raise LessonError(
             f"Lesson {path.stem} failed in cell {error.exec_count}: {error.ename}: {error.evalue}\n"
             f"The notebook as far as it got: {short_path(target)}\n"
             f"When the cause is mended, go on with: python -m sentiment_lib run --from {path.name[:2]} ..."
         ) from error
-    _keep(beside, target)
-
-
-def _keep(beside: Path, target: Path) -> None:
-    if beside.is_file():
-        beside.replace(target)
+    beside.replace(target)
 
 
 @contextmanager

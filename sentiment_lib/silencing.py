@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .encoder import encoder_layers
+from .encoder import encoder_layers, part_of
 from .model import ModelError, device_of
 
 if TYPE_CHECKING:
@@ -65,13 +65,13 @@ def gated(model: PreTrainedModel, gates: Mapping[int, torch.Tensor]) -> Iterator
 
 
 def _output_projection(layer):
-    """The linear layer that mixes what the heads of a layer bring; BERT and DistilBERT name it differently."""
-    for name in ("attention.output.dense", "attention.out_lin"):
-        try:
-            return layer.get_submodule(name)
-        except AttributeError:
-            continue
-    raise ModelError(f"Heads cannot be switched off in a {type(layer).__name__}; use a BERT, RoBERTa or DistilBERT.")
+    """The linear layer that mixes what the heads of a layer bring."""
+    found = part_of(layer, "attention.output.dense", "attention.out_lin")
+    if found is None:
+        raise ModelError(
+            f"Heads cannot be switched off in a {type(layer).__name__}; use a BERT, RoBERTa or DistilBERT."
+        )
+    return found
 
 
 @contextmanager

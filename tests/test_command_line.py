@@ -85,23 +85,23 @@ def test_predict_before_training_says_what_to_run(home, capsys):
     assert "Run lesson 03 first" in capsys.readouterr().err
 
 
-@pytest.fixture
-def trained(home, tiny):
-    """A run whose model is there, though it has learned nothing."""
+def a_run(model, tokenizer, **changes):
+    """The settings of a run whose model is there, though it has learned nothing."""
     from sentiment_lib.training import TrainingResult, save_model
 
-    settings = make_settings(max_length=32, truncation="tail")
-    save_model(*tiny, settings.paths.model)
+    settings = make_settings(max_length=32, **changes)
+    save_model(model, tokenizer, settings.paths.model)
     save_training(TrainingResult(pd.DataFrame(), 1, 1, 1.0, 1.0, None, None), settings)
     return settings
 
 
-def test_predict_does_as_the_run_was_set_up(home, tiny, tmp_path, monkeypatch):
-    from sentiment_lib.training import TrainingResult, save_model
+@pytest.fixture
+def trained(home, tiny):
+    return a_run(*tiny, truncation="tail")
 
-    settings = make_settings(text_column="review", precision="float32", device="cpu", max_length=32)
-    save_model(*tiny, settings.paths.model)
-    save_training(TrainingResult(pd.DataFrame(), 1, 1, 1.0, 1.0, None, None), settings)
+
+def test_predict_does_as_the_run_was_set_up(home, tiny, tmp_path, monkeypatch):
+    a_run(*tiny, text_column="review", precision="float32", device="cpu")
     (tmp_path / "in.csv").write_text("review\nA joy\nDull\n")
     asked_for = {}
     real = scoring.predict

@@ -168,18 +168,19 @@ def test_more_layers_than_there_are(tiny):
         train_only(tiny[0], 9)
 
 
-def test_positions_that_padding_takes_are_no_room_for_tokens(tiny_checkpoint, tmp_path):
+@pytest.mark.parametrize(("padding", "room"), [(0, 33), (1, 32)])
+def test_positions_that_padding_takes_are_no_room_for_tokens(tiny_checkpoint, tmp_path, padding, room):
     from transformers import AutoTokenizer, RobertaConfig, RobertaForSequenceClassification
 
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
-    config = RobertaConfig(vocab_size=30522, max_position_embeddings=34, pad_token_id=1, **sizes)
+    config = RobertaConfig(vocab_size=30522, max_position_embeddings=34, pad_token_id=padding, **sizes)
     RobertaForSequenceClassification(config).save_pretrained(tmp_path)
     tokenizer = AutoTokenizer.from_pretrained(tiny_checkpoint)
     tokenizer.model_max_length = 10**9
     tokenizer.save_pretrained(tmp_path)
     roberta, tokenizer = initialize_model_and_tokenizer(str(tmp_path))
-    assert tokenizer.model_max_length == 32
-    roberta(torch.full((1, 32), 5))  # and there is room for these
+    assert tokenizer.model_max_length == room
+    roberta(torch.full((1, room), 5))  # and there is room for these
     assert model._positions_of_padding(initialize_model_and_tokenizer(str(tiny_checkpoint))[0]) == 0  # a BERT
 
 

@@ -39,13 +39,13 @@ bench: $(READY)
 
 # The long versions of the tests that kill, damage and fuzz: some 30 minutes.
 soak: $(READY)
-	KILLS=20 FUZZ=20000 $(PY) -m pytest -q -rA -p no:nbval -o addopts="" tests/test_kill.py tests/test_series.py \
-	    tests/test_properties.py tests/test_hub.py tests/test_storage.py tests/test_locks.py
+	KILLS=20 FUZZ=20000 $(PY) -m pytest -q -rA tests/robustness/test_kill.py tests/course/test_series.py \
+	    tests/robustness/test_properties.py tests/data/test_hub.py tests/run/test_files.py tests/run/test_locks.py
 
 # The tests with the lowest and with the newest versions that pyproject.toml admits, each in an environment of its own.
 versions: $(READY)
 	for bound in lowest newest; do \
-	    if [ $$bound = lowest ]; then $(PY) tests/version_bounds.py; fi > $(VENV)/$$bound.txt; \
+	    if [ $$bound = lowest ]; then $(PY) tests/support/version_bounds.py; fi > $(VENV)/$$bound.txt; \
 	    $(PYTHON) -m venv $(VENV)/$$bound && \
 	    $(VENV)/$$bound/bin/python -m pip install -q --disable-pip-version-check -c $(VENV)/$$bound.txt -e ".[test]" && \
 	    $(VENV)/$$bound/bin/python -m pip list --format freeze && \
@@ -64,7 +64,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c "import sys; v = sys.version_info[:2]; sys.exit(0 if v >= (3, 11) else 'Python 3.11 or newer is needed; $(PYTHON) is %d.%d. Try: make PYTHON=python3.11' % v)"
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
-	$(PY) -c "from sentiment_lib.sources import fetch_snippets; fetch_snippets()"
+	$(PY) -c "from sentiment_lib.data import fetch_snippets; fetch_snippets()"
 	@# JupyterLab shall ask nobody on the web for news or newer versions
 	@$(PY) -m jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements" 2>/dev/null
 	@touch $(READY)

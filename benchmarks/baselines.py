@@ -17,8 +17,14 @@ def run(preset: str, imdb: Path, train_size: int | None) -> dict:
     import numpy as np
 
     from sentiment_lib import fine_tune, initialize_model_and_tokenizer, make_settings, metric_intervals, predict
-    from sentiment_lib.baselines import LinearProbe, MajorityClass, TfidfLogistic, VaderLexicon, frozen_embedding
-    from sentiment_lib.data import prepare
+    from sentiment_lib.data.preparation import prepare
+    from sentiment_lib.model.baselines import (
+        LinearProbe,
+        MajorityClass,
+        TfidfLogistic,
+        VaderLexicon,
+        frozen_embedding,
+    )
 
     source = {"source": str(imdb)} if preset == "imdb" else {}
     settings = make_settings(preset, train_size=train_size, **source)

@@ -20,8 +20,8 @@ from typing import Any
 
 import pandas as pd
 
-from sentiment_lib.environment import describe_machine
-from sentiment_lib.files import write_json
+from sentiment_lib.course.machine import describe_machine
+from sentiment_lib.run.files import write_json
 
 HERE = Path(__file__).resolve().parent
 RECORDS = HERE / "records"

@@ -8,7 +8,7 @@ import time
 import numpy as np
 from sklearn import metrics as skl
 
-from sentiment_lib.uncertainty import metric_intervals
+from sentiment_lib.evaluation.uncertainty import metric_intervals
 
 PREDICTIONS, RESAMPLES, LOOPED = 2000, 10_000, 200
 

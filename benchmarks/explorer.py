@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from browser import drawn, jupyterlab, run_all_cells
 
 from conftest import chromium_page
-from sentiment_lib.paths import HOME_VARIABLE, home
+from sentiment_lib.run.paths import HOME_VARIABLE, home
 
 TEXT = "A tearjerking, wonderful and never boring film about two old friends. " * 6
 # from an event to the first frame after what it changed

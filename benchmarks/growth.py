@@ -19,8 +19,8 @@ RANGES = {"reviews": (1000, 2500, 5000, 10000, 25000), "length": (64, 128, 256, 
 def grow(what: str, size: int, imdb: Path) -> dict:
     """Seconds of each stage, and the process's largest memory after it."""
     from sentiment_lib import fine_tune, initialize_model_and_tokenizer, make_settings, predict
-    from sentiment_lib.data import prepare
-    from sentiment_lib.encoder import encoder_layers
+    from sentiment_lib.data.preparation import prepare
+    from sentiment_lib.model.encoder import encoder_layers
 
     how = DEFAULT | {what: size}
     rows = reviews(imdb, "train", how["reviews"])

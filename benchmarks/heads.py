@@ -10,9 +10,9 @@ import resource
 import time
 
 from sentiment_lib import initialize_model_and_tokenizer
-from sentiment_lib.head_statistics import head_statistics
-from sentiment_lib.heads import silence_each
-from sentiment_lib.results import load_dataset
+from sentiment_lib.attention.heads import silence_each
+from sentiment_lib.attention.statistics import head_statistics
+from sentiment_lib.data.splits import load_dataset
 from sentiment_lib.settings import make_settings
 
 

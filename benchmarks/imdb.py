@@ -17,7 +17,7 @@ from training import watch
 def run(preset: str, seed: int, imdb: Path, train_size: int | None) -> dict:
     """Train on everything; accuracy on validation reviews on the way, on test reviews at the end."""
     from sentiment_lib import fine_tune, initialize_model_and_tokenizer, make_settings, metric_intervals, predict
-    from sentiment_lib.data import prepare
+    from sentiment_lib.data.preparation import prepare
 
     settings = make_settings(preset, source=str(imdb), seed=seed, train_size=train_size)
     dataset, _ = prepare(settings)

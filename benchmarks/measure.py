@@ -10,12 +10,12 @@ import argparse
 
 from bench import PLAIN
 
-from sentiment_lib.data import prepare
-from sentiment_lib.experiments import run_trials
-from sentiment_lib.files import write_json
-from sentiment_lib.paths import lessons_dir
+from sentiment_lib.data.preparation import prepare
+from sentiment_lib.experiments.records import run_trials
+from sentiment_lib.experiments.trials import BERT, METHODS, Trial, grid
+from sentiment_lib.run.files import write_json
+from sentiment_lib.run.paths import lessons_dir
 from sentiment_lib.settings import make_settings
-from sentiment_lib.trials import BERT, METHODS, Trial, grid
 
 SEEDS = [0, 1, 2]
 

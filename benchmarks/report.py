@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from bench import HERE, RECORDS, median
 
-from sentiment_lib.files import replacing
+from sentiment_lib.evaluation.uncertainty import Interval, mean_interval
 from sentiment_lib.plots.style import in_house_style, looks, new_figure, to_png
-from sentiment_lib.uncertainty import Interval, mean_interval
+from sentiment_lib.run.files import replacing
 
 FIGURES = HERE / "figures"
 

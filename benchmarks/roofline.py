@@ -70,7 +70,7 @@ def reach(kind: str, length: int, turn: int, imdb: Path, count: int) -> dict:
     from transformers import TrainerCallback
 
     from sentiment_lib import fine_tune, initialize_model_and_tokenizer, make_settings, predict
-    from sentiment_lib.tokenization import encode
+    from sentiment_lib.data.tokenization import encode
 
     class Clock(TrainerCallback):  # the first tenth of the steps warms up
         def on_step_end(self, args, state, control, **_):

@@ -82,7 +82,7 @@ def _trainer(system, length, seed, rows, validation, folder) -> dict:
     from datasets import Dataset
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, Trainer, TrainingArguments, set_seed
 
-    from sentiment_lib.model import bundled_checkpoint
+    from sentiment_lib.model.pretrained import bundled_checkpoint
 
     set_seed(seed)
     place = bundled_checkpoint()

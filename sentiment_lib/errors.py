@@ -1,85 +1,54 @@
-"""Single predictions worth reading: the surest, the most doubtful, the wrong ones, and doubtful labels.
+"""Everything that a user can cause, and nothing else.
 
-Taught in lesson 04.
+Each message names the value that was refused and a remedy. The command line prints the message of a
+:class:`WorkbookError` alone; any other exception is a fault of this library and keeps its traceback. Each kind is
+also the built-in exception that Python code would expect, such as ValueError, so that either can be caught.
 """
 
-from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-import numpy as np
-
-from .data import LABEL_NAMES
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-EXAMPLE_KINDS = ("most confident right", "least confident", "most confident wrong")
-RATERS = 20  # people who rated each snippet
+class WorkbookError(Exception):
+    """What a user can cause and mend: the base of all errors below."""
 
 
-def example_predictions(predictions: pd.DataFrame, kind: str, n: int = 5) -> pd.DataFrame:
-    """The `n` most telling rows of a kind.
-
-    Parameters
-    ----------
-    predictions : pandas.DataFrame
-        From :func:`sentiment_lib.metrics.prediction_table`; further columns are kept.
-    kind : {"most confident right", "least confident", "most confident wrong"}
-    n : int
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``text``, ``label`` and ``predicted`` as words, and ``confidence``: the probability that the model
-        gave to what it predicted; then the further columns.
-
-    Raises
-    ------
-    ValueError
-        For an unknown kind.
-    """
-    if kind not in EXAMPLE_KINDS:
-        raise ValueError(f"kind={kind!r} is not one of {', '.join(map(repr, EXAMPLE_KINDS))}.")
-    probability, predicted = predictions["probability"], predictions["predicted"]
-    table = predictions.assign(confidence=np.where(predicted == 1, probability, 1 - probability))
-    right = table["predicted"] == table["label"]
-    if kind != "least confident":
-        table = table[right if kind == "most confident right" else ~right]
-    table = table.sort_values("confidence", ascending=kind == "least confident", kind="stable").head(n)
-    names = dict(enumerate(LABEL_NAMES))
-    table = table.assign(label=table["label"].map(names), predicted=table["predicted"].map(names))
-    shown = ["text", "label", "predicted", "confidence"]
-    return table[[*shown, *(c for c in predictions if c not in (*shown, "probability"))]].reset_index(drop=True)
+class ArgumentError(WorkbookError, ValueError):
+    """An argument with a value that cannot be used."""
 
 
-def label_flip_probability(rating: Sequence[float], rating_std: Sequence[float], raters: int = RATERS) -> np.ndarray:
-    """How likely the label, the sign of a mean rating, would be the other one with other raters.
+class ArgumentTypeError(WorkbookError, TypeError):
+    """An argument of a type that cannot be used."""
 
-    The mean of `raters` ratings is normal around the true one with the standard error
-    ``rating_std / sqrt(raters)``, and we saw one such mean; a second panel's mean differs from it by the
-    standard error times the square root of two.
 
-    Parameters
-    ----------
-    rating : array of float, shape (n,)
-        Mean rating of each text; 0 is neutral.
-    rating_std : array of float, shape (n,)
-        Standard deviation of the single ratings.
-    raters : int
+class SettingsError(WorkbookError, ValueError):
+    """A preset or setting that does not exist, or a value that is out of range."""
 
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(n,)``, in [0, 0.5]. Its mean is the share of texts that no model can get right for both
-        panels.
-    """
-    from scipy.stats import norm
 
-    spread = np.asarray(rating_std, dtype=float) * np.sqrt(2 / raters)
-    distance = np.abs(np.asarray(rating, dtype=float))
-    certain = spread == 0
-    ratio = np.divide(distance, spread, out=np.full(distance.shape, np.inf), where=~certain)
-    ratio[certain & (distance == 0)] = 0
-    return norm.sf(ratio)
+class DataError(WorkbookError, ValueError):
+    """Reviews that cannot be read or used."""
+
+
+class ModelError(WorkbookError, ValueError):
+    """A checkpoint that cannot be used."""
+
+
+class NotOnHub(WorkbookError, ValueError):
+    """The hub answers, but it does not have what was wanted, or this user may not read it."""
+
+
+class HubUnreachable(WorkbookError, ConnectionError):
+    """The hub does not deliver, and what was wanted is not in its local cache."""
+
+
+class MissingResult(WorkbookError, FileNotFoundError):
+    """A file of the run that an earlier lesson makes. The message says which lesson to run first."""
+
+
+class StorageError(WorkbookError, OSError):
+    """A file or folder that cannot be written."""
+
+
+class BusyError(WorkbookError, RuntimeError):
+    """Another process is at work on the same files."""
+
+
+class LessonError(WorkbookError, RuntimeError):
+    """A lesson that failed. The message names lesson, cell and error, and where the half-run notebook is."""

@@ -8,17 +8,14 @@ import re
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from .paths import RunPaths
+from .errors import SettingsError
+from .run.paths import RunPaths
 
 TRUNCATIONS = ("head", "tail", "head+tail")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "bfloat16", "float32")
 ATTENTION_KERNELS = ("auto", "lean", "eager", "sdpa")
 BEST_BY = ("accuracy", "loss")
-
-
-class SettingsError(ValueError):
-    """A preset or setting that does not exist, or a value that is out of range."""
 
 
 def _knob(default: Any, meaning: str, *, low: Any = None, high: Any = None, choices=None) -> Any:
@@ -104,7 +101,7 @@ class Settings:
 
     @property
     def encoding(self) -> dict[str, Any]:
-        """How a text becomes tokens: the last arguments of :func:`sentiment_lib.tokenization.encode`."""
+        """How a text becomes tokens: the last arguments of :func:`sentiment_lib.data.encode`."""
         return {"max_length": self.max_length, "truncation": self.truncation, "head_share": self.head_share}
 
     @property

@@ -1,46 +1,7 @@
-import os
-import shutil
-from contextlib import contextmanager
-from pathlib import Path
-
 import pytest
+from support import CHECKOUT, missing, write_reviews
 
-CHECKOUT = Path(__file__).resolve().parent.parent
 SHARED_IMDB = CHECKOUT.parent / "shared" / "data" / "imdb"
-
-
-def missing(reason: str):
-    """Skip on a user's machine, fail in CI: a test that silently does not run proves nothing."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"CI must not skip this: {reason}")
-    pytest.skip(reason)
-
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-
-
-@contextmanager
-def chromium_page(**context):
-    """A tab of headless Chromium; `context` is what Playwright's new_context takes."""
-    if CHROMIUM is None:
-        missing("no Chromium on this machine (Debian: apt-get install chromium)")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        tab = browser.new_context(viewport={"width": 1400, "height": 1300}, **context).new_page()
-        tab.set_default_timeout(60_000)
-        yield tab
-        browser.close()
-
-
-def listen(page):
-    """What a page asks for, and its errors: two lists that grow."""
-    asked, errors = [], []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: message.type == "error" and errors.append(message.text))
-    return asked, errors
 
 
 @pytest.fixture
@@ -56,7 +17,7 @@ def tiny_checkpoint(tmp_path_factory):
     import torch
     from transformers import AutoTokenizer, BertConfig, BertModel
 
-    from sentiment_lib.model import bundled_checkpoint
+    from sentiment_lib.model.pretrained import bundled_checkpoint
 
     folder = tmp_path_factory.mktemp("tiny")
     torch.manual_seed(0)
@@ -100,21 +61,10 @@ def review_file(tmp_path):
     return write_reviews(tmp_path)
 
 
-def write_reviews(folder: Path) -> Path:
-    import pandas as pd
-
-    good = [f"Scene {i} is a wonderful, moving and clever piece of film." for i in range(20)]
-    bad = [f"Scene {i} is a dull, clumsy and awful waste of time." for i in range(20)]
-    table = pd.DataFrame({"text": bad + good, "label": ["neg"] * 20 + ["pos"] * 20})
-    path = folder / "reviews.csv"
-    table.to_csv(path, index=False)
-    return path
-
-
 @pytest.fixture(scope="session")
 def quick_run():
     """What the lessons left under the preset quick, in this session (pytest runs them before these tests)."""
-    from sentiment_lib.paths import RunPaths
+    from sentiment_lib.run.paths import RunPaths
 
     paths = RunPaths("quick")
     if not paths.metrics.is_file() or not paths.model.is_dir():
@@ -127,7 +77,7 @@ def small_series(tiny_checkpoint, tmp_path_factory):
     """The whole series under papermill on a few reviews with a tiny model: its home, settings, and lessons done."""
     import pandas as pd
 
-    from sentiment_lib.series import run_series
+    from sentiment_lib.course.series import run_series
     from sentiment_lib.settings import make_settings
 
     home = tmp_path_factory.mktemp("home – übung 日本")

@@ -1,7 +1,19 @@
-"""What makes the lessons a course: exercises that check themselves, quiz questions, and what a learner has solved."""
+"""What makes the lessons a course.
 
-from .exercises import check
-from .learner import solved_table
-from .quizzes import quiz
+Exercises that check themselves, questions, the learner's progress, the check of the machine, the series under
+papermill and the report of a run.
 
-__all__ = ["check", "quiz", "solved_table"]
+- :mod:`~sentiment_lib.course.exercises`: exercises that check themselves
+- :mod:`~sentiment_lib.course.quizzes`: questions
+- :mod:`~sentiment_lib.course.learner`: what a learner has solved
+- :mod:`~sentiment_lib.course.machine`: whether this machine is ready
+- :mod:`~sentiment_lib.course.speed`: what makes training fast
+- :mod:`~sentiment_lib.course.series`: the lessons under papermill
+- :mod:`~sentiment_lib.course.report`: a run as pages
+
+What the room offers is listed in ``__init__.pyi``. Names are loaded when they are first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

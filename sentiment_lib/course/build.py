@@ -13,12 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..files import replacing
-from ..paths import lessons_dir, short_path
-from ..series import lessons
+from ..run.files import replacing
+from ..run.paths import lessons_dir, short_path
 from .exercises import LEVELS, Exercise, exercises, help_text
 from .flow import diagram
 from .quizzes import Question, question_text, questions
+from .series import lessons
 
 
 def _task(one: Exercise) -> str:

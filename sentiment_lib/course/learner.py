@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..paths import home, short_path
+from ..run.paths import home, short_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,9 +54,9 @@ def solved_table() -> pd.DataFrame:
     """A row a lesson: exercises and questions solved, the next one to try, and how often one was tried."""
     import pandas as pd
 
-    from ..series import lessons
     from .exercises import exercises
     from .quizzes import questions
+    from .series import lessons
 
     solved, tried = answers_given()
     rows = {}

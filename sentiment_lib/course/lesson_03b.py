@@ -110,7 +110,7 @@ def trainable(model, last_layers):
     ],
 )  # fmt: skip
 def _trainable(trainable):
-    from ..model import train_only
+    from ..model.pretrained import train_only
 
     model, reference = tiny_bert(), tiny_bert()
     for last in (1, 0, 2):

@@ -75,7 +75,7 @@ def calibration_error(labels, probabilities, bins=10):
     ],
 )
 def _calibration_error(error_of):
-    from ..calibration import expected_calibration_error
+    from ..evaluation.calibration import expected_calibration_error
 
     for count, bins in ((400, 10), (400, 5), (7, 10), (60, 1)):
         rng = np.random.default_rng(count + bins)

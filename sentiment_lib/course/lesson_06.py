@@ -103,7 +103,7 @@ def rollout(attentions):
            ("return ((attentions.mean(axis=1) + np.eye(attentions.shape[-1])) / 2).prod(axis=0)", "by element")],
 )
 def _rollout(rollout):
-    from ..attribution import rollout as right
+    from ..attention.attribution import rollout as right
 
     def up(layers):
         return np.linalg.multi_dot(layers[::-1])
@@ -157,7 +157,7 @@ def silence(model, layer, head):
 def _silence(silence):
     import torch
 
-    from ..silencing import silenced
+    from ..attention.silencing import silenced
 
     model = tiny_bert(heads=4)
     logits = torch.no_grad()(lambda: model(torch.arange(14).reshape(2, 7)).logits)

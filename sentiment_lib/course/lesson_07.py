@@ -124,7 +124,7 @@ def paired_interval(first, second):
 def _paired_interval(paired):
     from scipy import stats
 
-    from ..uncertainty import mean_interval
+    from ..evaluation.uncertainty import mean_interval
 
     for n in (3, 5, 2, 10):
         rng = np.random.default_rng(n)

@@ -84,7 +84,7 @@ def holm(p_values):
 def _holm(correct):
     from statsmodels.stats.multitest import multipletests
 
-    from ..significance import holm
+    from ..evaluation.significance import holm
 
     for given in ([0.03, 0.005, 0.04, 0.01], [0.02], [0.011, 0.6, 0.012, 0.7, 0.001], [0.02, 0.02, 0.3], [0.9, 0.8]):
         p = np.array(given)
@@ -174,7 +174,7 @@ trials = [Trial(BERT, 300, seed, changes) for changes in arms for seed in range(
     ],
 )
 def _own_experiment(plan, trials):
-    from ..trials import BERT, Trial
+    from ..experiments.trials import BERT, Trial
 
     asked = ("question", "measured", "decision", "surprise")
     if not isinstance(plan, dict) or set(asked) - set(plan):
@@ -224,8 +224,9 @@ def _differs(key, arms):
 
 
 def _can_be_run(trial):
-    from ..settings import SettingsError, make_settings
-    from ..trials import trial_settings
+    from ..errors import SettingsError
+    from ..experiments.trials import trial_settings
+    from ..settings import make_settings
 
     if not isinstance(trial.changes, dict):
         raise Wrong("The changes of a trial are a dict, such as {'learning_rate': 2e-4}.")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import html
+import os
+import platform
+import shutil
 import time
 from typing import TYPE_CHECKING
 
 import ipywidgets as ipw
 
-from ..environment import free_disk_gb, memory_gb, versions
-from ..model import choose_compute, initialize_model_and_tokenizer
+from ..model.compute import choose_compute
+from ..model.pretrained import initialize_model_and_tokenizer
+from ..run.environment import versions
+from ..run.paths import home
 from ..settings import PRESETS, make_settings
 from .speed import training_step
 
@@ -104,7 +109,7 @@ def _reviews_per_second(tokens: int, seconds: float) -> float:
     """Reviews of this length a second in training steps of the bundled model as `fine_tune` does them."""
     import torch
 
-    from ..encoder import bfloat16_hidden_states, first_token_only
+    from ..model.encoder import bfloat16_hidden_states, first_token_only
 
     compute = choose_compute()
     model, _ = initialize_model_and_tokenizer("bundled", dropout=0.0, compute=compute)
@@ -136,7 +141,7 @@ class HubButton(ipw.HBox):
 
     def ask(self) -> bool:
         """Ask now; shows and returns whether the hub answers."""
-        from ..hub import hub_error
+        from ..data.hub import hub_error
 
         problem = hub_error()
         said = (
@@ -146,3 +151,35 @@ class HubButton(ipw.HBox):
         )
         self._said.value = f'<span role="status">{html.escape(said)}</span>'
         return problem is None
+
+
+def describe_machine() -> pd.DataFrame:
+    """One row a fact that decides how fast the lessons run: processor, memory (GB), disk (GB), arithmetic."""
+    import pandas as pd
+    import torch
+
+    compute = choose_compute()
+    facts = {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor cores in use": torch.get_num_threads(),
+        "memory (GB)": memory_gb(),
+        "free disk (GB)": round(free_disk_gb()),
+        "device": compute.device,
+        "arithmetic for training": compute.precision,
+        "attention kernel": compute.attention or "as transformers chooses",
+    } | {f"version of {name}": number for name, number in versions().items()}
+    return pd.DataFrame({"value": {name: str(value) for name, value in facts.items()}})
+
+
+def free_disk_gb() -> float:
+    """Free space in GB where results are kept."""
+    there = next(path for path in (home(), *home().parents) if path.exists())
+    return shutil.disk_usage(there).free / 1e9
+
+
+def memory_gb() -> int | str:
+    """Memory of this machine in GB, or "unknown" where the system does not say."""
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9)
+    except (AttributeError, ValueError, OSError):
+        return "unknown"

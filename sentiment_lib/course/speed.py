@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from ..encoder import first_token_only
-from ..model import Compute, initialize_model_and_tokenizer
+from ..data.tokenization import encode
+from ..model.compute import Compute
+from ..model.encoder import first_token_only
+from ..model.pretrained import initialize_model_and_tokenizer
 from ..settings import Settings
-from ..tokenization import encode
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -1,43 +1,18 @@
-"""Every figure: data in, :class:`matplotlib.figure.Figure` out. Nothing is computed here.
+"""Every figure: data in, :class:`matplotlib.figure.Figure` out.
 
-Each figure carries its alternative text as ``figure.alt``; :func:`show` puts figure and text into a notebook
-and keeps the picture as a file.
+Nothing is computed here. Each figure carries its alternative text as ``figure.alt``; :func:`show` puts figure and
+text into a notebook and keeps the picture as a file.
+
+- :mod:`~sentiment_lib.plots.style`: how all figures look, and how they are shown and kept
+- :mod:`~sentiment_lib.plots.training`: lengths of reviews and training curves
+- :mod:`~sentiment_lib.plots.evaluation`: confusion matrix, curves and calibration
+- :mod:`~sentiment_lib.plots.comparison`: several models side by side
+- :mod:`~sentiment_lib.plots.weights`: attention weights
+- :mod:`~sentiment_lib.plots.heads`: heads and explanations
+
+What the room offers is listed in ``__init__.pyi``. Names are loaded when they are first used.
 """
 
-from .attention import attention
-from .comparison import agreement, failure_rates, intervals, learning_curve, word_effects
-from .evaluation import (
-    confusion_matrix,
-    precision_recall_curve,
-    probability_histogram,
-    reliability_diagram,
-    roc_curve,
-    thresholds,
-)
-from .heads import deletion_curves, head_clusters, head_maps, heads_left, words_side_by_side
-from .style import show, to_png
-from .training import review_lengths, training_curve
+import lazy_loader
 
-__all__ = [
-    "agreement",
-    "attention",
-    "confusion_matrix",
-    "deletion_curves",
-    "failure_rates",
-    "head_clusters",
-    "head_maps",
-    "heads_left",
-    "intervals",
-    "learning_curve",
-    "precision_recall_curve",
-    "probability_histogram",
-    "reliability_diagram",
-    "review_lengths",
-    "roc_curve",
-    "show",
-    "thresholds",
-    "to_png",
-    "training_curve",
-    "word_effects",
-    "words_side_by_side",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from ..attribution import WordEffects
+    from ..attention.attribution import WordEffects
 
 
 @in_house_style

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..data import LABEL_NAMES
+from ..data.labels import LABEL_NAMES
 from .style import BLUE, GREEN, GREY, ORANGE, in_house_style, looks, new_figure
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from ..metrics import ThresholdChoice
+    from ..evaluation.metrics import ThresholdChoice
 
 
 @in_house_style
@@ -64,7 +64,7 @@ def precision_recall_curve(curves: Mapping[str, pd.DataFrame], areas: Mapping[st
     Parameters
     ----------
     curves : mapping of str to pandas.DataFrame
-        Name of each model and its :func:`sentiment_lib.metrics.precision_recall_curve`, the main one first.
+        Name of each model and its :func:`sentiment_lib.evaluation.precision_recall_curve`, the main one first.
     areas : mapping of str to float
         Average precision of each.
     base_rate : float
@@ -102,7 +102,7 @@ def roc_curve(curves: Mapping[str, pd.DataFrame], areas: Mapping[str, float]) ->
     Parameters
     ----------
     curves : mapping of str to pandas.DataFrame
-        Name of each model and its :func:`sentiment_lib.metrics.roc_curve`.
+        Name of each model and its :func:`sentiment_lib.evaluation.roc_curve`.
     areas : mapping of str to float
         Area under each curve.
     """
@@ -127,7 +127,7 @@ def thresholds(curve: pd.DataFrame, choices: Sequence[ThresholdChoice]) -> Figur
     Parameters
     ----------
     curve : pandas.DataFrame
-        From :func:`sentiment_lib.metrics.precision_recall_curve`, of the validation split.
+        From :func:`sentiment_lib.evaluation.precision_recall_curve`, of the validation split.
     choices : sequence of ThresholdChoice
     """
     figure, ((axis,),) = new_figure(6.8, 4)
@@ -158,7 +158,7 @@ def reliability_diagram(tables: Mapping[str, pd.DataFrame], errors: Mapping[str,
     Parameters
     ----------
     tables : mapping of str to pandas.DataFrame
-        A panel each: its title, and a table from :func:`sentiment_lib.calibration.reliability`.
+        A panel each: its title, and a table from :func:`sentiment_lib.evaluation.reliability`.
     errors : mapping of str to float
         Expected calibration error of each.
     """

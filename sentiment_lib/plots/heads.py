@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..attribution import UNSIGNED
+from ..attention.attribution import UNSIGNED
 from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, YELLOW, in_house_style, looks, new_figure, signed_colors
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from ..attribution import WordEffects
+    from ..attention.attribution import WordEffects
 
 
 @in_house_style
@@ -96,7 +96,7 @@ def heads_left(curves: Mapping[str, pd.DataFrame], total: int, random: Sequence[
     Parameters
     ----------
     curves : mapping of str to pandas.DataFrame
-        From :func:`sentiment_lib.heads.silence_in_order`, by the name of the order.
+        From :func:`sentiment_lib.attention.silence_in_order`, by the name of the order.
     total : int
         Number of heads of the model.
     random : sequence of pandas.DataFrame
@@ -168,7 +168,7 @@ def deletion_curves(without: pd.DataFrame, alone: pd.DataFrame) -> Figure:
     Parameters
     ----------
     without, alone : pandas.DataFrame
-        From :meth:`sentiment_lib.faithfulness.Faithfulness.curve`.
+        From :meth:`sentiment_lib.attention.Faithfulness.curve`.
     """
     figure, (axes,) = new_figure(10.4, 4.4, 1, 2, sharey=True)
     titles = "taken away: high is good", "only these kept: low is good"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..files import replacing
+from ..run.files import replacing
 
 if TYPE_CHECKING:
     from IPython.display import Image

@@ -57,7 +57,7 @@ def training_curve(
     Parameters
     ----------
     history : pandas.DataFrame
-        From :class:`sentiment_lib.training.TrainingResult`.
+        From :class:`sentiment_lib.model.TrainingResult`.
     majority_accuracy : float, optional
         What always guessing the most frequent label reaches, drawn as the line to beat.
     untrained_accuracy : float, optional

@@ -1,0 +1,15 @@
+"""The interactive part: widgets for a notebook, and views that need no kernel.
+
+What is drawn in the browser, and how it answers, is plain JavaScript in ``front_end/``.
+
+- :mod:`~sentiment_lib.explorer.rendering`: predictions as HTML
+- :mod:`~sentiment_lib.explorer.view`: attention in a page without a kernel
+- :mod:`~sentiment_lib.explorer.attention_explorer`: attention with a live model behind it
+- :mod:`~sentiment_lib.explorer.prediction_browser`: a table of predictions to filter and read
+
+What the room offers is listed in ``__init__.pyi``. Names are loaded when they are first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

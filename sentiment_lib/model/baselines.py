@@ -1,0 +1,266 @@
+"""What BERT has to beat: four simple classifiers behind one interface.
+
+Taught in lesson 02.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import DataError
+from ..run.files import replacing, write_json
+from ..settings import Settings
+from .inference import embed
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from datasets import DatasetDict
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    Texts = Mapping[str, Sequence]  # columns text and label, as in a split of a DatasetDict
+
+C_VALUES = (0.01, 0.1, 1.0, 3.0, 10.0, 30.0)  # inverse strengths of the penalty that are tried
+
+
+class Baseline(ABC):
+    """A classifier of texts.
+
+    Attributes
+    ----------
+    name : str
+    tuning : list of dict
+        What was tried on the validation split, with its log loss and accuracy there; empty where there is
+        nothing to choose.
+    """
+
+    name: str
+
+    def __init__(self) -> None:
+        self.tuning: list[dict[str, Any]] = []
+
+    @abstractmethod
+    def fit(self, train: Texts, validation: Texts) -> Baseline:
+        """Learn from ``train``; choose settings, where there are any, on ``validation``. Returns itself."""
+
+    @abstractmethod
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
+        """The probability that each text is positive, shape ``(texts,)``."""
+
+
+class MajorityClass(Baseline):
+    """Always the same answer: the share of positives among the training texts."""
+
+    name = "majority class"
+
+    def fit(self, train: Texts, validation: Texts) -> MajorityClass:
+        """Count the labels."""
+        self._share = float(np.mean(train["label"]))
+        return self
+
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
+        """The share of positives, for every text."""
+        return np.full(len(texts), self._share)
+
+
+class VaderLexicon(Baseline):
+    """VADER: a list of 7,500 words with human ratings, and rules for negation, emphasis and "but".
+
+    The lexicon is not trained. Its score from -1 to 1 becomes a probability by a logistic curve that is
+    fitted on the training texts.
+
+    References
+    ----------
+    Hutto and Gilbert, VADER: A parsimonious rule-based model for sentiment analysis of social media text,
+    ICWSM 2014.
+    """
+
+    name = "VADER lexicon"
+
+    def fit(self, train: Texts, validation: Texts) -> VaderLexicon:
+        """Fit the two numbers of the logistic curve."""
+        from sklearn.linear_model import LogisticRegression
+        from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+        self._analyzer = SentimentIntensityAnalyzer()
+        self._curve = LogisticRegression(C=np.inf).fit(self.scores(train["text"]), train["label"])
+        return self
+
+    def scores(self, texts: Sequence[str]) -> np.ndarray:
+        """VADER's compound score of each text, shape ``(texts, 1)``, in [-1, 1]."""
+        return np.array([[self._analyzer.polarity_scores(text)["compound"]] for text in texts]).reshape(-1, 1)
+
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
+        """The logistic curve at each text's score."""
+        return self._curve.predict_proba(self.scores(texts))[:, 1]
+
+
+class _Tuned(Baseline):
+    """Logistic regression on features; what it is made with is chosen by log loss on the validation split."""
+
+    def _choose(self, candidates: Callable, train: Texts, validation: Texts) -> None:
+        """Fit every candidate ``(settings, features, estimator)`` and keep the best of them."""
+        from sklearn.metrics import log_loss
+
+        best = np.inf
+        for tried, features, classifier, held_out in candidates(train, validation):
+            classifier.fit(features, train["label"])
+            probability = classifier.predict_proba(held_out)[:, 1]
+            loss = log_loss(validation["label"], probability, labels=[0, 1])
+            right = float(((probability >= 0.5) == np.asarray(validation["label"])).mean())
+            self.tuning.append({**tried, "log_loss": loss, "accuracy": right})
+            if loss < best:
+                best, self._classifier, self.chosen = loss, classifier, tried
+
+
+class TfidfLogistic(_Tuned):
+    """Counts of words and word pairs, weighted by rarity (TF-IDF), and logistic regression.
+
+    Whether word pairs help and how strong the penalty is are chosen on the validation split.
+    """
+
+    name = "TF-IDF + logistic regression"
+
+    def fit(self, train: Texts, validation: Texts) -> TfidfLogistic:
+        """Learn vocabulary and weights."""
+        self.tuning = []
+        self._choose(self._candidates, train, validation)
+        self._vectorizer = self._vectorizers[self.chosen["words"]]
+        return self
+
+    def _candidates(self, train: Texts, validation: Texts):
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression
+
+        self._vectorizers = {}
+        for words in (1, 2):
+            vectorizer = TfidfVectorizer(ngram_range=(1, words), sublinear_tf=True, strip_accents="unicode")
+            features, held_out = vectorizer.fit_transform(train["text"]), vectorizer.transform(validation["text"])
+            self._vectorizers[words] = vectorizer
+            for c in C_VALUES[2:]:
+                yield {"words": words, "C": c}, features, LogisticRegression(C=c, max_iter=1000), held_out
+
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
+        """The fitted model's probabilities."""
+        return self._classifier.predict_proba(self._vectorizer.transform(texts))[:, 1]
+
+    def weights(self) -> dict[str, float]:
+        """The weight of every word and word pair in the logit, the most negative first."""
+        names, (weights,) = self._vectorizer.get_feature_names_out(), self._classifier.coef_
+        return {names[i]: float(weights[i]) for i in np.argsort(weights)}
+
+
+class LinearProbe(_Tuned):
+    """Logistic regression on the frozen checkpoint's mean-pooled embeddings: BERT without fine-tuning.
+
+    Parameters
+    ----------
+    embed : callable
+        Texts to vectors of shape ``(texts, hidden size)``, such as :func:`frozen_embedding` returns.
+    """
+
+    name = "linear probe"
+
+    def __init__(self, embed: Callable[[Sequence[str]], np.ndarray]) -> None:
+        super().__init__()
+        self._embed = embed
+
+    def fit(self, train: Texts, validation: Texts) -> LinearProbe:
+        """Embed the training texts and learn a weight for every dimension."""
+        self.tuning = []
+        self._choose(self._candidates, train, validation)
+        return self
+
+    def _candidates(self, train: Texts, validation: Texts):
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        features, held_out = self._embed(train["text"]), self._embed(validation["text"])
+        for c in (0.001, *C_VALUES[:4]):
+            yield {"C": c}, features, make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=2000)), held_out
+
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
+        """The fitted model's probabilities."""
+        return self._classifier.predict_proba(self._embed(texts))[:, 1]
+
+
+def frozen_embedding(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: Settings
+) -> Callable[[Sequence[str]], np.ndarray]:
+    """A function from texts to vectors that computes each text once and remembers it."""
+    known: dict[str, np.ndarray] = {}
+
+    def vectors(texts: Sequence[str]) -> np.ndarray:
+        new = list(dict.fromkeys(text for text in texts if text not in known))
+        if new:
+            how = {**settings.encoding, "precision": settings.precision}
+            known.update(zip(new, embed(new, model, tokenizer, **how).astype("float32"), strict=True))
+        return np.stack([known[text] for text in texts])
+
+    return vectors
+
+
+def fit_baselines(dataset: DatasetDict, embedding: Callable[[Sequence[str]], np.ndarray]) -> dict[str, Baseline]:
+    """All baselines, by name, fitted on the same training texts; the test split is not looked at."""
+    made = [MajorityClass(), VaderLexicon(), TfidfLogistic(), LinearProbe(embedding)]
+    return {baseline.name: baseline.fit(dataset["train"], dataset["validation"]) for baseline in made}
+
+
+def save_baselines(predictions: Mapping[str, pd.DataFrame], tuning: Mapping[str, Any], settings: Settings) -> Path:
+    """Keep what the baselines predict, for lesson 04.
+
+    Parameters
+    ----------
+    predictions : mapping of str to pandas.DataFrame
+        For ``"validation"``, ``"test"`` and ``"behaviour"``: a column ``text`` and one of probabilities a baseline.
+    tuning : mapping of str to list of dict
+        What each baseline tried on the validation split.
+    settings : Settings
+    """
+    folder = settings.paths.baselines
+    with replacing(folder) as beside:
+        beside.mkdir()
+        for name, table in predictions.items():
+            table.to_parquet(beside / f"{name}.parquet", index=False)
+        write_json(beside / "baselines.json", {"model": settings.model, **settings.encoding, "tuning": dict(tuning)})
+    return folder
+
+
+def load_baselines(texts: Sequence[str], name: str, settings: Settings) -> pd.DataFrame:
+    """Probabilities of the baselines for `texts`, a column a baseline, in the order of the texts.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        All must be among those that lesson 02 predicted.
+    name : {"validation", "test", "behaviour"}
+    settings : Settings
+
+    Raises
+    ------
+    FileNotFoundError
+        When lesson 02 has not been run.
+    DataError
+        When it was run with another model or on other texts.
+    """
+    import pandas as pd
+
+    folder = settings.paths.require(settings.paths.baselines, "02")
+    kept = json.loads((folder / "baselines.json").read_text(encoding="utf-8"))
+    for key, value in {"model": settings.model, **settings.encoding}.items():
+        if kept[key] != value:
+            raise DataError(f"Lesson 02 was run with {key}={kept[key]!r}, not {value!r}. Run lesson 02 again first.")
+    table = pd.read_parquet(folder / f"{name}.parquet").drop_duplicates("text").set_index("text")
+    new = [text for text in texts if text not in table.index]
+    if new:
+        raise DataError(
+            f"Lesson 02 has not seen {len(new)} of {len(texts)} texts ({name}), the first is {new[0][:80]!r}. "
+            "Run lesson 02 again first."
+        )
+    return table.loc[list(texts)].reset_index(drop=True)

@@ -1,0 +1,328 @@
+"""Fine-tuning with the Hugging Face Trainer.
+
+Taught in lesson 03.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..data.preparation import DATA_SETTINGS, fingerprint
+from ..data.tokenization import encode_dataset
+from ..errors import SettingsError
+from ..run.files import aside, check_writable, explained, replacing, write_json
+from ..run.locks import only_one
+from ..run.paths import RunPaths, short_path
+from ..run.processes import first_goes_first, is_first, join_processes, process_count, wait_for_all
+from ..run.progress import progress_wanted, training_progress
+from ..settings import Settings
+from .averaging import averaging_callback
+from .checkpoints import bytes_needed, checkpoint_callback, last_checkpoint, remove_checkpoints
+from .compute import choose_compute
+from .encoder import bfloat16_hidden_states, first_token_only
+from .pretrained import quiet_transformers, train_only
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from datasets import DatasetDict
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+
+# Settings that training does not depend on. The data are compared by their content.
+_NOT_IN_CHECKPOINT = {"preset", "run", "device", *DATA_SETTINGS}
+
+
+@dataclass
+class TrainingResult:
+    """What a training run did.
+
+    Attributes
+    ----------
+    history : pandas.DataFrame
+        A row a logged step: ``step``, ``epoch``, ``loss`` (mean training loss since the row before),
+        ``learning_rate``, ``validation_loss``, ``validation_accuracy``; NaN where something was not measured.
+    examples, steps : int
+        Training reviews, and optimiser steps taken.
+    seconds : float
+        Wall time of training with its evaluations and checkpoints, without loading and tokenisation; of a training
+        that was stopped, the time since it went on.
+    examples_per_second : float
+        Reviews times epochs by seconds, of those epochs that took these seconds.
+    best_step : int or None
+        Step of the checkpoint that was kept, chosen on the validation split.
+    resumed_from : str or None
+        The checkpoint this run went on from.
+    """
+
+    history: pd.DataFrame
+    examples: int
+    steps: int
+    seconds: float
+    examples_per_second: float
+    best_step: int | None
+    resumed_from: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain data, ready for JSON."""
+        history = self.history.astype(object).where(self.history.notna(), None)
+        return asdict(self) | {"history": history.to_dict("records")}
+
+
+def fine_tune(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    dataset: DatasetDict,
+    settings: Settings,
+    *,
+    output_dir: Path | None = None,
+    resume: bool = True,
+    validate: bool = True,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> TrainingResult:
+    """Fine-tune `model` in place on ``dataset["train"]`` and save the best checkpoint.
+
+    The validation split picks the checkpoint (``settings.best_by``) and may stop training early; the test
+    split is not looked at. Batches hold reviews of similar length, padded to the longest of the batch. Started
+    by ``torchrun``, each process takes its share of every batch, and the first one writes.
+
+    Parameters
+    ----------
+    model, tokenizer
+        From :func:`sentiment_lib.initialize_model_and_tokenizer`.
+    dataset : datasets.DatasetDict
+        From :func:`sentiment_lib.load_and_prepare_dataset`; only train and validation are used.
+    settings : Settings
+    output_dir : pathlib.Path, optional
+        Where the model goes. Default: ``results/<run>/model``. Checkpoints go to ``checkpoints`` beside it
+        and are deleted when training is over.
+    resume : bool
+        Go on from the last whole checkpoint of an interrupted run with the same settings, if there is one. The
+        result is that of a run that was not interrupted.
+    validate : bool
+        False: the validation split is not needed and not looked at, and the model is kept as it is at the end.
+    callbacks : sequence of transformers.TrainerCallback
+        Told of every step, evaluation and checkpoint, for measurements of your own.
+
+    Returns
+    -------
+    TrainingResult
+
+    Raises
+    ------
+    SettingsError
+        When the batch cannot be divided among the processes, and for masking with a tokenizer without [MASK].
+    BusyError
+        When another process is training to the same folder.
+    StorageError
+        When there is no room for model and checkpoints, or no right to write them; at the start, as far as it can be
+        known.
+    """
+    output_dir = Path(output_dir or settings.paths.model)
+    share_of_batch(settings)
+    if settings.token_masking and tokenizer.mask_token_id is None:
+        raise SettingsError(
+            f"token_masking={settings.token_masking} needs a tokenizer with a [MASK] token; set it to 0."
+        )
+    join_processes(choose_compute(settings.device).device)
+    trained = train_only(model, settings.trained_layers)
+    with ExitStack() as around:
+        if is_first():
+            remedy = "Wait for it, or train under another name."
+            around.enter_context(only_one(output_dir, f"The model {short_path(output_dir)}", remedy))
+            check_writable(output_dir.parent, needed=bytes_needed(model, trained))
+        around.enter_context(explained(output_dir))
+        return _train(model, tokenizer, dataset, settings, output_dir, resume, validate, callbacks)
+
+
+def _train(model, tokenizer, dataset, settings, output_dir, resume, validate, callbacks) -> TrainingResult:
+    from transformers import EarlyStoppingCallback, Trainer
+
+    checkpoints = aside(output_dir, "checkpoints")
+    train = encode_dataset(dataset["train"], tokenizer, **settings.encoding)
+    if settings.token_masking:
+        train = train.add_column("hidden", [settings.token_masking] * len(train))
+    validation = encode_dataset(dataset["validation"], tokenizer, **settings.encoding) if validate else None
+    with first_goes_first():  # the others find the same checkpoint, and nothing left to delete
+        last = last_checkpoint(checkpoints, _ticket(settings, dataset), resume)
+
+    callbacks = [*callbacks, *([training_progress()] if progress_wanted() else [])]
+    if settings.early_stopping and validate:
+        callbacks.append(EarlyStoppingCallback(settings.early_stopping))
+    if settings.averaging:  # before the others, which look at the model
+        callbacks.insert(0, averaging_callback(model, settings.averaging, last))
+    callbacks.append(checkpoint_callback())  # after all that write into a checkpoint
+    trainer = Trainer(
+        model=model,
+        args=_training_arguments(settings, checkpoints, len(train), validate),
+        train_dataset=train,
+        eval_dataset=validation,
+        data_collator=_collator(tokenizer),
+        compute_metrics=lambda p: {"accuracy": float((np.argmax(p.predictions, axis=1) == p.label_ids).mean())},
+        processing_class=tokenizer,
+        callbacks=callbacks,
+    )
+    _silence(trainer)
+    before = json.loads((last / "trainer_state.json").read_text(encoding="utf-8"))["epoch"] if last else 0
+    with quiet_transformers(), first_token_only(model), bfloat16_hidden_states(model):
+        output = trainer.train(resume_from_checkpoint=str(last) if last else None)
+        # the Trainer leaves a forward that still computes in its precision; give the model its own back
+        trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False).eval()
+        vars(model).pop("_is_accelerate_prepared", None)  # else another training of it would compute in float32
+        if is_first():
+            save_model(model, tokenizer, output_dir)
+            remove_checkpoints(checkpoints)
+        wait_for_all()
+    state = trainer.state
+    return TrainingResult(
+        history=_history(state.log_history),
+        examples=len(train),
+        steps=state.global_step,
+        seconds=output.metrics["train_runtime"],
+        examples_per_second=len(train) * (state.epoch - before) / output.metrics["train_runtime"],
+        best_step=state.best_global_step,
+        resumed_from=short_path(last) if last else None,
+    )
+
+
+def share_of_batch(settings: Settings) -> int:
+    """Reviews of a batch that each process takes.
+
+    Raises
+    ------
+    SettingsError
+        When the batch cannot be divided among the processes.
+    """
+    share, rest = divmod(settings.batch_size, process_count())
+    if rest or not share:
+        raise SettingsError(
+            f"batch_size={settings.batch_size} cannot be divided among {process_count()} processes; "
+            f"take a multiple, such as {(share + 1) * process_count()}."
+        )
+    return share
+
+
+def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> Path:
+    """Save both to `folder`; an older model is replaced only by a whole one."""
+    with replacing(folder) as beside:
+        model.save_pretrained(beside)
+        tokenizer.save_pretrained(beside)
+    return folder
+
+
+def _training_arguments(settings: Settings, checkpoints: Path, examples: int, validate: bool):
+    from transformers import TrainingArguments
+
+    each = {"eval_strategy": "epoch", "save_strategy": "epoch", "load_best_model_at_end": True}
+    if not validate:  # checkpoints only where a training takes minutes
+        each = {"eval_strategy": "no", "save_strategy": "steps", "save_steps": 500}
+    compute = choose_compute(settings.device, settings.precision, settings.attention)
+    steps = max(1, -(-examples // settings.batch_size))
+    arguments = TrainingArguments(
+        output_dir=str(checkpoints),
+        num_train_epochs=settings.epochs,
+        learning_rate=settings.learning_rate,
+        per_device_train_batch_size=share_of_batch(settings),
+        per_device_eval_batch_size=max(32, settings.batch_size),
+        weight_decay=settings.weight_decay,
+        warmup_steps=settings.warmup,
+        seed=settings.seed,
+        train_sampling_strategy="group_by_length",
+        remove_unused_columns=False,
+        use_cpu=compute.device == "cpu",
+        bf16=compute.precision == "bfloat16",
+        **each,
+        metric_for_best_model=settings.best_by,
+        logging_steps=max(1, steps // 10),
+        disable_tqdm=True,
+        report_to="none",
+        dataloader_pin_memory=compute.device == "cuda",
+        optim="adamw_torch_fused",
+        label_smoothing_factor=settings.label_smoothing,
+    )
+    # one GPU a process: the Trainer would spread the model over all that are there, with batches as many times as large
+    arguments._n_gpu = min(1, arguments.n_gpu)
+    return arguments
+
+
+def _collator(tokenizer: PreTrainedTokenizerBase):
+    """Reviews as a batch, padded to the longest; of those with a column ``hidden``, this share of the tokens is hidden.
+
+    (A column, because the batches to come are collated before the model is told to train or to evaluate.)
+    """
+    import torch
+    from transformers import DataCollatorWithPadding
+
+    pad, special = DataCollatorWithPadding(tokenizer, pad_to_multiple_of=8), torch.tensor(tokenizer.all_special_ids)
+
+    def collate(rows):
+        batch = pad([{k: v for k, v in row.items() if k not in ("length", "hidden")} for row in rows])
+        if "hidden" in rows[0]:
+            ids = batch["input_ids"]
+            # one number of the common chance, whatever the shape, or several processes would shuffle apart
+            chance = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+            hidden = (torch.rand(ids.shape, generator=chance) < rows[0]["hidden"]) & ~torch.isin(ids, special)
+            batch["input_ids"] = ids.masked_fill(hidden, tokenizer.mask_token_id)
+        return batch
+
+    return collate
+
+
+def _ticket(settings: Settings, dataset: DatasetDict) -> dict[str, Any]:
+    """What a checkpoint must have been made with for this training to go on from it."""
+    wanted = {k: v for k, v in settings.to_dict().items() if k not in _NOT_IN_CHECKPOINT}
+    return wanted | {"data": fingerprint([dataset[name] for name in ("train", "validation") if name in dataset])}
+
+
+def _history(log: list[dict[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    names = {"eval_loss": "validation_loss", "eval_accuracy": "validation_accuracy"}
+    columns = ["step", "epoch", "loss", "learning_rate", *names.values()]
+    rows = [{names.get(k, k): v for k, v in entry.items()} for entry in log if "train_runtime" not in entry]
+    return pd.DataFrame(rows).reindex(columns=columns).groupby("step", as_index=False).first()
+
+
+def _silence(trainer) -> None:
+    """Without the Trainer's printing of every log entry; what it logs is in the result's history."""
+    from transformers import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)
+
+
+def save_training(result: TrainingResult, settings: Settings) -> Path:
+    """Write ``training.json``: how the model was trained, and the settings that ``predict`` needs again."""
+    return write_json(settings.paths.training, {"settings": settings.to_dict(), **result.to_dict()})
+
+
+def load_training(paths: RunPaths) -> dict[str, Any]:
+    """What :func:`save_training` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        When lesson 03 has not been run; the message says so.
+    """
+    return json.loads(paths.require(paths.training, "03").read_text(encoding="utf-8"))
+
+
+def check_trained(settings: Settings) -> None:
+    """Nothing, when the run's model was trained with these settings.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no model.
+    SettingsError
+        When it was trained with others; the message names them.
+    """
+    kept = load_training(settings.paths)["settings"]
+    other = {k: v for k, v in settings.to_dict().items() if kept.get(k) != v}
+    if other:
+        named = ", ".join(f"{k}={v!r} (trained with {kept.get(k)!r})" for k, v in other.items())
+        raise SettingsError(f"The model of run {settings.run!r} was trained with other settings: {named}.")

@@ -1,0 +1,154 @@
+"""Writing that is never seen half done: beside its place first, then renamed; and errors that say what to do."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import StorageError
+
+_MEANING = {
+    errno.ENOSPC: "the disk is full; free some space",
+    errno.EDQUOT: "your share of the disk is used up; free some space",
+    errno.EROFS: "the disk is read-only; allow writing there",
+    errno.EACCES: "writing is not allowed there; change the rights",
+    errno.EPERM: "writing is not allowed there; change the rights",
+    errno.ENAMETOOLONG: "the path is too long for this system; take a shorter one",
+    errno.ENOTDIR: "a part of the path is a file, not a folder; move it away",
+    errno.EEXIST: "a part of the path is a file, not a folder; move it away",
+}
+_WORDS = {"no space left": errno.ENOSPC, "quota exceeded": errno.EDQUOT, "read-only file system": errno.EROFS}
+_WORDS |= {"pytorchstreamwriter failed writing": errno.ENOSPC}  # PyTorch does not say why
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a path to write a file or folder to; when the block ends well, it takes the place of `path`.
+
+    What was at `path` stays as it was while the block runs, and when it fails or is killed.
+
+    Raises
+    ------
+    StorageError
+        When the disk is full, read-only or closed to this user, or the path too long.
+    """
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        restore(path)
+        beside, old = aside(path, "part"), aside(path, "old")
+        _remove(beside)
+        try:
+            yield beside
+        except BaseException:
+            with suppress(OSError):  # the cause is told, not what came of it
+                _remove(beside)
+            raise
+        if path.is_dir():  # a folder that is not empty cannot be replaced in one step
+            _remove(old)
+            path.replace(old)
+        beside.replace(path)
+        _remove(old)
+
+
+def aside(path: Path, purpose: str) -> Path:
+    """A hidden name beside `path` for what is ours alone: a file ``x.old`` may be somebody's backup."""
+    return path.with_name(f".{path.name}.{purpose}")
+
+
+def restore(path: Path) -> None:
+    """Put a folder back that was moved aside by a :func:`replacing` that was killed between its two renames."""
+    old = aside(path, "old")
+    with suppress(OSError):
+        if old.exists() and not path.exists():
+            old.replace(path)
+
+
+@contextmanager
+def explained(path: Path, variable: str = "SENTIMENT_LIB_HOME") -> Iterator[None]:
+    """Errors of the file system, also those that libraries wrap, as a :class:`StorageError` that names `path`.
+
+    `variable` is the environment variable that puts such files elsewhere.
+    """
+    try:
+        yield
+    except StorageError:
+        raise
+    except Exception as error:
+        code = error.errno if isinstance(error, OSError) else None
+        code = code or next((code for words, code in _WORDS.items() if words in str(error).lower()), None)
+        if code not in _MEANING:
+            raise
+        raise StorageError(
+            f"{str(path)[:300]} cannot be written: {_MEANING[code]}, or set {variable} to a folder with room "
+            "where you may write. What was there before is untouched."
+        ) from error
+
+
+def check_writable(folder: Path, needed: int = 0) -> None:
+    """Nothing, when files can be written to `folder` (made, if it is not there) and `needed` bytes are free.
+
+    Raises
+    ------
+    StorageError
+        Else, before any long work has begun.
+    """
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        try:
+            probe.write_bytes(b"x")
+        finally:
+            with suppress(OSError):
+                probe.unlink(missing_ok=True)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise StorageError(
+            f"{folder} has {free / 1e6:,.0f} MB free, but about {needed / 1e6:,.0f} MB are needed: free some space, or "
+            "set SENTIMENT_LIB_HOME to a folder with room."
+        )
+
+
+def sha256(path: Path) -> str | None:
+    """The SHA-256 of a file in hexadecimal, None where there is no file."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_json(path: Path, data: Any) -> Path:
+    """Write `data` as JSON; a file that was there is replaced only by a whole one.
+
+    Dataclasses become objects and numpy's arrays and numbers plain ones. What JSON has no word for, such as NaN, is a
+    ValueError.
+    """
+    text = json.dumps(_plain(data), indent=2, ensure_ascii=False, allow_nan=False)
+    with replacing(path) as beside:
+        beside.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def _plain(data: Any) -> Any:
+    if is_dataclass(data) and not isinstance(data, type):
+        data = asdict(data)
+    if hasattr(data, "tolist"):  # an array or number of numpy
+        data = data.tolist()
+    if isinstance(data, dict):
+        return {key: _plain(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_plain(value) for value in data]
+    return data

@@ -1,0 +1,280 @@
+"""Exercises, questions and diagrams of the lessons: each is tried as a learner would, right and wrong."""
+
+import copy
+import json
+import re
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from sentiment_lib.course import check, quiz, solved_table
+from sentiment_lib.course.build import course_cells, main, refreshed
+from sentiment_lib.course.exercises import exercises, judge
+from sentiment_lib.course.learner import progress_file
+from sentiment_lib.course.quizzes import questions
+from sentiment_lib.course.series import lessons
+
+NOTEBOOKS = {path.name[:2]: nbformat.read(path, as_version=4) for path in lessons()}
+EXERCISES = {one.name: one for lesson in NOTEBOOKS for one in exercises(lesson)}
+QUESTIONS = {one.name: one for lesson in NOTEBOOKS for one in questions(lesson)}
+WRONG = [(one.name, i) for one in EXERCISES.values() for i in range(len(one.wrong))]
+every_exercise = pytest.mark.parametrize("name", EXERCISES)
+every_question = pytest.mark.parametrize("name", QUESTIONS)
+
+
+def cell(name, part):
+    """A cell as its lesson has it."""
+    (found,) = [c for c in NOTEBOOKS[name[:2]].cells if c.metadata.get("course") == f"{name} {part}"]
+    return found.source
+
+
+def answers(name, code):
+    """What the code hands to the check."""
+    space = {}
+    exec(code, space)
+    return [space[wanted.strip()] for wanted in EXERCISES[name].answer.split(",")]
+
+
+def test_there_are_as_many_as_promised_and_they_rise():
+    assert len(EXERCISES) >= 28
+    assert len(QUESTIONS) >= 21
+    for lesson in NOTEBOOKS:
+        assert len(questions(lesson)) >= 3
+        levels = [one.level for one in exercises(lesson)]
+        assert lesson == "00" or len(levels) >= 4
+        assert lesson == "00" or (levels[0] == "predict" and {"write", "investigate"} & set(levels[-1:]))
+    assert sum(one.multiple for one in QUESTIONS.values()) >= 5
+
+
+def test_the_lessons_hold_what_the_source_makes():
+    for path in lessons():
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        assert refreshed(copy.deepcopy(notebook["cells"]), path.name[:2]) == notebook["cells"], path.name
+        keys = [c["metadata"]["course"] for c in notebook["cells"] if "course" in c["metadata"]]
+        assert sorted(keys) == sorted(course_cells(path.name[:2]))
+        names = [key.split()[0] for key in keys]
+        for kind in (r"\d\d\.\d", r"\d\d\.[a-z]"):
+            in_order = [name for name in names if re.fullmatch(kind, name)]
+            assert in_order == sorted(in_order)
+
+
+def test_building_again_changes_nothing(tmp_path):
+    for path in lessons():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    main(tmp_path)
+    for path in lessons():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+        image = f"flow_{path.name[:2]}.svg"
+        assert (tmp_path / "images" / image).read_bytes() == (path.parent / "images" / image).read_bytes()
+
+
+@every_exercise
+def test_the_stub_runs_and_says_that_it_is_not_attempted(name, home, capsys):
+    source = cell(name, "stub")
+    assert len(source.splitlines()) <= 20
+    exec(source, {"check": check})
+    said = capsys.readouterr().out
+    assert said.startswith(f"○ Exercise {name}: not attempted yet.")
+    assert not progress_file().exists()
+
+
+@every_exercise
+def test_the_solution_in_the_lesson_passes(name, home, capsys):
+    text = cell(name, "help")
+    assert text.count("<details>") == 3
+    assert text.count("<summary>Hint") == 2
+    (solution,) = re.findall(r"```python\n(.*?)\n```", text.split("<summary>Solution")[1], re.DOTALL)
+    assert "#|" not in solution
+    call = cell(name, "stub").splitlines()[-1]
+    exec(f"{solution}\n{call}", {"check": check})
+    assert capsys.readouterr().out.startswith(f"✓ Exercise {name}: right.")
+    assert json.loads(progress_file().read_text())["state"] == "solved"
+
+
+@pytest.mark.parametrize(("name", "which"), WRONG, ids=[f"{name}-{i}" for name, i in WRONG])
+def test_a_wrong_answer_fails_with_its_own_hint(name, which):
+    one = EXERCISES[name]
+    body, part = one.wrong[which]
+    state, said = judge(one, *answers(name, one.with_answer(body)))
+    assert state == "wrong"
+    assert part in said
+    others = [hint for i, (_, hint) in enumerate(one.wrong) if i != which]
+    assert others
+    assert all(other not in said for other in others), said
+
+
+@every_exercise
+def test_odd_answers_get_an_answer_too(name):
+    one = EXERCISES[name]
+    count = len(one.answer.split(","))
+    for odd in (None, "seven", [], float("nan"), lambda *given: "seven", lambda: None):
+        state, said = judge(one, *[odd] * count)
+        assert state == "wrong"
+        assert "Traceback" not in said
+
+
+def test_a_missing_return_and_an_exception_are_named():
+    one = EXERCISES["04.2"]
+
+    def forgot(tp, fp, fn):
+        2 * tp / (2 * tp + fp + fn + 1e-9)
+
+    def divides(tp, fp, fn):
+        return tp / 0
+
+    assert "Does it end with return?" in judge(one, forgot)[1]
+    assert "ZeroDivisionError: division by zero. It was called with (30, 10, 20)" in judge(one, divides)[1]
+
+
+def test_a_name_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match=r"no exercise '04.99'; there are 04.1, 04.2"):
+        check("04.99", 1)
+    with pytest.raises(ValueError, match=r"no question '09.a'"):
+        quiz("09.a")
+
+
+@every_question
+def test_a_question_has_one_reason_an_option_and_is_read_without_a_kernel(name):
+    one = QUESTIONS[name]
+    assert 3 <= len(one.options) <= 5
+    assert {right for _, right, _ in one.options} == {True, False}
+    text = cell(name, "question")
+    assert text.startswith(f"**Question {name}.** ")
+    for option, _, reason in one.options:
+        assert len(reason.split()) >= 4
+        assert option.removesuffix(".") in text
+        assert reason in text
+
+
+@every_question
+def test_a_form_judges_every_choice(name, home):
+    one = QUESTIONS[name]
+    right = [i for i, (_, good, _) in enumerate(one.options) if good]
+    form = quiz(name)
+    form.answer()
+    assert form.answered == ""
+    assert "Choose first" in form._said.value
+    for i, (_, good, _) in enumerate(one.options):
+        form.chosen = [i]
+        form.answer()
+        assert form.answered == ("solved" if right == [i] else "wrong")
+        assert ("✓" if good else "✗") in form._said.value
+        if form.answered == "wrong":  # it does not give away what was not chosen
+            assert form._said.value.count("<i>") == 1
+    form.chosen = right
+    form.answer()
+    assert form.answered == "solved"
+    assert form._said.value.count("<i>") == len(one.options)
+    states = [json.loads(line)["state"] for line in progress_file().read_text().splitlines()]
+    assert states[-1] == "solved"
+
+
+def test_the_widgets_of_a_form_set_what_is_chosen():
+    single = next(one for one in QUESTIONS.values() if not one.multiple)
+    form = quiz(single.name)
+    form._radio.value = 1
+    assert form.chosen == [1]
+    several = next(one for one in QUESTIONS.values() if one.multiple)
+    form = quiz(several.name)
+    form._boxes[0].value = form._boxes[2].value = True
+    assert form.chosen == [0, 2]
+
+
+def test_progress_is_counted_in_one_local_file_that_may_be_damaged(home, capsys):
+    check("04.1", 1.0, 0.4, 0.5)
+    check("04.1", 0.4, 1.0, 0.8 / 1.4)
+    with progress_file().open("a", encoding="utf-8") as file:
+        file.write('{"name": "04.2", "sta\nnonsense\n[1]\n\x00\n')
+    form = quiz("04.a")
+    form.chosen = [1]
+    form.answer()
+    row = solved_table().loc["04_evaluate"]
+    assert row["exercises"] == f"1 of {len(exercises('04'))}"
+    assert row["questions"] == "1 of 3"
+    assert row["next"] == "04.b"
+    assert row["answers given"] == 3
+    assert [path.name for path in (home / "results").iterdir()] == ["progress.jsonl"]
+    text = capsys.readouterr().out
+    assert "✗ Exercise 04.1" in text
+    assert "✓ Exercise 04.1" in text
+
+
+def test_an_answer_counts_where_nothing_can_be_written(home, capsys):
+    (home / "results").write_text("a file in the way")
+    check("04.1", 0.4, 1.0, 0.8 / 1.4)
+    said = capsys.readouterr().out
+    assert said.startswith("✓")
+    assert "not noted in" in said
+
+
+def test_the_check_needs_neither_torch_nor_the_network_for_numbers():
+    code = (
+        "import sys; from sentiment_lib.course import check; check('04.1', 0.4, 1.0, 4 / 7); "
+        "sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "✓" in done.stdout
+    assert done.returncode == 0, "torch was imported"
+
+
+def test_the_environment_is_checked_and_a_preset_advised():
+    from sentiment_lib.course.machine import HubButton, check_environment, preset_times
+
+    table = check_environment()
+    assert {"python", "torch", "threads", "bfloat16", "free disk (GB)", "memory (GB)"} <= set(table.index)
+    assert set(table["will do"]) <= {"✓", "!"}
+    times = preset_times(seconds=0.2)
+    assert list(times.index) == ["quick", "imdb", "full"]
+    assert re.fullmatch(r"\d+ (s|min|h)", times.loc["quick", "training"])
+    assert times.loc["quick", "advice"].startswith("begin here")
+    assert "Not asked" in HubButton()._said.value
+
+
+def test_the_hub_is_asked_only_when_the_button_is_pressed(monkeypatch):
+    from sentiment_lib.course.machine import HubButton
+    from sentiment_lib.data import hub
+
+    asked = []
+    monkeypatch.setattr(hub, "hub_error", lambda: asked.append(1) or "the hub <b>is</b> not there.")
+    button = HubButton()
+    assert not asked
+    button._button.click()
+    assert asked == [1]
+    assert "&lt;b&gt;" in button._said.value
+    monkeypatch.setattr(hub, "hub_error", lambda: None)
+    assert button.ask() is True
+    assert "It answers" in button._said.value
+
+
+def test_a_machine_that_lacks_something_is_told_what_to_do(monkeypatch):
+    from sentiment_lib.course import machine
+
+    monkeypatch.setattr(machine, "memory_gb", lambda: 2)
+    monkeypatch.setattr(machine, "versions", lambda: {**dict.fromkeys(machine.LOWEST, "1.0")})
+    table = machine.check_environment()
+    assert table.loc["torch", "will do"] == "!"
+    assert "install 2.13" in table.loc["torch", "what to do"]
+    assert "train_size" in table.loc["memory (GB)", "what to do"]
+    monkeypatch.setattr(machine, "_reviews_per_second", lambda tokens, seconds: 5.0)
+    times = machine.preset_times()
+    assert set(times["advice"]) == {"too little memory or disk"}
+    monkeypatch.setattr(machine, "memory_gb", lambda: 64)
+    times = machine.preset_times()
+    assert "train_size" in times.loc["quick", "advice"]
+    assert times.loc["full", "advice"] in ("not without a GPU", "a large GPU")
+
+
+def test_speed_is_measured_and_odd_requests_are_refused(tiny_checkpoint):
+    from sentiment_lib.course.speed import MEASURES, reviews_per_second
+    from sentiment_lib.settings import make_settings
+
+    settings = make_settings(model=str(tiny_checkpoint), max_length=32)
+    texts = [f"Scene {i} is {'very ' * (i % 7)}good." for i in range(96)]
+    for measure in MEASURES:
+        assert reviews_per_second(measure, texts, settings) > 0
+    with pytest.raises(ValueError, match="'faster' is not one of"):
+        reviews_per_second("faster", texts, settings)
+    with pytest.raises(ValueError, match="95 reviews are too few"):
+        reviews_per_second("no dropout", texts[:95], settings)

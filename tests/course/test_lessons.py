@@ -1,0 +1,262 @@
+"""The lessons as they are committed, and what they left when nbval ran them under the preset quick."""
+
+import itertools
+import json
+import re
+import statistics
+
+import nbformat
+import pandas as pd
+import pytest
+
+from sentiment_lib.course.series import lessons
+
+NOTEBOOKS = {path.stem: nbformat.read(path, as_version=4) for path in lessons()}
+every_lesson = pytest.mark.parametrize("name", NOTEBOOKS)
+
+
+def code_cells(name):
+    return [cell for cell in NOTEBOOKS[name].cells if cell.cell_type == "code"]
+
+
+def prose(name):
+    return "\n\n".join(cell.source for cell in NOTEBOOKS[name].cells if cell.cell_type == "markdown")
+
+
+def test_the_lessons_are_there_and_one_follows_the_other():
+    assert [name[:2] for name in NOTEBOOKS] == ["00", "01", "02", "03", "04", "05", "06", "07"]
+    names = list(NOTEBOOKS)
+    for name, following in itertools.pairwise(names):
+        assert f"({following}.ipynb)" in NOTEBOOKS[name].cells[-1].source + NOTEBOOKS[name].cells[-2].source
+
+
+@every_lesson
+def test_each_opens_and_closes_as_a_lesson_should(name):
+    first, last = NOTEBOOKS[name].cells[0].source, NOTEBOOKS[name].cells[-1].source
+    assert first.startswith(f"# {name[:2]} · ")
+    assert f"](images/flow_{name[:2]}.svg)" in first
+    for part in ("ou will be able to**", "**You need first:**", "**Time:**", "**Key terms:**"):
+        assert part in first, part
+    assert re.search(r"\d+ minutes", first)
+    assert last.startswith("## Summary")
+    reading = last.partition("## Further reading")[2].partition("**Next:**")[0]
+    assert len(re.findall(r"^- .*\*.+\*.*(19|20)\d\d", reading, re.MULTILINE)) >= 2  # a title in italics, a year
+    assert "?" in last.partition("**Next:**")[2] or name[:2] == "07"
+
+
+@every_lesson
+def test_notes_tips_and_warnings_are_marked_and_a_common_mistake_is_shown(name):
+    text = prose(name)
+    kinds = re.findall(r"^> \*\*([A-Z][a-z ]+)\.\*\*", text, re.MULTILINE)
+    assert set(kinds) <= {"Note", "Tip", "Warning", "Common mistake"}
+    assert "Common mistake" in kinds
+    assert len(kinds) >= 2
+    quotes = re.findall(r"(?:^|\n\n)> (.*)", text)
+    assert all(quote.startswith("**") for quote in quotes)
+
+
+@every_lesson
+def test_it_is_written_for_reading(name):
+    assert len(prose(name).split()) >= 700
+    levels = [len(mark) for mark in re.findall(r"^(#+) ", prose(name), re.MULTILINE)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))  # no level is left out
+
+
+@every_lesson
+def test_no_code_without_prose_before_it_and_no_long_cell(name):
+    for before, cell in itertools.pairwise(NOTEBOOKS[name].cells):
+        if cell.cell_type == "code":
+            assert before.cell_type == "markdown", cell.source
+            assert len(cell.source.splitlines()) <= 20, cell.source
+    assert statistics.median(len(cell.source.splitlines()) for cell in code_cells(name)) <= 8
+
+
+def test_key_terms_are_in_the_glossary_which_is_in_order():
+    glossary = nbformat.read(lessons()[0].parent / "glossary.ipynb", as_version=4)
+    headings = re.findall(r"^## (.+)$", "\n".join(cell.source for cell in glossary.cells), re.MULTILINE)
+    assert len(headings) >= 50
+    assert headings == sorted(headings, key=str.lower)
+    anchors = {heading.replace(" ", "-") for heading in headings}
+    cells = {cell.id for cell in glossary.cells}
+    assert {anchor.lower() for anchor in anchors} <= cells
+    for name in NOTEBOOKS:
+        # by the cell, not by the heading: JupyterLab finds no heading of a notebook that it has only begun to draw
+        linked = re.findall(r"\(glossary\.ipynb#cell-id=([^)]+)\)", prose(name))
+        assert len(linked) >= 5
+        assert set(linked) <= cells, set(linked) - cells
+    text = "\n".join(cell.source for cell in glossary.cells)
+    assert set(re.findall(r"\(#([^)]+)\)", text)) <= anchors
+    assert set(re.findall(r"\((\d\d_\w+)\.ipynb\)", text)) <= set(NOTEBOOKS)
+
+
+@every_lesson
+def test_it_shows_nothing_that_a_network_would_have_to_bring(name):
+    for cell in NOTEBOOKS[name].cells:
+        shown = [cell.source, *(str(output.get("data", "")) for output in cell.get("outputs", []))]
+        for text in shown:
+            assert not re.search(r"(src|href)=[\"']?(https?:)?//|!\[[^]]*\]\(https?:|@import|url\(['\"]?http", text)
+
+
+@every_lesson
+def test_the_parameters_cell_is_the_same_in_all(name):
+    tagged = [cell for cell in code_cells(name) if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    values = {}
+    exec(tagged[0].source, values)
+    assert (values["preset"], values["run"], values["overrides"]) == ("quick", None, {})
+
+
+@every_lesson
+def test_it_is_committed_executed_in_order_without_errors(name):
+    assert [cell.execution_count for cell in code_cells(name)] == list(range(1, len(code_cells(name)) + 1))
+    assert all(output.output_type != "error" for cell in code_cells(name) for output in cell.outputs)
+    assert NOTEBOOKS[name].metadata.kernelspec.name == "python3"
+
+
+@every_lesson
+def test_only_tags_on_which_all_runners_agree(name):
+    tags = {tag for cell in NOTEBOOKS[name].cells for tag in cell.metadata.get("tags", [])}
+    assert tags <= {"parameters", "nbval-ignore-output"}
+
+
+@every_lesson
+def test_it_is_small_and_names_no_path_of_a_machine(name):
+    path = next(p for p in lessons() if p.stem == name)
+    assert path.stat().st_size < 1_000_000
+    text = path.read_text()
+    assert not re.search(r"/(home|root|tmp|work|Users)/", text)
+
+
+@every_lesson
+def test_every_picture_has_alternative_text(name):
+    for cell in code_cells(name):
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                assert len(output.metadata["image/png"]["alt"]) > 40
+
+
+@every_lesson
+def test_links_between_lessons_lead_somewhere(name):
+    links = re.findall(r"\]\(([^)#]+\.ipynb)\)", "\n".join(cell.source for cell in NOTEBOOKS[name].cells))
+    assert links
+    assert {link.removesuffix(".ipynb") for link in links} <= {*NOTEBOOKS, "glossary"}
+
+
+# What the cells tagged nbval-ignore-output computed, held by a bound.
+
+
+def test_quick_reaches_the_accuracy_it_promises(quick_run):
+    metrics = json.loads(quick_run.metrics.read_text())
+    assert metrics["test"]["examples"] == 2113
+    assert metrics["train"]["examples"] == 7608
+    assert metrics["test"]["accuracy"] > 0.84
+    assert metrics["test"]["average_precision"] > 0.91
+    assert metrics["test"]["roc_auc"] > 0.91
+    assert 0.4 < metrics["test"]["confusion_matrix"][0][0] / 1064 < 1
+
+
+def test_quick_fits_the_trained_and_not_only_the_frequent(quick_run):
+    predictions = pd.read_parquet(quick_run.predictions)
+    assert 0.4 < predictions["predicted"].mean() < 0.6
+    wrong = predictions[predictions["predicted"] != predictions["label"]]
+    assert 0.05 < len(wrong) / len(predictions) < 0.16
+
+
+def test_the_training_history_of_quick_is_a_learning_curve(quick_run):
+    training = json.loads(quick_run.training.read_text())
+    losses = [row["loss"] for row in training["history"] if row["loss"] is not None]
+    assert losses[0] == pytest.approx(0.69, abs=0.06)
+    assert losses[-1] < 0.3
+    assert max(row["validation_accuracy"] or 0 for row in training["history"]) > 0.84
+
+
+def test_quick_left_its_figures(quick_run):
+    names = {path.stem for path in quick_run.figures.glob("*.png")}
+    assert {
+        "training_curve",
+        "confusion_matrix",
+        "precision_recall_curve",
+        "attention_weights",
+        "review_lengths",
+    } <= names
+
+
+def test_bert_beats_word_counts_by_far_and_the_test_says_so(quick_run):
+    metrics = json.loads(quick_run.metrics.read_text())
+    found = {one["second"]: one for one in metrics["comparisons"]}
+    gap = found["TF-IDF + logistic regression"]["differences"]["accuracy"]
+    assert gap["estimate"] > 0.06
+    assert gap["low"] > 0.04
+    assert found["TF-IDF + logistic regression"]["p_holm"] < 1e-6
+    assert found["linear probe"]["p_holm"] < 1e-4
+    accuracy = {name: one["accuracy"] for name, one in metrics["baselines"].items()}
+    assert 0.74 < accuracy["TF-IDF + logistic regression"] < 0.80
+    assert 0.62 < accuracy["VADER lexicon"] < 0.70
+    assert accuracy["majority class"] < 0.53
+
+
+def test_calibration_is_mended_and_the_page_of_results_says_how_far(quick_run):
+    calibration = json.loads(quick_run.metrics.read_text())["calibration"]
+    before, cooled, shifted = (calibration[name]["ece_width"] for name in ("as trained", "temperature scaled", "slope and shift"))  # fmt: skip
+    assert 1.1 < calibration["temperature"] < 2.5
+    assert 0.03 < before["estimate"] < 0.1
+    assert cooled["estimate"] < 0.8 * before["estimate"]
+    assert shifted["estimate"] < 0.7 * before["estimate"]
+    assert calibration["temperature scaled"]["log_loss"] < calibration["as trained"]["log_loss"]
+
+
+def test_slices_and_behaviour_of_quick_are_as_the_lesson_describes_them(quick_run):
+    metrics = json.loads(quick_run.metrics.read_text())
+    slices = {row["slice"]: row for row in metrics["slices"]}
+    assert metrics["slices"][0]["slice"] == "rated 0 to 0.5 from neutral"
+    assert slices["rated 2 to 4 from neutral"]["verdict"] == "better"
+    assert slices["with a contrast (but, although, ...)"]["accuracy"] < metrics["test"]["accuracy"]
+    rates = {name: row["failure_rate"] for name, row in metrics["behaviour"]["BERT"].items()}
+    assert rates["plain words"] < 0.1
+    assert rates["negated praise"] < 0.2
+    assert rates["negated blame"] > 0.4
+    assert len(rates) >= 12
+
+
+def test_lesson_06_finds_what_it_says_about_quick(quick_run):
+    found = json.loads(quick_run.heads.read_text())
+    assert found["kinds"]["[CLS]"] > 10
+    assert "[SEP]" not in found["kinds"]
+    assert found["kinds"]["previous token"] == 1
+    assert not any(head["p_holm"] < 0.05 for head in found["heads"])  # no single head is missed
+    assert sum(head["logit_high"] < 0 for head in found["heads"]) > 25
+    gone = found["heads_without_loss"]
+    random = [gone[f"random {i}"] for i in (1, 2, 3)]
+    assert min(gone["by ablation"], gone["by gradient"]) >= 24
+    assert max(gone["by ablation"], gone["by gradient"]) > max(random)
+    gain = {name: row["estimate"] for name, row in found["comprehensiveness_minus_random"].items()}
+    assert gain["integrated gradients"] > gain["attention"] + 0.1
+    assert gain["gradient × attention"] > gain["attention"] + 0.1
+    assert gain["attention"] > gain["rollout"]
+    assert found["comprehensiveness_minus_random"]["attention"]["low"] > 0
+    assert found["comprehensiveness_minus_random"]["gradient × input"]["low"] < 0.02
+    for name, row in found["rank_agreement"].items():
+        assert -0.1 < row["estimate"] < 0.4, name
+
+
+def test_lesson_07_answers_its_question(quick_run):
+    from sentiment_lib.experiments.records import read_records, summarise, table_of_runs
+
+    table = table_of_runs(read_records(quick_run.experiments))
+    plain = table[table["trained_layers"].isna() & table["learning_rate"].isna()]
+    mean = summarise(plain, ["method", "train_size"]).set_index(["method", "train_size"])["mean"]
+    assert mean["BERT", 1000] > mean["linear probe", 1000] > mean["TF-IDF + logistic regression", 1000]
+    assert mean["BERT", 1000] > mean["BERT", 100] + 0.08
+    parts = summarise(table[table["train_size"] == 1000], ["trained_layers"]).set_index("trained_layers")["mean"]
+    assert parts[2.0] > parts[0.0] + 0.05
+
+
+def test_the_fine_tuned_model_tells_plain_praise_from_blame(quick_run):
+    from sentiment_lib import initialize_model_and_tokenizer, predict
+
+    model, tokenizer = initialize_model_and_tokenizer(str(quick_run.model))
+    good, bad = predict(["A wonderful film.", "A terrible film."], model, tokenizer)
+    assert good > 0.9
+    assert bad < 0.1

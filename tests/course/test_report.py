@@ -1,0 +1,231 @@
+"""The report of a run: what it holds, without a network, for readers of every kind, and with hostile texts in it."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from support import missing
+from support.browser import chromium_page, listen
+from support.hostile import HOSTILE, check_page
+
+from sentiment_lib.cli import main
+from sentiment_lib.course.report import comparison, write_report
+from sentiment_lib.course.series import lessons
+from sentiment_lib.errors import DataError
+from sentiment_lib.run.paths import RunPaths
+
+
+@pytest.fixture(scope="module")
+def other(small_run):
+    """Another run, with the first one's results but for some predictions."""
+    import pandas as pd
+
+    settings, _ = small_run
+    paths = RunPaths("other")
+    shutil.copytree(settings.paths.results, paths.results, ignore=shutil.ignore_patterns("report", "experiments"))
+    metrics = json.loads(paths.metrics.read_text())
+    metrics["settings"]["epochs"] = 1.0
+    paths.metrics.write_text(json.dumps(metrics))
+    predictions = pd.read_parquet(paths.predictions)
+    predictions.loc[:2, "probability"] = 1 - predictions.loc[:2, "probability"]
+    predictions.to_parquet(paths.predictions)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def report(small_run, other):
+    settings, _ = small_run
+    return write_report(settings.paths, other).parent
+
+
+def pages(report):
+    return sorted(report.glob("*.html"))
+
+
+def test_the_pages_are_there_and_lead_to_each_other(report):
+    names = {path.name for path in pages(report)}
+    others = {"index.html", "model_card.html", "comparison.html", "glossary.html"}
+    assert names == others | {f"{path.stem}.html" for path in lessons()}
+    for path in pages(report):
+        text = path.read_text()
+        local = {link.partition("#")[0] for link in re.findall(r'(?:href|src)="([^"]*)"', text)}
+        local = {link for link in local if link and "//" not in link and not link.startswith(("data:", "mailto:"))}
+        assert names <= local, path.name
+        assert not [link for link in local if not (path.parent / html.unescape(link)).is_file()], path.name
+
+
+def test_the_headline_numbers_are_those_of_the_run(report, small_run):
+    settings, _ = small_run
+    intervals = json.loads(settings.paths.metrics.read_text())["intervals"]
+    text = (report / "index.html").read_text()
+    for name in ("accuracy", "precision", "recall", "f1", "average_precision", "roc_auc"):
+        found = intervals[name]
+        assert f"{found['estimate']:.3f} [{found['low']:.3f}, {found['high']:.3f}]" in text
+    assert "TF-IDF + logistic regression" in text
+
+
+def test_every_figure_has_an_alternative_text_and_a_caption(report, small_run):
+    settings, _ = small_run
+    shown = re.findall(
+        r'<img src="figures/(\w+)\.png" alt="([^"]+)".*?<figcaption>(.*?)</figcaption>',
+        (report / "index.html").read_text(),
+        re.DOTALL,
+    )
+    assert {name for name, _, _ in shown} == {path.stem for path in settings.paths.figures.glob("*.png")}
+    for name, alt, caption in shown:
+        assert len(alt) > 40, name
+        assert len(re.sub("<.*?>", "", caption)) > 40, name
+
+
+def test_lessons_show_their_pictures_with_alternative_texts(report):
+    for path in lessons():
+        images = re.findall(r"<img[^>]*>", (report / f"{path.stem}.html").read_text())
+        assert all(re.search(r'alt="[^"]{20,}"', image) for image in images), path.stem
+        assert not any("No description" in image for image in images), path.stem
+
+
+def test_key_terms_lead_to_the_glossary_and_diagrams_are_in_the_page(report):
+    anchors = set(re.findall(r'id="([^"]+)"', (report / "glossary.html").read_text()))
+    for path in lessons():
+        text = (report / f"{path.stem}.html").read_text()
+        linked = re.findall(r'href="glossary\.html#([^"]+)"', text)
+        assert len(linked) >= 5
+        assert {html.unescape(link) for link in linked} <= anchors
+        assert 'alt="The flow of data' in text
+        assert f'src="images/flow_{path.name[:2]}.svg"' in text
+
+
+def test_questions_and_hints_unfold_by_keyboard(report):
+    with chromium_page(offline=True) as page:
+        page.goto(f"file://{report / '01_prepare_data.html'}")
+        folded = page.locator("details", has_text="Options and reasons").first
+        assert not folded.locator("li").first.is_visible()
+        folded.locator("summary").focus()
+        page.keyboard.press("Enter")
+        assert folded.locator("li").first.is_visible()
+        assert page.locator("summary", has_text="Solution for").count() >= 4
+
+
+def test_it_asks_no_network_and_the_views_work(report):
+    with chromium_page(offline=True) as page:
+        asked, errors = listen(page)
+        for path in pages(report):
+            page.goto(f"file://{path}")
+            page.wait_for_load_state("load")
+            if path.stem == "05_explore_attention":
+                page.wait_for_selector("[data-drawn]")
+                page.get_by_label("view").first.select_option("heatmap")
+                page.wait_for_function(
+                    "() => JSON.parse(document.querySelector('[data-drawn]').dataset.drawn).view === 'heatmap'"
+                )
+        assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
+        assert errors == []
+
+
+def test_a_reader_with_a_keyboard_and_a_printer(report):
+    with chromium_page(offline=True) as page:
+        page.goto(f"file://{report / 'index.html'}")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.getAttribute('href')") == "index.html"
+        assert page.locator("nav a[aria-current=page]").text_content() == "Results"
+        page.emulate_media(media="print")
+        assert not page.locator("nav.report-pages").is_visible()
+        assert page.locator("h1").is_visible()
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory):
+    """axe-core as npm delivers it (npm itself compares its checksum)."""
+    folder = tmp_path_factory.mktemp("axe")
+    npm = shutil.which("npm")
+    if npm is None:
+        missing("no npm on this machine to fetch axe-core with")
+    done = subprocess.run(
+        [npm, "pack", "axe-core@4.10.3", "--silent"], cwd=folder, capture_output=True, text=True, timeout=120
+    )
+    if done.returncode:
+        missing(f"npm could not fetch axe-core: {done.stderr[-300:]}")
+    shutil.unpack_archive(next(folder.glob("*.tgz")), folder, "gztar", filter="data")
+    return (folder / "package" / "axe.min.js").read_text()
+
+
+def test_axe_finds_nothing_serious(report, axe):
+    found = {}
+    with chromium_page(offline=True) as page:
+        for path in pages(report):
+            page.goto(f"file://{path}")
+            page.evaluate(axe)
+            result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+            found[path.name] = [
+                (one["id"], len(one["nodes"]), one["nodes"][0]["html"][:160])
+                for one in result["violations"]
+                if one["impact"] in ("serious", "critical") or one["id"] in ("heading-order", "image-alt")
+            ]
+    assert not {name: one for name, one in found.items() if one}, json.dumps(
+        {n: o for n, o in found.items() if o}, indent=1
+    )
+
+
+def test_two_runs_side_by_side(report, small_run, other):
+    settings, _ = small_run
+    text = (report / "comparison.html").read_text()
+    assert "small and other side by side" in text
+    assert re.search(r"<th scope=\"row\">epochs</th><td>3.0</td><td>1.0</td>", text)
+    found = comparison(settings.paths, other)
+    assert found["test"].only_first_right + found["test"].only_second_right == 3
+    assert f"{found['common']} common reviews" in text
+
+
+def test_runs_without_common_reviews_cannot_be_compared(small_run, other):
+    import pandas as pd
+
+    settings, _ = small_run
+    before = other.predictions.read_bytes()
+    predictions = pd.read_parquet(other.predictions)
+    predictions.assign(text=predictions["text"] + "!").to_parquet(other.predictions)
+    try:
+        with pytest.raises(DataError, match="have no test reviews of both labels in common"):
+            write_report(settings.paths, other)
+    finally:
+        other.predictions.write_bytes(before)
+
+
+def test_the_command(small_run, capsys):
+    assert main(["report", "--name", "small"]) == 0
+    assert capsys.readouterr().out.strip() == "results/small/report/index.html"
+    assert main(["report", "--name", "nobody"]) == 1
+    assert "Run lesson 04 first" in capsys.readouterr().err
+
+
+def test_hostile_texts_in_a_report_are_shown_and_not_run(small_run):
+    settings, _ = small_run
+    paths = RunPaths("hostile")
+    shutil.copytree(
+        settings.paths.results, paths.results, ignore=shutil.ignore_patterns("report", "experiments", "dataset")
+    )
+    shutil.copytree(settings.paths.figures, paths.figures)
+    metrics = json.loads(paths.metrics.read_text())
+    metrics |= {"source": HOSTILE[0], "model": HOSTILE[1], "versions": {one: one for one in HOSTILE}}
+    metrics["settings"] |= {"source": HOSTILE[3], "text_column": HOSTILE[4]}
+    metrics["slices"] = [
+        row | {"subject": one, "slice": one} for row, one in zip(metrics["slices"], HOSTILE, strict=False)
+    ]
+    paths.metrics.write_text(json.dumps(metrics))
+    (paths.model / "README.md").write_text("# Card\n\n" + "\n\n".join(HOSTILE))
+    for path in paths.figures.glob("*.png"):
+        with Image.open(path) as picture:
+            info = PngInfo()
+            info.add_itxt("Description", " ".join(HOSTILE))
+            picture.save(path, pnginfo=info)
+    folder = write_report(paths, settings.paths).parent
+    for name in ("index.html", "model_card.html", "comparison.html"):
+        content = html.unescape(check_page(folder / name))
+        assert "onerror" in content
+        assert "<script" not in (folder / name).read_text()

@@ -1,0 +1,246 @@
+import dataclasses
+import json
+import os
+import shutil
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+from support.killing import KILLS, kill_until
+
+from sentiment_lib import evaluate
+from sentiment_lib.course import series
+from sentiment_lib.course.series import lessons, parameters_of, run_series
+from sentiment_lib.errors import LessonError, SettingsError
+from sentiment_lib.settings import make_settings
+
+FIGURES = """
+    review_lengths baselines baselines_agreement imdb_learning_curves training_curve confusion_matrix differences
+    precision_recall_curve roc_curve thresholds probabilities reliability slices word_effects behaviour
+    attention_weights head_statistics head_clusters head_importance heads_left attributions deletion_curves
+    comprehensiveness sufficiency learning_curve ablation truncation imdb_learning_curves_all
+""".split()  # noqa: SIM905
+
+
+def test_all_lessons_run_in_order(small_run):
+    settings, done = small_run
+    assert [lesson.name for lesson in done] == [path.stem for path in lessons()]
+    assert all(lesson.notebook.is_file() and lesson.seconds > 0 for lesson in done)
+    for beside in ("glossary.ipynb", "images/flow_03.svg"):  # what they show and link to
+        assert (settings.paths.notebooks / beside).is_file()
+
+
+def test_the_contract_of_metrics_json(small_run, tiny_checkpoint):
+    settings, _ = small_run
+    metrics = json.loads(settings.paths.metrics.read_text())
+    assert {"preset", "source", "model", "settings", "seed", "versions", "train", "test"} <= set(metrics)
+    assert (metrics["source"], metrics["model"]) == (settings.source, str(tiny_checkpoint))
+    assert metrics["settings"] == settings.to_dict()
+    assert metrics["versions"]["torch"]
+    assert metrics["train"]["examples"] == 86
+    assert metrics["train"]["seconds"] > 0
+    assert metrics["train"]["examples_per_second"] == pytest.approx(86 * 3 / metrics["train"]["seconds"])
+    wanted = {"examples", "accuracy", "precision", "recall", "f1", "average_precision", "roc_auc", "confusion_matrix"}
+    assert wanted <= set(metrics["test"])
+
+
+def test_metrics_json_is_a_page_of_results(small_run):
+    settings, _ = small_run
+    metrics = json.loads(settings.paths.metrics.read_text())
+    for name in ("accuracy", "f1", "average_precision", "roc_auc"):
+        interval = metrics["intervals"][name]
+        assert interval["estimate"] == pytest.approx(metrics["test"][name], abs=1e-9)
+        assert interval["low"] <= interval["estimate"] <= interval["high"]
+    others = ["majority class", "VADER lexicon", "TF-IDF + logistic regression", "linear probe"]
+    assert [one["second"] for one in metrics["comparisons"]] == others == list(metrics["baselines"])
+    assert all(0 <= one["p_mcnemar"] <= one["p_holm"] <= 1 for one in metrics["comparisons"])
+    assert {"temperature", "slope", "shift", "as trained", "temperature scaled"} <= set(metrics["calibration"])
+    assert {"ece_width", "ece_mass", "brier", "p_width"} <= set(metrics["calibration"]["as trained"])
+    assert metrics["thresholds"][0]["aim"] == "f1"
+    assert {"subject", "slice", "count", "accuracy", "low", "high", "p_holm", "verdict"} <= set(metrics["slices"][0])
+    assert list(metrics["behaviour"]) == ["BERT", *others[1:]]
+    assert len(metrics["behaviour"]["BERT"]) >= 12
+
+
+def test_the_model_card_quotes_the_run(small_run):
+    from huggingface_hub import ModelCard
+
+    settings, _ = small_run
+    metrics = json.loads(settings.paths.metrics.read_text())
+    card = ModelCard.load(settings.paths.model / "README.md")
+    quoted = {result.metric_type: result.metric_value for result in card.data.eval_results}
+    assert quoted["accuracy"] == round(metrics["test"]["accuracy"], 4)
+    assert f"Trained on {metrics['train']['examples']} reviews" in card.text
+    assert str(settings.source) not in card.text
+
+
+def test_what_lesson_06_found_is_kept(small_run):
+    settings, _ = small_run
+    found = json.loads(settings.paths.heads.read_text())
+    assert sum(found["kinds"].values()) == len(found["heads"]) == 4
+    assert set(found["heads_without_loss"]) == {"by ablation", "by gradient", "random 1", "random 2", "random 3"}
+    for measure in ("comprehensiveness_minus_random", "sufficiency_minus_random"):
+        for row in found[measure].values():
+            assert row["low"] <= row["estimate"] <= row["high"]
+    # one word decides: leaving it out must be found to matter
+    assert found["comprehensiveness_minus_random"]["leave one out"]["low"] > 0
+    assert found["rank_agreement"]["random"]["low"] <= 0 <= found["rank_agreement"]["random"]["high"]
+
+
+def test_the_trials_of_lesson_07_are_kept(small_run):
+    from sentiment_lib.experiments.records import read_records, table_of_runs
+
+    settings, _ = small_run
+    table = table_of_runs(read_records(settings.paths.experiments))
+    assert {"BERT", "TF-IDF + logistic regression", "linear probe"} == set(table["method"])
+    assert {0.0, 2.0} <= set(table["trained_layers"])
+    assert set(table["train_size"]) == {43, 86}
+
+
+def test_the_predictions_are_those_the_metrics_were_computed_from(small_run):
+    settings, _ = small_run
+    predictions = pd.read_parquet(settings.paths.predictions)
+    assert list(predictions) == ["text", "label", "probability", "predicted"]
+    metrics = json.loads(settings.paths.metrics.read_text())
+    assert evaluate(predictions["label"], predictions["probability"]).to_dict() == metrics["test"]
+    assert metrics["test"]["accuracy"] > 0.9  # one word decides: even a tiny model learns that
+
+
+def test_the_figures_are_there(small_run):
+    settings, _ = small_run
+    for name in FIGURES:
+        assert (settings.paths.figures / f"{name}.png").stat().st_size > 5000
+
+
+def test_executed_lessons_hold_outputs_and_no_errors_even_inside_widgets(small_run):
+    _settings, done = small_run
+    for lesson in done:
+        notebook = nbformat.read(lesson.notebook, as_version=4)
+        cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        assert any(cell.outputs for cell in cells)
+        text = json.dumps(notebook)
+        assert '"output_type": "error"' not in text
+        assert "injected-parameters" in text
+
+
+def test_a_later_lesson_runs_alone(small_run):
+    settings, _ = small_run
+    kept = {path: path.stat().st_mtime_ns for path in settings.paths.experiments.glob("*/metrics.json")}
+    assert [lesson.name[:2] for lesson in run_series(settings, "07")] == ["07"]
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept  # no trial was run again
+
+
+def test_a_killed_series_ends_as_one_that_was_not(small_run, tiny_checkpoint, tmp_path):
+    """`run --resume`, killed again and again, somewhere in the next minute (`make soak`: 20 times)."""
+    settings, done = small_run
+    source = Path(settings.source)
+    environment = os.environ | {"SENTIMENT_LIB_HOME": str(tmp_path)}
+    command = ["-m", "sentiment_lib", "run", "--resume", "--name", "small", "--source", str(source)]
+    command += ["--model", str(tiny_checkpoint), "--set", "epochs=3", "learning_rate=3e-3", "batch_size=8"]
+    reference, rounds = settings.paths, []
+
+    def compare():
+        folder = tmp_path / "results" / "small"
+        pd.testing.assert_frame_equal(
+            pd.read_parquet(folder / "predictions.parquet"), pd.read_parquet(reference.predictions), atol=1e-6
+        )
+        for name in ("metrics.json", "heads.json"):
+            ours, theirs = (json.loads((place / name).read_text()) for place in (folder, reference.results))
+            assert without_times(ours) == without_times(theirs)
+        there = {path.name for path in (folder / "notebooks").iterdir()}
+        assert there == {f"{one.name}.ipynb" for one in done} | {"glossary.ipynb", "images"}
+        assert_no_errors(folder / "notebooks")
+        rounds.append(1)
+        shutil.rmtree(tmp_path / "results")
+
+    longest = max(lesson.seconds for lesson in done)
+    moments = kill_until(command, KILLS if KILLS > 2 else 1, 1.5 * longest, compare, seed=2, env=environment)
+    print(f"series: {len(moments)} kills in {len(rounds)} rounds, after {[round(m) for m in moments]} s")
+
+
+def without_times(found):
+    """Measures without what depends on the clock."""
+    if isinstance(found, dict):
+        return {k: without_times(v) for k, v in found.items() if "second" not in k or k in ("second", "second_right")}
+    if isinstance(found, list):
+        return [without_times(one) for one in found]
+    return round(found, 6) if isinstance(found, float) else found
+
+
+def assert_no_errors(folder):
+    for path in folder.glob("*.ipynb"):
+        assert '"output_type": "error"' not in path.read_text()
+
+
+def test_what_is_done_is_not_done_again_unless_something_changed(small_run, monkeypatch):
+    settings, done = small_run
+    assert list(series.lessons_done(settings)) == [lesson.name for lesson in done]
+    assert list(run_series(settings, resume=True)) == []
+    assert series.lessons_done(dataclasses.replace(settings, epochs=2.0)) == {}
+    monkeypatch.setattr(series, "_code", lambda: "changed")
+    assert series.lessons_done(settings) == {}
+
+
+def test_no_such_lesson(home):
+    with pytest.raises(SettingsError, match="There is no lesson '17' to start from; there are 00, 01, 02, 03"):
+        list(run_series(make_settings(), "17"))
+
+
+def test_parameters_make_the_same_settings_again():
+    settings = make_settings("imdb", run="mine", epochs=1, train_size=100)
+    given = parameters_of(settings)
+    assert given == {"preset": "imdb", "run": "mine", "overrides": {"epochs": 1.0, "train_size": 100}}
+    assert make_settings(given["preset"], run=given["run"], **given["overrides"]) == settings
+
+
+def lesson_of(folder, *sources, tags=("parameters",)):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    notebook.cells[0].metadata["tags"] = list(tags)
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, folder / "00_broken.ipynb")
+
+
+def test_a_failing_lesson_is_named_with_cell_and_error_and_kept(home, monkeypatch):
+    lesson_of(home, "preset = 'quick'\nrun = None\noverrides = {}", "print('so far')", "1 / 0", "print('never')")
+    monkeypatch.setattr(series, "lessons_dir", lambda: home)
+    with pytest.raises(LessonError) as caught:
+        list(run_series(make_settings(run="broken")))
+    message = str(caught.value)
+    assert "Lesson 00_broken failed in cell" in message
+    assert "ZeroDivisionError: division by zero" in message
+    kept = home / "results" / "broken" / "notebooks" / "00_broken.ipynb"
+    assert "results/broken/notebooks/00_broken.ipynb" in message
+    text = kept.read_text()
+    assert "so far" in text
+    assert "ZeroDivisionError" in text
+    assert "never\\n" not in text
+
+
+def test_a_kernel_that_dies_is_an_error_that_says_why(home, monkeypatch):
+    lesson_of(
+        home, "preset = 'quick'\nrun = None\noverrides = {}", "print('so far')", "import os\nos.kill(os.getpid(), 9)"
+    )
+    monkeypatch.setattr(series, "lessons_dir", lambda: home)
+    with pytest.raises(LessonError, match="Lesson 00_broken failed: its kernel died, as a rule because memory ran out"):
+        list(run_series(make_settings(run="broken")))
+    kept = home / "results" / "broken" / "notebooks"
+    assert [path.name for path in kept.glob("*.ipynb")] == ["00_broken.ipynb"]
+    assert "so far" in (kept / "00_broken.ipynb").read_text()
+
+
+def test_a_lesson_without_parameters_is_an_error_before_anything_runs(home, monkeypatch):
+    lesson_of(home, "preset = 'quick'", "1 / 0")
+    monkeypatch.setattr(series, "lessons_dir", lambda: home)
+    with pytest.raises(LessonError, match="missing: overrides, run"):
+        list(run_series(make_settings(run="broken")))
+    assert not (home / "results").exists()
+
+
+def test_the_environment_is_restored(home, monkeypatch):
+    import os
+
+    before = dict(os.environ)
+    with series._kernel_environment():
+        assert os.environ["SENTIMENT_LIB_PROGRESS"] == "off"
+    assert dict(os.environ) == before

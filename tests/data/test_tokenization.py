@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+
+from sentiment_lib.data.tokenization import encode, encode_dataset, token_lengths
+
+LONG = " ".join(f"word{i} is here" for i in range(200))
+
+
+@pytest.fixture(scope="module")
+def tokenizer(bundled):
+    return bundled[1]
+
+
+def whole(text, tokenizer):
+    return tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+
+
+def test_a_short_text_is_the_tokenizers_own_answer(tokenizer):
+    text = "An unwatchable remake, and I watched it twice."
+    for truncation in ("head", "tail", "head+tail"):
+        assert encode([text], tokenizer, 64, truncation) == [tokenizer(text)["input_ids"]]
+
+
+@pytest.mark.parametrize("max_length", [8, 33, 128])
+def test_what_is_kept_of_a_long_text(tokenizer, max_length):
+    ids, room = whole(LONG, tokenizer), max_length - 2
+    cls, sep = tokenizer.cls_token_id, tokenizer.sep_token_id
+    head = round(room * 0.25)
+    assert encode([LONG], tokenizer, max_length, "head") == [[cls, *ids[:room], sep]]
+    assert encode([LONG], tokenizer, max_length, "tail") == [[cls, *ids[-room:], sep]]
+    assert encode([LONG], tokenizer, max_length, "head+tail") == [[cls, *ids[:head], *ids[-(room - head) :], sep]]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_the_share_of_the_head(tokenizer, share):
+    ids, head = whole(LONG, tokenizer), round(62 * share)
+    kept = encode([LONG], tokenizer, 64, "head+tail", share)[0][1:-1]
+    assert kept == ids[:head] + (ids[-(62 - head) :] if head < 62 else [])
+
+
+def test_a_text_of_exactly_the_limit_loses_nothing(tokenizer):
+    text = tokenizer.decode(whole(LONG, tokenizer)[:62])
+    assert len(whole(text, tokenizer)) == 62
+    for truncation in ("head", "tail", "head+tail"):
+        assert encode([text], tokenizer, 64, truncation)[0][1:-1] == whole(text, tokenizer)
+
+
+def test_nothing_longer_than_asked_is_ever_asked_of_the_tokenizer(tokenizer):
+    seen = []
+
+    class Spy:
+        def __getattr__(self, name):
+            return getattr(tokenizer, name)
+
+        def __call__(self, *args, **kwargs):
+            answer = tokenizer(*args, **kwargs)
+            ids = answer["input_ids"]
+            seen.extend(map(len, ids if ids and isinstance(ids[0], list) else [ids]))
+            return answer
+
+    encode([LONG, "short"], Spy(), 32, "head+tail")
+    assert max(seen) <= 30
+
+
+def test_the_tokenizer_is_left_as_it_was(tokenizer):
+    before = tokenizer.truncation_side
+    encode([LONG], tokenizer, 16, "tail")
+    assert tokenizer.truncation_side == before == "right"
+    assert len(token_lengths([LONG], tokenizer)) == 1
+
+
+def test_empty_input(tokenizer):
+    assert encode([], tokenizer, 16) == []
+    assert encode([""], tokenizer, 16) == [[tokenizer.cls_token_id, tokenizer.sep_token_id]]
+
+
+@pytest.mark.parametrize(
+    ("max_length", "truncation", "message"),
+    [
+        (16, "middle", "truncation='middle' is not one of head, tail, head\\+tail"),
+        (2, "head", "max_length=2 leaves no room for a word; use at least 3"),
+        (1024, "head", "max_length=1024 is longer than the 512 tokens this model can read"),
+    ],
+)
+def test_impossible_lengths(tokenizer, max_length, truncation, message):
+    with pytest.raises(ValueError, match=message):
+        encode(["x"], tokenizer, max_length, truncation)
+
+
+def test_lengths_before_truncation(tokenizer):
+    texts = ["", "one", LONG]
+    assert token_lengths(texts, tokenizer).tolist() == [2, 3, len(whole(LONG, tokenizer)) + 2]
+    many = token_lengths(["one"] * 2500, tokenizer)
+    assert many.shape == (2500,)
+    assert np.all(many == 3)
+
+
+def test_a_split_for_the_model(tokenizer):
+    from datasets import Dataset
+
+    rows = Dataset.from_dict({"text": ["good", LONG], "label": [1, 0]})
+    encoded = encode_dataset(rows, tokenizer, max_length=16, truncation="head", head_share=0.5)
+    assert encoded["length"] == [3, 16]
+    assert encoded["labels"] == [1, 0]

@@ -1,0 +1,207 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sentiment_lib.data.preparation import prepare, training_subset
+from sentiment_lib.errors import DataError, SettingsError
+from sentiment_lib.experiments import records as experiments
+from sentiment_lib.experiments import trials as trials_module
+from sentiment_lib.experiments.records import (
+    read_records,
+    run_trials,
+    same_experiment,
+    shipped_records,
+    summarise,
+    table_of_runs,
+)
+from sentiment_lib.experiments.trials import BERT, METHODS, Trial, grid, trial_settings
+from sentiment_lib.settings import make_settings
+
+
+@pytest.fixture(scope="module")
+def small(tiny_checkpoint, tmp_path_factory):
+    """Reviews in which one word decides, and settings for a tiny model."""
+    folder = tmp_path_factory.mktemp("small")
+    texts = [f"Scene {i} is a {word} piece of film." for i in range(60) for word in ("wonderful", "dreadful")]
+    pd.DataFrame({"text": texts, "label": ["pos", "neg"] * 60}).to_csv(folder / "reviews.csv", index=False)
+    settings = make_settings(
+        run="small", source=str(folder / "reviews.csv"), model=str(tiny_checkpoint), learning_rate=3e-3, batch_size=8
+    )
+    return settings, prepare(settings)[0]
+
+
+def test_a_grid_has_every_combination_and_linear_methods_once_on_everything():
+    found = grid([10, 80], [0, 1], everything=80, max_length=16)
+    assert len(found) == 3 * 2 + 2 + 1 + 1
+    assert [t.seed for t in found if t.train_size == 80 and t.method == BERT] == [0, 1]
+    assert {t.method: dict(t.changes) for t in found} == {BERT: {"max_length": 16}, METHODS[1]: {}, METHODS[2]: {}}
+    assert len({t.name for t in found}) == len(found)
+
+
+def test_the_name_of_a_trial_is_a_folder_on_any_system():
+    assert Trial(BERT, 100, 1, {"truncation": "head+tail", "learning_rate": 2e-4}).name == (
+        "bert_n100_seed1_learning_rate-0.0002_truncation-head+tail"
+    )
+    assert Trial(METHODS[1], 100).name == "tf-idf+logistic-regression_n100_seed0"
+    with pytest.raises(ValueError, match="method='SVM' is not one of 'BERT', 'TF-IDF"):
+        Trial("SVM", 100)
+
+
+def test_subsets_keep_the_labels_proportion_and_grow(small):
+    _, dataset = small
+    train = dataset["train"]
+    ten, forty = training_subset(train, 10, 3), training_subset(train, 40, 3)
+    assert np.mean(ten["label"]) == pytest.approx(np.mean(train["label"]), abs=0.06)
+    assert set(ten["text"]) < set(forty["text"]) < set(train["text"])
+    assert set(ten["text"]) != set(training_subset(train, 10, 4)["text"])
+    assert training_subset(train, len(train), 5)["text"] == train["text"]
+    with pytest.raises(DataError, match="size=1000 must lie between 2 and the 86 training reviews"):
+        training_subset(train, 1000, 0)
+
+
+def test_trials_learn_are_kept_and_are_not_run_twice(small, tmp_path, monkeypatch):
+    settings, dataset = small
+    trials = grid([80], [0], METHODS)
+    first = list(run_trials(trials, dataset, settings, tmp_path))
+    assert [record["trial"]["method"] for record in first] == list(METHODS)
+    assert [record["test"]["accuracy"] for record in first] == [1.0] * 3  # one word decides
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(t.name for t in trials)
+    assert [p.name for p in (tmp_path / trials[0].name).iterdir()] == ["metrics.json"]  # no model, no checkpoints
+    monkeypatch.setattr(trials_module, "fine_tune", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr(trials_module, "TfidfLogistic", lambda: pytest.fail("trained again"))
+    assert list(run_trials(trials, dataset, settings, tmp_path)) == first
+    assert read_records(tmp_path) == sorted(first, key=lambda r: Trial(**r["trial"]).name)
+    assert same_experiment(first, dataset, settings) == first
+
+
+def test_other_settings_or_reviews_are_another_experiment(small, tmp_path):
+    settings, dataset = small
+    trial = Trial(METHODS[1], 20)
+    (one,) = run_trials([trial], dataset, settings, tmp_path)
+    (other,) = run_trials([trial], dataset, settings, tmp_path, test_reviews=10)
+    assert (one["test"]["examples"], other["test"]["examples"]) == (len(dataset["test"]), 10)
+    assert json.loads((tmp_path / trial.name / "metrics.json").read_text()) == other
+    assert same_experiment([one, other], dataset, settings, test_reviews=10) == [other]
+    import dataclasses
+
+    longer = dataclasses.replace(settings, max_length=32)
+    bert, probe = Trial(BERT, 20), Trial(METHODS[2], 20)
+    tickets = [[experiments._ticket(t, s, "data") for s in (settings, longer)] for t in (trial, bert, probe)]
+    assert [first == second for first, second in tickets] == [True, False, False]
+
+
+def test_a_run_that_was_stopped_goes_on(small, tmp_path, monkeypatch):
+    settings, dataset = small
+    trials = grid([20, 40], [0, 1], METHODS[1:2])
+    stopped = run_trials(trials, dataset, settings, tmp_path)
+    first = [next(stopped), next(stopped)]
+    stopped.close()
+    made = []
+    fitted = trials_module.TfidfLogistic.fit
+    monkeypatch.setattr(trials_module.TfidfLogistic, "fit", lambda self, *data: made.append(1) or fitted(self, *data))
+    done = list(run_trials(trials, dataset, settings, tmp_path))
+    assert (len(done), len(made)) == (4, 2)
+    assert done[:2] == first
+
+
+def test_changes_reach_the_training(small, tmp_path, monkeypatch):
+    settings, dataset = small
+    seen = []
+
+    def spy(model, tokenizer, data, own, *, output_dir, validate):
+        seen.append((own.trained_layers, own.epochs, own.seed, len(data["train"]), validate, list(data)))
+        output_dir.mkdir(parents=True)
+
+    monkeypatch.setattr(trials_module, "fine_tune", spy)
+    trials = [Trial(BERT, 20, 3), Trial(BERT, 80, 1, {"trained_layers": 1}), Trial(BERT, 40, 0, {"epochs": 4.0})]
+    list(run_trials(trials, dataset, settings, tmp_path))
+    assert seen == [
+        (None, 50.0, 3, 20, False, ["train"]),  # 50 passes, so that 1,000 reviews are seen
+        (1, 13.0, 1, 80, False, ["train"]),
+        (None, 4.0, 0, 40, False, ["train"]),
+    ]
+
+
+def test_mistakes_show_before_anything_is_trained(small, tmp_path, monkeypatch):
+    settings, dataset = small
+    monkeypatch.setattr(trials_module, "fine_tune", lambda *_, **__: pytest.fail("trained"))
+    good = Trial(BERT, 20)
+    with pytest.raises(DataError, match="size=5000 must lie between 2 and the 86"):
+        list(run_trials([good, Trial(BERT, 5000)], dataset, settings, tmp_path))
+    with pytest.raises(SettingsError, match="learning_rate=-1"):
+        list(run_trials([good, Trial(BERT, 20, 0, {"learning_rate": -1})], dataset, settings, tmp_path))
+    with pytest.raises(SettingsError, match="Unknown setting 'layers'"):
+        list(run_trials([good, Trial(BERT, 20, 0, {"layers": 2})], dataset, settings, tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
+def record(method, size, seed, accuracy, **changes):
+    measures = dict.fromkeys(("f1", "average_precision", "roc_auc"), 0.5)
+    trial = {"method": method, "train_size": size, "seed": seed, "changes": changes}
+    return {"trial": trial, "test": {"accuracy": accuracy, "examples": 50, **measures}}
+
+
+def test_the_table_holds_one_row_a_file_and_a_column_a_change():
+    table = table_of_runs(
+        [record(BERT, 20, 1, 0.8), record(BERT, 20, 0, 0.7, trained_layers=2), record(METHODS[1], 10, 0, 0.6)]
+    )
+    assert list(table)[:4] == ["method", "train_size", "seed", "trained_layers"]
+    assert table["accuracy"].tolist() == [0.7, 0.8, 0.6]
+    assert table["trained_layers"].isna().tolist() == [False, True, True]
+
+
+def test_the_summary_is_mean_and_students_interval_over_seeds():
+    table = table_of_runs(
+        [record(BERT, 20, seed, value) for seed, value in enumerate((0.7, 0.8, 0.9))] + [record(BERT, 40, 0, 0.95)]
+    )
+    found = summarise(table, ["method", "train_size"]).set_index("train_size")
+    assert found.loc[20, ["runs", "mean"]].tolist() == [3, pytest.approx(0.8)]
+    assert found.loc[20, "high"] - 0.8 == pytest.approx(4.302653 * 0.1 / 3**0.5, abs=1e-6)
+    assert found.loc[40, "runs"] == 1
+    assert np.isnan(found.loc[40, "low"])
+
+
+def test_no_results_yet(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no results of trials"):
+        read_records(tmp_path)
+
+
+def test_what_ships_is_data_of_trials_without_names_of_this_machine():
+    imdb = table_of_runs(shipped_records("imdb"))
+    bert = imdb[imdb["method"] == BERT]
+    assert {64, 128, 256} <= set(bert["max_length"])
+    assert {100, 300, 1000, 4000} <= set(bert["train_size"])
+    assert set(bert["truncation"].dropna()) == {"head", "tail"}
+    assert imdb["test_examples"].eq(2000).all()
+    assert not imdb.duplicated(["method", "train_size", "seed", "max_length", "truncation"]).any()
+    assert imdb["accuracy"].between(0.5, 0.96).all()
+    assert "/" not in json.dumps([r["ticket"] for r in shipped_records("imdb")])
+
+
+def test_the_shipped_trials_are_those_of_the_preset_quick():
+    from sentiment_lib.settings import make_settings
+
+    settings = make_settings()
+    dataset, _ = prepare(settings)
+    found = same_experiment(shipped_records("snippets"), dataset, settings)
+    assert [Trial(**r["trial"]).name for r in found] == [f"bert_n7608_seed{seed}" for seed in (1, 2, 3)]
+    assert all(0.83 < r["test"]["accuracy"] < 0.88 for r in found)
+
+
+def test_a_setting_with_the_name_of_a_measure_is_the_setting():
+    test = {"precision": 0.7, "accuracy": 0.8, "f1": 0.8, "average_precision": 0.9, "roc_auc": 0.9, "examples": 10}
+    changed = [
+        {"trial": {"method": BERT, "train_size": 9, "seed": 0, "changes": {"precision": value}}, "test": test}
+        for value in ("float32", "bfloat16")
+    ]
+    assert table_of_runs(changed)["precision"].tolist() == ["float32", "bfloat16"]
+
+
+def test_another_model_is_not_asked_for_with_the_runs_revision():
+    settings = make_settings("full")
+    assert settings.model_revision
+    assert trial_settings(Trial(BERT, 100), settings).model_revision == settings.model_revision
+    other = trial_settings(Trial(BERT, 100, 0, {"model": "org/other"}), settings)
+    assert (other.model, other.model_revision) == ("org/other", None)

@@ -1,0 +1,215 @@
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification, BertConfig, DistilBertConfig, RobertaConfig
+
+from sentiment_lib.attention.silencing import silenced
+from sentiment_lib.model import encoder
+from sentiment_lib.model.encoder import (
+    bfloat16_hidden_states,
+    encoder_layers,
+    first_token_only,
+    packed_weights,
+)
+from sentiment_lib.model.lean_attention import register_lean_attention
+
+SIZES = {"vocab_size": 50, "hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32, "num_labels": 2}
+DISTIL = {"vocab_size": 50, "dim": 16, "n_heads": 2, "hidden_dim": 32, "n_layers": 3, "num_labels": 2}
+FAMILIES = {
+    "bert": BertConfig(num_hidden_layers=3, **SIZES),
+    "roberta": RobertaConfig(num_hidden_layers=3, **SIZES),
+    "distilbert": DistilBertConfig(**DISTIL),
+}
+
+
+def made(family: str, kernel: str, dropout: float = 0.0):
+    torch.manual_seed(0)
+    register_lean_attention()
+    config = FAMILIES[family]
+    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout"):
+        if hasattr(config, name):
+            setattr(config, name, dropout)
+    return AutoModelForSequenceClassification.from_config(config, attn_implementation=kernel).eval()
+
+
+@pytest.fixture
+def batch():
+    torch.manual_seed(1)
+    mask = torch.ones(4, 12, dtype=torch.long)
+    mask[1, 9:] = mask[3, 2:] = 0
+    return {"input_ids": torch.randint(3, 50, (4, 12)), "attention_mask": mask, "labels": torch.tensor([0, 1, 1, 0])}
+
+
+def gradients(model):
+    return {name: parameter.grad for name, parameter in model.named_parameters()}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_lean_attention_computes_what_eager_does(family, batch):
+    models = [made(family, kernel) for kernel in ("eager", "lean")]
+    outputs = [model(**batch) for model in models]
+    for output in outputs:
+        output.loss.backward()
+    torch.testing.assert_close(outputs[1].logits, outputs[0].logits, atol=1e-6, rtol=1e-5)
+    eager, lean = map(gradients, models)
+    for name in eager:
+        torch.testing.assert_close(lean[name], eager[name], atol=1e-6, rtol=1e-4)
+
+
+def test_lean_attention_stays_in_bfloat16_and_eager_does_not(batch):
+    kinds = {"eager": set(), "lean": set()}
+    for kernel, seen in kinds.items():
+        model = made("bert", kernel)
+
+        def look(tensor, seen=seen):
+            if tensor.is_floating_point() and tensor.shape[-2:] == (12, 12):  # a number for each pair of tokens
+                seen.add(tensor.dtype)
+            return tensor
+
+        with torch.autocast("cpu", dtype=torch.bfloat16), torch.autograd.graph.saved_tensors_hooks(look, lambda t: t):
+            logits = model(**batch).logits
+        assert logits.isfinite().all()
+    assert kinds["lean"] == {torch.bfloat16}
+    assert torch.float32 in kinds["eager"]
+
+
+def test_lean_attention_drops_weights_in_training_only(batch):
+    model = made("bert", "lean", dropout=0.5)
+    assert torch.equal(model(**batch).logits, model(**batch).logits)
+    model.train()
+    for module in model.modules():  # only the attention's dropout is left on
+        if isinstance(module, torch.nn.Dropout):
+            module.train(module is model.bert.encoder.layer[0].attention.self.dropout)
+    model.bert.encoder.layer[0].attention.self.train()
+    assert not torch.equal(model(**batch).logits, model(**batch).logits)
+
+
+@pytest.mark.parametrize("kernel", ["lean", "eager", "sdpa"])
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+def test_the_last_layer_for_the_first_token_gives_the_same_logits_and_gradients(family, kernel, batch):
+    models = [made(family, kernel) for _ in range(2)]
+    seen = []
+    models[1].base_model.register_forward_hook(lambda _, __, output: seen.append(output.last_hidden_state.shape[1]))
+    whole = models[0](**batch)
+    with first_token_only(models[1]):
+        short = models[1](**batch)
+    assert seen[-1] == 1  # it was in effect
+    torch.testing.assert_close(short.logits, whole.logits, atol=1e-6, rtol=1e-5)
+    whole.loss.backward()
+    short.loss.backward()
+    expected, found = map(gradients, models)
+    for name in expected:
+        torch.testing.assert_close(found[name], expected[name], atol=1e-6, rtol=1e-4)
+    assert models[1].base_model(batch["input_ids"]).last_hidden_state.shape[1] == 12  # and ends with the block
+
+
+def test_a_prediction_inside_a_training_leaves_the_training_as_it_was(batch):
+    model = made("bert", "lean")
+    with first_token_only(model):
+        with first_token_only(model):
+            inner = model.bert(batch["input_ids"]).last_hidden_state
+        outer = model.bert(batch["input_ids"]).last_hidden_state
+    assert inner.shape[1] == outer.shape[1] == 1
+    assert model.bert(batch["input_ids"]).last_hidden_state.shape[1] == 12
+
+
+def test_a_silenced_head_of_the_last_layer_stays_silent(batch):
+    model = made("bert", "lean")
+    with silenced(model, [(2, 0)]):
+        whole = model(**batch).logits
+        with first_token_only(model):
+            short = model(**batch).logits
+    torch.testing.assert_close(short, whole, atol=1e-6, rtol=1e-5)
+    assert not torch.allclose(short, model(**batch).logits, atol=1e-6)
+
+
+def test_a_classifier_that_reads_more_than_the_first_token_is_left_alone(batch):
+    model = made("bert", "lean")
+    pooler = model.bert.pooler
+    pooler.forward = lambda states: pooler.activation(pooler.dense(states.mean(dim=1)))
+    expected = model(**batch).logits
+    with first_token_only(model):
+        assert torch.equal(model(**batch).logits, expected)
+
+
+def test_layers_built_otherwise_are_left_alone(batch):
+    model = made("distilbert", "lean")
+    expected = model(**batch).logits
+    with first_token_only(model):
+        assert "forward" not in vars(encoder_layers(model)[-1])
+        assert torch.equal(model(**batch).logits, expected)
+
+
+def seen_dtypes(model, batch, context):
+    seen = []
+    hooks = [one.register_forward_hook(lambda _, __, out: seen.append(out.dtype)) for one in encoder_layers(model)]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        with context(model):
+            model(**batch)
+        model(**batch)
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
+def test_hidden_states_are_bfloat16_inside_the_block_under_autocast_and_nowhere_else(batch):
+    model = made("bert", "lean")
+    expected = model(**batch).logits
+    assert seen_dtypes(model, batch, bfloat16_hidden_states) == 3 * [torch.bfloat16] + 3 * [torch.float32]
+    with bfloat16_hidden_states(model):
+        assert torch.equal(model(**batch).logits, expected)  # no autocast, no change
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_packed_weights_give_the_same_logits_as_autocast_and_go_with_the_block(family, batch):
+    if not encoder._can_pack():
+        pytest.skip("this PyTorch has no packed matrix products for bfloat16")
+    model = made(family, "lean")
+    with torch.inference_mode():
+        exact = model(**batch).logits
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            plain = model(**batch).logits
+            with packed_weights(model):
+                patched = [one for one in encoder_layers(model).modules() if "forward" in vars(one)]
+                packed = model(**batch).logits
+        assert torch.equal(model(**batch).logits, exact)
+    linear = [one for one in encoder_layers(model).modules() if type(one) is torch.nn.Linear]
+    assert len(patched) == len(linear) + (0 if family == "distilbert" else 3)  # with the GELU of three layers
+    torch.testing.assert_close(packed.float(), plain.float(), atol=2e-3, rtol=0)
+
+
+def test_a_silenced_head_stays_silent_with_packed_weights(batch):
+    model = made("bert", "lean")
+    with torch.inference_mode(), silenced(model, [(1, 0), (1, 1), (2, 0)]):
+        whole = model(**batch).logits
+        with torch.autocast("cpu", dtype=torch.bfloat16), packed_weights(model):
+            packed = model(**batch).logits
+    torch.testing.assert_close(packed.float(), whole, atol=5e-3, rtol=0)
+
+
+def test_a_pytorch_without_packed_products_computes_as_ever(batch, monkeypatch):
+    monkeypatch.setattr(encoder, "_packed", lambda *_: torch.ops.mkldnn._no_such_operation)
+    encoder._can_pack.cache_clear()
+    try:
+        model = made("bert", "lean")
+        expected = model(**batch).logits
+        with packed_weights(model):
+            assert torch.equal(model(**batch).logits, expected)
+        assert not encoder._can_pack()
+    finally:
+        encoder._can_pack.cache_clear()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_queries_and_keys_of_a_head_give_the_models_weights(family):
+    model = made(family, "eager").eval()
+    with torch.inference_mode():
+        found = model(torch.arange(8)[None], output_hidden_states=True, output_attentions=True)
+        states = found.hidden_states[1]  # what layer 1 reads
+        queries, keys = (matrix(states)[0, :, 8:16] for matrix in encoder.query_and_key(encoder_layers(model)[1]))
+    weights = torch.softmax(queries @ keys.T / 8**0.5, dim=-1)
+    assert torch.allclose(weights, found.attentions[1][0, 1], atol=1e-5)
+
+
+def test_a_layer_with_other_names_is_an_error():
+    with pytest.raises(ValueError, match="A Linear has no queries and keys by known names"):
+        encoder.query_and_key(torch.nn.Linear(2, 2))

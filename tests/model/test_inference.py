@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+import torch
+
+from sentiment_lib import predict
+from sentiment_lib.model import inference
+
+TEXTS = [f"{'a long and winding sentence ' * (i % 7)}number {i}" for i in range(60)]
+
+
+def one_by_one(texts, model, tokenizer):
+    with torch.no_grad():
+        logits = [model(**tokenizer(text, return_tensors="pt")).logits[0] for text in texts]
+    return torch.stack(logits).softmax(-1)[:, 1].numpy()
+
+
+def test_batched_and_sorted_equals_one_by_one_in_order(tiny):
+    expected = one_by_one(TEXTS, *tiny)
+    assert expected.std() > 1e-4
+    for batch_size in (1, 7, 64):
+        found = predict(TEXTS, *tiny, max_length=128, batch_size=batch_size, precision="float32")
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert found.dtype == np.float64
+
+
+def test_chunks_do_not_change_the_answer(tiny, monkeypatch):
+    whole = predict(TEXTS, *tiny, max_length=128, precision="float32")
+    monkeypatch.setattr(inference, "CHUNK", 13)
+    np.testing.assert_allclose(predict(TEXTS, *tiny, max_length=128, precision="float32"), whole, atol=1e-6)
+
+
+def test_bfloat16_stays_close(bundled):
+    exact = predict(TEXTS, *bundled, precision="float32")
+    np.testing.assert_allclose(predict(TEXTS, *bundled, precision="bfloat16"), exact, atol=0.02)
+
+
+def test_no_texts(tiny):
+    assert predict([], *tiny).shape == (0,)
+
+
+def test_a_model_in_training_is_given_back_in_training(tiny):
+    model, tokenizer = tiny
+    model.train()
+    try:
+        first, second = (predict(["same"], model, tokenizer)[0] for _ in range(2))
+        assert first == second  # no dropout while predicting
+        assert model.training
+    finally:
+        model.eval()
+
+
+def test_extreme_logits_do_not_overflow(tiny, monkeypatch):
+    monkeypatch.setattr(
+        inference, "predict_logits", lambda *a, **k: np.array([[0.0, 2000.0], [2000.0, 0.0], [1.0, 1.0]])
+    )
+    assert predict(["a", "b", "c"], *tiny).tolist() == [1.0, 0.0, 0.5]
+
+
+def test_one_string_or_a_number_is_an_error(tiny):
+    with pytest.raises(TypeError, match="takes a list of texts"):
+        predict("a text", *tiny)
+    with pytest.raises(TypeError, match=r"texts\[1\] is None"):
+        predict(["a", None], *tiny)
+    with pytest.raises(ValueError, match="precision='half' is not one of"):
+        predict(["a"], *tiny, precision="half")

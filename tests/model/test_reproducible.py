@@ -1,0 +1,37 @@
+"""Same seed, same machine, same numbers: in two processes that know nothing of each other."""
+
+import json
+import os
+
+from support import write_reviews
+from support.killing import run
+
+TWICE = """
+import hashlib, json, sys
+from sentiment_lib import evaluate, fine_tune, initialize_model_and_tokenizer, make_settings, metric_intervals, predict
+from sentiment_lib.data import fingerprint, prepare
+settings = make_settings(run="r", source=sys.argv[1], model=sys.argv[2], epochs=3, batch_size=8, learning_rate=1e-3,
+                         seed=int(sys.argv[3]), dropout=0.1, token_masking=0.1, averaging=0.9)
+dataset, _ = prepare(settings)
+model, tokenizer = initialize_model_and_tokenizer(settings.model, dropout=settings.dropout, seed=settings.seed)
+result = fine_tune(model, tokenizer, dataset, settings)
+found = predict(dataset["test"]["text"], model, tokenizer, **settings.encoding, precision="float32")
+weights = hashlib.sha256()
+for name, value in model.state_dict().items():
+    weights.update(value.numpy().tobytes())
+interval = metric_intervals(dataset["test"]["label"], found)["accuracy"]
+print(json.dumps([fingerprint(dataset.values()), weights.hexdigest(), found.tolist(), result.history["loss"].dropna().tolist(),
+                  [interval.low, interval.high], evaluate(dataset["test"]["label"], found).to_dict()]))
+"""
+
+
+def test_twice_the_same_numbers_and_others_with_another_seed(tiny_checkpoint, tmp_path):
+    source = write_reviews(tmp_path)
+    found = []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        environment = os.environ | {"SENTIMENT_LIB_HOME": str(tmp_path / name), "PYTHONHASHSEED": str(len(found))}
+        said = run(["-c", TWICE, str(source), str(tiny_checkpoint), str(seed)], env=environment)
+        found.append(json.loads(said.splitlines()[-1]))
+    assert found[0] == found[1]
+    assert found[0][0] == found[2][0]  # the splits have a seed of their own
+    assert found[0][1] != found[2][1]

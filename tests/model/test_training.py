@@ -1,0 +1,276 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from sentiment_lib import fine_tune, initialize_model_and_tokenizer, predict
+from sentiment_lib.data.preparation import prepare
+from sentiment_lib.errors import SettingsError
+from sentiment_lib.model import training
+from sentiment_lib.run.files import aside
+from sentiment_lib.settings import make_settings
+
+
+@pytest.fixture
+def small(home, review_file, tiny_checkpoint):
+    """Settings, splits, model and tokenizer of a run that takes a second."""
+    settings = make_settings(
+        run="small", source=str(review_file), model=str(tiny_checkpoint), epochs=6, batch_size=4, learning_rate=5e-3,
+        validation_size=0.2,
+    )  # fmt: skip
+    dataset, _ = prepare(settings)
+    return settings, dataset, *initialize_model_and_tokenizer(settings.model, dropout=0.0)
+
+
+def test_it_learns_and_keeps_a_model_that_plain_transformers_loads(small):
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    settings, dataset, model, tokenizer = small
+    result = fine_tune(model, tokenizer, dataset, settings)
+    losses = result.history["loss"].dropna()
+    assert losses.iloc[0] == pytest.approx(np.log(2), abs=0.25)  # an untrained head knows nothing
+    assert losses.iloc[-1] < 0.3
+    assert result.steps == 6 * 7  # 26 training reviews in batches of 4, six times
+    assert result.examples_per_second == pytest.approx(26 * 6 / result.seconds)
+
+    texts, labels = dataset["test"]["text"], np.array(dataset["test"]["label"])
+    ours = predict(texts, model, tokenizer)
+    assert ((ours > 0.5) == labels).mean() >= 0.9
+    plain = AutoModelForSequenceClassification.from_pretrained(settings.paths.model).eval()
+    batch = AutoTokenizer.from_pretrained(settings.paths.model)(list(texts), padding=True, return_tensors="pt")
+    with torch.no_grad():
+        theirs = plain(**batch).logits.softmax(-1)[:, 1].numpy()
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    assert plain.config.id2label == {0: "negative", 1: "positive"}
+    assert sorted(p.name for p in settings.paths.results.iterdir()) == ["model"]  # no checkpoints are left
+
+
+def test_the_test_split_has_no_part_in_training(small):
+    settings, dataset, model, tokenizer = small
+    weights = []
+    for keep_test in (True, False):
+        model, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)
+        splits = dataset if keep_test else {k: v for k, v in dataset.items() if k != "test"}
+        fine_tune(model, tokenizer, splits, settings, resume=False)
+        weights.append(model.classifier.weight.detach())
+    assert torch.equal(*weights)
+
+
+def test_history_is_a_row_a_step_with_the_ends_of_epochs(small):
+    settings, dataset, model, tokenizer = small
+    history = fine_tune(model, tokenizer, dataset, settings).history
+    assert list(history) == ["step", "epoch", "loss", "learning_rate", "validation_loss", "validation_accuracy"]
+    assert history["step"].is_monotonic_increasing
+    assert history["step"].is_unique
+    assert history.dropna(subset="validation_loss")["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
+    peak = history["learning_rate"].idxmax()
+    assert 0 < peak < len(history) / 2  # it rises first, then falls
+    assert history["learning_rate"].dropna().iloc[-1] < 1e-3
+
+
+def test_the_best_checkpoint_is_kept_not_the_last(small):
+    settings, dataset, model, tokenizer = small
+    result = fine_tune(model, tokenizer, dataset, settings)
+    ends = result.history.dropna(subset="validation_accuracy").set_index("step")["validation_accuracy"]
+    assert ends[result.best_step] == ends.max()
+    validation = np.array(dataset["validation"]["label"])
+    kept, _ = initialize_model_and_tokenizer(str(settings.paths.model))
+    accuracy = ((predict(dataset["validation"]["text"], kept, tokenizer) > 0.5) == validation).mean()
+    assert accuracy == pytest.approx(ends.max(), abs=0.15)
+
+
+def test_early_stopping_ends_before_the_last_epoch(small):
+    settings, dataset, model, tokenizer = small
+    patient = make_settings(**{**settings.to_dict(), "preset": "quick", "early_stopping": 1, "epochs": 30.0})
+    assert fine_tune(model, tokenizer, dataset, patient).history["epoch"].max() < 30
+
+
+def stopped_at(step, *what):
+    """A fine-tuning that is stopped after so many steps."""
+    from transformers import Trainer
+
+    real_step = Trainer.training_step
+
+    def step_until_stopped(self, *args, **kwargs):
+        if self.state.global_step == step:
+            raise KeyboardInterrupt
+        return real_step(self, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "training_step", step_until_stopped)
+        with pytest.raises(KeyboardInterrupt):
+            fine_tune(*what)
+
+
+def test_an_interrupted_run_goes_on_and_ends_where_an_uninterrupted_one_does(small):
+    settings, dataset, model, tokenizer = small
+    whole = fine_tune(model, tokenizer, dataset, settings)
+    uninterrupted = model.classifier.weight.detach().clone()
+    second, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)
+    stopped_at(17, second, tokenizer, dataset, settings)
+
+    third, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)
+    resumed = fine_tune(third, tokenizer, dataset, settings)
+    assert resumed.resumed_from.endswith("checkpoint-14")
+    assert resumed.steps == whole.steps
+    torch.testing.assert_close(third.classifier.weight.detach(), uninterrupted, atol=1e-3, rtol=0)
+    seen = resumed.examples_per_second * resumed.seconds / resumed.examples  # epochs since it went on
+    assert 0 < seen < settings.epochs - 0.5
+
+
+def test_a_checkpoint_of_other_settings_is_not_resumed(small):
+    settings, dataset, model, tokenizer = small
+    stopped_at(8, model, tokenizer, dataset, settings)
+    assert list(aside(settings.paths.model, "checkpoints").glob("checkpoint-*"))
+    other = make_settings(**{**settings.to_dict(), "learning_rate": 1e-3})
+    assert fine_tune(model, tokenizer, dataset, other).resumed_from is None
+
+
+def test_the_trainer_prints_nothing(small, capsys):
+    settings, dataset, model, tokenizer = small
+    fine_tune(model, tokenizer, dataset, settings)
+    assert capsys.readouterr().out == ""
+
+
+def test_frozen_layers_stay_as_they_were(tiny_checkpoint, home, review_file):
+    settings = make_settings(
+        run="frozen", source=str(review_file), model=str(tiny_checkpoint), trained_layers=1, epochs=1, batch_size=4
+    )
+    dataset, _ = prepare(settings)
+    model, tokenizer = initialize_model_and_tokenizer(str(tiny_checkpoint))
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    fine_tune(model, tokenizer, dataset, settings)
+    moved = {name for name, parameter in model.named_parameters() if not (parameter == before[name]).all()}
+    assert moved
+    assert not any("embeddings" in name or ".layer.0." in name for name in moved)
+
+
+def test_without_validation_the_last_weights_are_kept(tiny_checkpoint, home, review_file):
+    settings = make_settings(run="blind", source=str(review_file), model=str(tiny_checkpoint), epochs=2)
+    dataset, _ = prepare(settings)
+    model, tokenizer = initialize_model_and_tokenizer(str(tiny_checkpoint))
+    result = fine_tune(model, tokenizer, {"train": dataset["train"]}, settings, validate=False)
+    assert result.best_step is None
+    assert result.history["validation_loss"].isna().all()
+    again, _ = initialize_model_and_tokenizer(str(settings.paths.model))
+    kept = dict(again.named_parameters())
+    assert all((parameter == kept[name]).all() for name, parameter in model.named_parameters())
+
+
+def test_a_model_that_is_trained_again_computes_in_the_same_precision(small):
+    settings, dataset, model, tokenizer = small
+    settings = replace(settings, precision="bfloat16", epochs=1)
+    seen = []
+
+    def note(module, _, output):
+        if module.training:
+            seen.append(output.dtype)
+
+    model.bert.encoder.layer[0].intermediate.register_forward_hook(note)
+    for _ in range(2):
+        seen.clear()
+        fine_tune(model, tokenizer, dataset, settings, resume=False, validate=False)
+        assert set(seen) == {torch.bfloat16}
+
+
+def trained(small, **changes):
+    """The model after a training with these settings changed."""
+    settings, dataset, _, tokenizer = small
+    model, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)
+    fine_tune(model, tokenizer, dataset, replace(settings, **changes), resume=False)
+    return model
+
+
+def test_token_masking_hides_words_from_training_and_from_nothing_else(small):
+    settings, dataset, model, tokenizer = small
+    seen = {True: [], False: []}
+
+    def see(base, inputs):
+        seen[base.training].append(inputs[0])
+
+    model.base_model.register_forward_pre_hook(see)
+    fine_tune(model, tokenizer, dataset, replace(settings, token_masking=0.5, epochs=2), resume=False)
+    special = torch.tensor(tokenizer.all_special_ids)
+    hidden = [(batch == tokenizer.mask_token_id).sum().item() for batch in seen[True]]
+    words = [(~torch.isin(batch, special)).sum().item() for batch in seen[True]]
+    assert sum(hidden) / (sum(hidden) + sum(words)) == pytest.approx(0.5, abs=0.1)
+    assert all((batch[:, 0] == tokenizer.cls_token_id).all() for batch in seen[True])
+    assert not any((batch == tokenizer.mask_token_id).any() for batch in seen[False])
+    assert seen[False]
+
+
+def test_label_smoothing_keeps_the_model_from_certainty(small):
+    texts = small[1]["train"]["text"]
+    sure, unsure = (predict(texts, trained(small, label_smoothing=share), small[3]) for share in (0.0, 0.4))
+    assert np.abs(sure - 0.5).max() > 0.45
+    assert np.abs(unsure - 0.5).max() < 0.4  # labels of 0.8 and 0.2
+
+
+def test_the_moving_average_is_what_is_evaluated_and_kept(small):
+    from transformers import TrainerCallback
+
+    class Keep(TrainerCallback):
+        after_steps: list = []  # noqa: RUF012
+
+        def on_step_end(self, args, state, control, model=None, **_):
+            self.after_steps.append(model.classifier.weight.detach().clone())
+
+    settings, dataset, plain, tokenizer = small
+    average = plain.classifier.weight.detach().clone()
+    once = replace(settings, epochs=2)
+    fine_tune(plain, tokenizer, dataset, once, resume=False, validate=False, callbacks=[Keep()])
+    for step, weight in enumerate(Keep.after_steps, start=1):
+        average = torch.lerp(average, weight, max(0.5, 9 / (10 + step)))
+    model, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)
+    fine_tune(model, tokenizer, dataset, replace(once, averaging=0.5), resume=False, validate=False)
+    torch.testing.assert_close(model.classifier.weight.detach(), average)
+    assert not torch.allclose(average, Keep.after_steps[-1])
+
+
+def test_an_average_goes_on_where_training_was_stopped(small):
+    from transformers import TrainerCallback
+
+    class Stop(TrainerCallback):
+        def on_epoch_begin(self, args, state, control, **_):
+            if state.epoch and round(state.epoch) == 3:
+                raise KeyboardInterrupt
+
+    settings, dataset, model, tokenizer = small
+    changed = replace(settings, averaging=0.9)
+    whole = trained(small, averaging=0.9)
+    with pytest.raises(KeyboardInterrupt):
+        fine_tune(model, tokenizer, dataset, changed, callbacks=[Stop()])
+    again, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)
+    result = fine_tune(again, tokenizer, dataset, changed)
+    assert result.resumed_from
+    for (name, one), other in zip(again.named_parameters(), whole.parameters(), strict=True):
+        torch.testing.assert_close(one, other, msg=name)
+
+
+def test_masking_needs_a_mask_token(small):
+    settings, dataset, model, tokenizer = small
+    tokenizer.mask_token = None
+    with pytest.raises(SettingsError, match=r"token_masking=0\.1 needs a tokenizer with a \[MASK\] token"):
+        fine_tune(model, tokenizer, dataset, replace(settings, token_masking=0.1))
+
+
+def test_masking_draws_as_much_chance_for_a_long_batch_as_for_a_short_one(small):
+    """Else two processes, whose batches differ in shape, would shuffle the next epoch differently."""
+    collate, left = training._collator(small[3]), []
+    for tokens in (5, 50):
+        torch.manual_seed(0)
+        ids = collate([{"input_ids": [101, *[2000] * tokens, 102], "labels": 0, "hidden": 0.5}])["input_ids"]
+        assert 0 < (ids == small[3].mask_token_id).sum() < tokens
+        left.append(torch.rand(3).tolist())
+    assert left[0] == left[1]
+
+
+def test_one_process_trains_on_one_gpu(tmp_path, monkeypatch):
+    """With two, the Trainer would make each step from twice as many reviews."""
+    from transformers import TrainingArguments
+
+    monkeypatch.setattr(TrainingArguments, "n_gpu", property(lambda self: getattr(self, "_n_gpu", 2)))
+    monkeypatch.setattr(TrainingArguments, "_setup_devices", property(lambda self: setattr(self, "_n_gpu", 2)))
+    arguments = training._training_arguments(make_settings(batch_size=16), tmp_path, 100, False)
+    assert arguments.train_batch_size == 16

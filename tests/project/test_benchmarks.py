@@ -1,0 +1,137 @@
+import json
+import sys
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+import torch
+from support import CHECKOUT
+from torch.utils.flop_counter import FlopCounterMode
+
+from sentiment_lib.model.encoder import first_token_only
+
+BENCHMARKS = CHECKOUT / "benchmarks"
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Imports a benchmark as it would be run."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    yield lambda name: __import__(name)
+    for name in ("bench", "report", "roofline", "levers", "training"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_operations_are_those_that_torch_counts(script, tiny, short):
+    model, _ = tiny
+    ids = torch.ones(3, 20, dtype=torch.long)
+    shortened = first_token_only(model) if short else nullcontext()
+    with torch.inference_mode(), shortened, FlopCounterMode(display=False) as counter:
+        model(ids)
+    head = 3 * (2 * model.config.hidden_size**2 + 2 * model.config.hidden_size * 2)  # pooler and classifier
+    assert script("roofline").operations([20, 20, 20], model.config, short) == counter.get_total_flops() - head
+
+
+def test_measurements_are_kept_one_by_one_and_not_repeated(script, monkeypatch, tmp_path):
+    bench = script("bench")
+    monkeypatch.setattr(bench, "RECORDS", tmp_path)
+    monkeypatch.setattr(bench, "alone", lambda function, *args: function(*args))
+    seen = []
+
+    def work(turn, imdb):
+        seen.append(turn)
+        if turn == 2:
+            raise KeyboardInterrupt
+        return {"reviews_per_second": 10.0 * (turn + 1)}
+
+    jobs = [{"turn": turn, "imdb": tmp_path} for turn in range(3)]
+    with pytest.raises(KeyboardInterrupt):
+        bench.measure("question", work, jobs)
+    again = bench.measure("question", work, jobs[:2])
+    assert seen == [0, 1, 2]
+    assert [one["reviews_per_second"] for one in again] == [10.0, 20.0]
+    kept = json.loads((bench.place() / "question.json").read_text())
+    assert kept["machine"]["processor"]
+    assert str(tmp_path) not in json.dumps(kept)  # no path of this machine in what is committed
+
+
+def test_another_processor_or_version_is_measured_by_itself(script, monkeypatch, tmp_path):
+    bench = script("bench")
+    monkeypatch.setattr(bench, "RECORDS", tmp_path)
+    monkeypatch.setattr(bench, "alone", lambda function, *args: function(*args))
+    facts = {"version of torch": "1", "free disk (GB)": "3"}
+    monkeypatch.setattr(bench, "machine", lambda: dict(facts))
+    speeds = iter(range(10))
+
+    def measured(processor, turns=1):
+        monkeypatch.setattr(bench, "processor", lambda: processor)
+        jobs = [{"turn": turn} for turn in range(turns)]
+        return [one["speed"] for one in bench.measure("question", lambda turn: {"speed": next(speeds)}, jobs)]
+
+    assert measured("An Old (one)") == [0]
+    facts["free disk (GB)"] = "4"
+    assert measured("An Old (one)") == [0]
+    assert measured("New", turns=2) == [1, 2]
+    assert measured("An Old (one)") == [0]
+    facts["version of torch"] = "2"
+    assert measured("New") == [3]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["an-old-one", "new"]
+
+
+def test_the_report_says_what_the_records_hold(script, monkeypatch, tmp_path):
+    report = script("report")
+    for name, value in (("RECORDS", tmp_path), ("HERE", tmp_path), ("FIGURES", tmp_path / "figures")):
+        monkeypatch.setattr(report, name, value)
+    runs = [
+        {
+            "job": {"system": system, "length": length, "seed": seed, "count": 1000, "held_out": 500},
+            "date": "2026-01-02",
+            "reviews_per_second": speed + seed,
+            "accuracy": 0.85 + seed / 100,
+            "curve": [[10.0, 0.7], [20.0 + seed, 0.86]],
+            "peak_mb": 1000.0,
+        }
+        for seed in (0, 1, 2)
+        for length in (128, 256)
+        for system, speed in (("Trainer", 5.0), ("Trainer, bf16", 6.0), ("sentiment_lib", 29.0))
+    ]
+    machine = {"processor": "P", "processor cores in use": "2", "memory (GB)": "8", "version of torch": "2"}
+    for place in ("p", "q"):
+        (tmp_path / place).mkdir()
+        record = {"machine": machine | {"processor": place.upper()}, "measurements": runs}
+        (tmp_path / place / "training.json").write_text(json.dumps(record))
+    report.main()
+    text = (tmp_path / "RESULTS.md").read_text()
+    assert "| sentiment_lib, 256 tokens | 30.0 | 5.00 | 0.860 [0.835, 0.885] | 20 s, 21 s, 22 s | 1000 |" in text
+    assert "Not measured yet: `python benchmarks/inference.py`" in text
+    assert "### Training, against the Trainer: P" in text
+    assert "### Training, against the Trainer: Q" in text
+    assert (tmp_path / "figures" / "q" / "training.png").stat().st_size > 10_000
+
+
+def test_exponents_are_those_of_the_sizes(script, monkeypatch, tmp_path):
+    report = script("report")
+    monkeypatch.setattr(report, "FIGURES", tmp_path)
+    runs = [
+        {
+            "job": {"what": "reviews", "size": size, "turn": 0},
+            "date": "2026-01-02",
+            "trained_on": int(size * 0.8),
+            **{f"{stage}_mb": 500.0 for stage in ("prepare", "training", "prediction")},
+            "prepare_seconds": size / 10,
+            "training_seconds": size**1.5,
+            "prediction_seconds": 3.0,
+        }
+        for size in np.array([1000, 2000, 4000]).tolist()
+    ]
+    (tmp_path / "growth.json").write_text(json.dumps({"machine": {}, "measurements": runs}))
+    assert "| reviews, 1,000 to 4,000 | 1.00 | 1.50 | 0.00 | 0.00 |" in report.growth(tmp_path).replace("-0.00", "0.00")
+
+
+def test_the_committed_report_is_that_of_the_committed_records(script, monkeypatch, tmp_path):
+    report = script("report")
+    monkeypatch.setattr(report, "HERE", tmp_path)
+    monkeypatch.setattr(report, "FIGURES", tmp_path / "figures")
+    report.main()
+    assert (tmp_path / "RESULTS.md").read_text() == (BENCHMARKS / "RESULTS.md").read_text()

@@ -1,0 +1,185 @@
+"""The files around the code agree with each other, and the ways in that the README names work."""
+
+import importlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from support import CHECKOUT, missing
+
+PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+REQUIREMENT = re.compile(r"([A-Za-z0-9_.-]+)(?:\[.*\])?(.*)")
+
+
+def canonical(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def constraints():
+    lines = (CHECKOUT / "constraints.txt").read_text().splitlines()
+    pins = [line.split("==") for line in lines if line and not line.startswith("#")]
+    return {canonical(name): version for name, version in pins}
+
+
+def environment():
+    return yaml.safe_load((CHECKOUT / "environment.yml").read_text())
+
+
+def test_constraints_pin_every_dependency_within_its_range():
+    from packaging.requirements import Requirement
+
+    extras = PROJECT["optional-dependencies"]["test"]
+    pins = constraints()
+    assert pins["torch"] == "2.13.0"
+    for text in PROJECT["dependencies"] + extras:
+        requirement = Requirement(text)
+        assert requirement.specifier.contains(pins[canonical(requirement.name)]), text
+
+
+def test_what_runs_here_is_what_is_pinned():
+    from importlib.metadata import version
+
+    for text in PROJECT["dependencies"]:
+        name = REQUIREMENT.match(text)[1]
+        if version(name).partition("+")[0] != constraints()[canonical(name)]:
+            pytest.skip(f"{name} {version(name)} is installed, not the pinned {constraints()[canonical(name)]}")
+
+
+def test_environment_yml_is_in_step_with_pyproject():
+    conda = environment()
+    assert conda["channels"] == ["conda-forge", "nodefaults"]
+    packages = [entry for entry in conda["dependencies"] if isinstance(entry, str)]
+    assert packages == ["python=3.11", "pip"]  # one list of dependencies: pyproject.toml
+    assert conda["dependencies"][-1]["pip"] == ["-c constraints.txt", "-e .[test]"]
+    lowest = PROJECT["requires-python"].removeprefix(">=")
+    assert f"python={lowest}" in packages
+
+
+def test_the_pip_section_of_environment_yml_installs(tmp_path):
+    """As conda does it: the pip section becomes a requirements file beside environment.yml."""
+    checkout = tmp_path / "checkout"
+    shutil.copytree(
+        CHECKOUT, checkout, ignore=shutil.ignore_patterns(".venv", ".git", "results", "data", ".*_cache", "__pycache__")
+    )
+    requirements = checkout / "condaenv.requirements.txt"
+    requirements.write_text("\n".join(environment()["dependencies"][-1]["pip"]) + "\n")
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "env"], check=True)
+    python = tmp_path / "env" / "bin" / "python"
+    command = [python, "-m", "pip", "install", "--quiet", "-r", requirements.name]
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
+    if done.returncode and "No matching distribution" in done.stderr + done.stdout:
+        missing("pip reaches no package index")
+    assert done.returncode == 0, done.stderr[-2000:]
+    code = (
+        "import sentiment_lib, torch, transformers, papermill, nbval; print(sentiment_lib.__file__, torch.__version__)"
+    )
+    found = subprocess.run(
+        [python, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    ).stdout.split()
+    assert Path(found[0]).is_relative_to(checkout)
+    assert found[1].startswith("2.13.0")
+    subprocess.run([python, "-m", "pip", "check"], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("target", ["run", "test", "lab", "notebooks"])
+def test_make_targets_of_the_readme_exist(target):
+    assert f"make {target}" in (CHECKOUT / "README.md").read_text()
+    done = subprocess.run(["make", "-n", target], cwd=CHECKOUT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_the_readme_shows_and_links_to_is_there():
+    text = (CHECKOUT / "README.md").read_text() + (CHECKOUT / "data" / "README.md").read_text()
+    links = [link for link in re.findall(r"\]\(([^)#\s]+)\)", text) if "://" not in link]
+    assert "figures/quick/attention_weights.png" in text
+    for link in links:
+        assert (CHECKOUT / link).exists() or (CHECKOUT / "data" / link).exists(), link
+
+
+def test_the_readme_shows_the_table_that_was_made_from_the_records():
+    results = (CHECKOUT / "benchmarks" / "RESULTS.md").read_text()
+    (table,) = re.findall(r"## Beside simpler methods\n\n((?:\|.*\n)+)", results)
+    assert table in (CHECKOUT / "README.md").read_text()
+
+
+def test_the_readme_counts_exercises_and_questions_right():
+    from sentiment_lib.course.exercises import exercises
+    from sentiment_lib.course.quizzes import questions
+    from sentiment_lib.evaluation.behaviour import behavioural_cases
+
+    text = (CHECKOUT / "README.md").read_text()
+    lessons = [f"0{i}" for i in range(8)]
+    assert f"{sum(len(exercises(lesson)) for lesson in lessons)} exercises that check themselves" in text
+    assert f"{sum(len(questions(lesson)) for lesson in lessons)} questions" in text
+    assert f"Of the {len(behavioural_cases())} behavioural cases" in text
+
+
+def test_the_library_has_few_rooms():
+    entries = {path.name for path in (CHECKOUT / "sentiment_lib").iterdir()} - {"__pycache__"}
+    assert len(entries) <= 16
+
+
+def test_a_room_imports_only_rooms_above_it():
+    """The layers are contracts of import-linter in pyproject.toml: of the rooms, and of the modules in each room."""
+    from importlinter.cli import lint_imports
+
+    rooms = {path.parent.name for path in (CHECKOUT / "sentiment_lib").glob("*/__init__.py")}
+    contracts = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    assert {name for contract in contracts for name in contract["containers"]} == {
+        "sentiment_lib",
+        *(f"sentiment_lib.{room}" for room in rooms),
+    }
+    assert all(contract["exhaustive"] for contract in contracts)
+    assert lint_imports(config_filename=str(CHECKOUT / "pyproject.toml"), cache_dir=None) == 0
+
+
+def test_each_room_offers_what_its_stub_lists():
+    for room in sorted((CHECKOUT / "sentiment_lib").glob("*/__init__.pyi")):
+        module = importlib.import_module(f"sentiment_lib.{room.parent.name}")
+        assert module.__doc__
+        for name in module.__all__:
+            assert getattr(module, name) is not None
+            assert name in dir(module)
+
+
+def test_lessons_import_from_rooms():
+    for path in sorted((CHECKOUT / "notebooks").glob("*.ipynb")):
+        for cell in json.loads(path.read_text())["cells"]:
+            for module in re.findall(r"^\s*from (sentiment_lib\S*) import", "".join(cell["source"]), re.MULTILINE):
+                assert module.count(".") <= 1, f"{path.name} imports from {module}"
+
+
+def test_each_promise_of_reliability_md_names_a_test_that_is_there():
+    text = (CHECKOUT / "docs" / "reliability.md").read_text()
+    code = {path.name: path.read_text() for path in (CHECKOUT / "tests").rglob("test_*.py")}
+    names = set(re.findall(r"\btest_\w+", text)) - {name.removesuffix(".py") for name in code}
+    assert len(names) >= 25
+    for name in names:
+        assert any(f"def {name}(" in source for source in code.values()), name
+    for name in re.findall(r"tests/([\w/]+\.py)", text):
+        assert (CHECKOUT / "tests" / name).is_file(), name
+    rows = [
+        line
+        for line in text.partition("## The same numbers")[0].splitlines()
+        if line.startswith("| ") and "promise" not in line
+    ]
+    assert all("test" in row.rpartition(" | ")[2] for row in rows)
+
+
+def test_the_lowest_versions_are_those_of_pyproject():
+    from support.version_bounds import lowest
+
+    from sentiment_lib.course.machine import LOWEST
+
+    found = dict(line.split("==") for line in lowest(CHECKOUT))
+    assert found["torch"] == "2.13"
+    assert len(found) >= len(PROJECT["dependencies"])
+    assert tuple(map(int, PROJECT["requires-python"].removeprefix(">=").split("."))) == LOWEST["python"]
+    for name in set(LOWEST) - {"python"}:
+        assert tuple(map(int, found[name].split(".")[:2])) == LOWEST[name], name

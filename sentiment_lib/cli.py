@@ -76,11 +76,10 @@ def _as_before(asked: Settings, kept: dict[str, Any], options: argparse.Namespac
     if options.preset in (None, kept["preset"]):
         no_revision = {"model_revision": None} if "model" in given else {}  # it belonged to the model of before
         asked = make_settings(kept["preset"], run=asked.run, **(kept["overrides"] | no_revision | given))
-    was, now = before.to_dict(), asked.to_dict()
-    other = [f"{key}={now[key]!r} (was {was[key]!r})" for key in was if was[key] != now[key]]
+    other = asked.differences(before.to_dict())
     if other and options.resume:
         raise SettingsError(
-            f"Run {asked.run!r} was made with other settings: {', '.join(other)}. To go on with it, leave them out, as "
+            f"Run {asked.run!r} was made with other settings: {other}. To go on with it, leave them out, as "
             "its settings are kept; to begin anew, leave out --resume, or give another --name."
         )
     return asked

@@ -5,8 +5,11 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import Field, asdict, dataclass, field, fields
+from functools import cache
+from types import NoneType
+from typing import Any, get_args, get_type_hints
 
 from .errors import SettingsError
 from .run.paths import RunPaths
@@ -18,10 +21,44 @@ ATTENTION_KERNELS = ("auto", "lean", "eager", "sdpa")
 BEST_BY = ("accuracy", "loss")
 
 
-def _knob(default: Any, meaning: str, *, low: Any = None, high: Any = None, choices=None) -> Any:
+# What a setting affects: the splits, the optimiser's steps, what the validation split decides, how a text becomes a
+# prediction, and where that is computed.
+PARTS = ("data", "training", "validation", "evaluation", "device")
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How a text becomes token ids. ``**encoding`` passes the three values as keyword arguments.
+
+    Attributes
+    ----------
+    max_length : int
+        Longest sequence in tokens, special tokens included.
+    truncation : {"head", "tail", "head+tail"}
+        Which part of a longer text is kept.
+    head_share : float
+        Share of the kept tokens that ``head+tail`` takes from the beginning.
+    """
+
+    max_length: int = 256
+    truncation: str = "head+tail"
+    head_share: float = 0.25
+
+    def keys(self) -> list[str]:
+        """Names of the three values, so that ``**encoding`` works."""
+        return [knob.name for knob in fields(self)]
+
+    def __getitem__(self, name: str) -> Any:
+        return asdict(self)[name]
+
+
+def _knob(
+    default: Any, meaning: str, affects: str = "", *, low: Any = None, high: Any = None, choices: Any = None
+) -> Any:
+    parts = frozenset(affects.split())
     return field(
         default=default,
-        metadata={"meaning": meaning, "low": low, "high": high, "choices": choices},
+        metadata={"meaning": meaning, "affects": parts, "low": low, "high": high, "choices": choices},
     )
 
 
@@ -37,40 +74,53 @@ class Settings:
 
     preset: str = _knob("quick", "the preset these settings started from")
     run: str = _knob("quick", "name of the run: its files go to results/<run> and figures/<run>")
-    source: str = _knob("snippets", "snippets, imdb, or the path of your own file or folder")
-    text_column: str = _knob("text", "column of a local file that holds the review")
-    label_column: str = _knob("label", "column of a local file that holds the label")
-    negative_label: str | None = _knob(None, "what your file calls a negative review, e.g. 'bad'")
-    positive_label: str | None = _knob(None, "what your file calls a positive review, e.g. 'good'")
-    model: str = _knob("bundled", "bundled, a local folder, or a name on the hub")
-    model_revision: str | None = _knob(None, "commit or tag of a hub model; None: the newest")
-    split_seed: int = _knob(0, "seed of the splits and of train_size", low=0, high=2**32 - 1)
-    seed: int = _knob(0, "seed of new weights and of the training order", low=0, high=2**32 - 1)
-    train_size: int | None = _knob(None, "number of training reviews; None: all", low=2)
-    validation_size: float = _knob(0.1, "share of the training reviews", low=0.001, high=0.9)
-    test_size: float = _knob(0.2, "share of a file that has no test split", low=0.001, high=0.9)
-    max_length: int = _knob(64, "longest input in tokens, [CLS] and [SEP] included", low=8, high=8192)
-    truncation: str = _knob("head+tail", "what is kept of a longer review", choices=TRUNCATIONS)
-    head_share: float = _knob(0.25, "share of the tokens that head+tail takes from the head", low=0, high=1)
-    epochs: float = _knob(2.0, "passes through the training reviews", low=0.001, high=1000)
-    learning_rate: float = _knob(1e-4, "peak learning rate of AdamW", low=1e-8, high=1.0)
-    batch_size: int = _knob(32, "reviews in one optimiser step", low=1, high=4096)
-    weight_decay: float = _knob(0.01, "weight decay of AdamW", low=0, high=1)
-    warmup: float = _knob(0.1, "share of the steps over which the learning rate rises", low=0, high=0.99)
-    dropout: float = _knob(0.0, "dropout of hidden states and attention", low=0, high=0.9)
-    token_masking: float = _knob(0.0, "share of a training review's tokens that are hidden as [MASK]", low=0, high=0.9)
-    label_smoothing: float = _knob(0.0, "share of each training label that is spread over both", low=0, high=0.9)
+    source: str = _knob("snippets", "snippets, imdb, or the path of your own file or folder", "data")
+    text_column: str = _knob("text", "column of a local file that holds the review", "data")
+    label_column: str = _knob("label", "column of a local file that holds the label", "data")
+    negative_label: str | None = _knob(None, "what your file calls a negative review, e.g. 'bad'", "data")
+    positive_label: str | None = _knob(None, "what your file calls a positive review, e.g. 'good'", "data")
+    model: str = _knob("bundled", "bundled, a local folder, or a name on the hub", "training evaluation")
+    model_revision: str | None = _knob(None, "commit or tag of a hub model; None: the newest", "training evaluation")
+    split_seed: int = _knob(0, "seed of the splits and of train_size", "data", low=0, high=2**32 - 1)
+    seed: int = _knob(0, "seed of new weights and of the training order", "training", low=0, high=2**32 - 1)
+    train_size: int | None = _knob(None, "number of training reviews; None: all", "data", low=2)
+    validation_size: float = _knob(0.1, "share of the training reviews", "data", low=0.001, high=0.9)
+    test_size: float = _knob(0.2, "share of a file that has no test split", "data", low=0.001, high=0.9)
+    max_length: int = _knob(
+        64, "longest input in tokens, [CLS] and [SEP] included", "training evaluation", low=8, high=8192
+    )
+    truncation: str = _knob("head+tail", "what is kept of a longer review", "training evaluation", choices=TRUNCATIONS)
+    head_share: float = _knob(
+        0.25, "share of the tokens that head+tail takes from the head", "training evaluation", low=0, high=1
+    )
+    epochs: float = _knob(2.0, "passes through the training reviews", "training", low=0.001, high=1000)
+    learning_rate: float = _knob(1e-4, "peak learning rate of AdamW", "training", low=1e-8, high=1.0)
+    batch_size: int = _knob(32, "reviews in one optimiser step", "training", low=1, high=4096)
+    weight_decay: float = _knob(0.01, "weight decay of AdamW", "training", low=0, high=1)
+    warmup: float = _knob(0.1, "share of the steps over which the learning rate rises", "training", low=0, high=0.99)
+    dropout: float = _knob(0.0, "dropout of hidden states and attention", "training", low=0, high=0.9)
+    token_masking: float = _knob(
+        0.0, "share of a training review's tokens that are hidden as [MASK]", "training", low=0, high=0.9
+    )
+    label_smoothing: float = _knob(
+        0.0, "share of each training label that is spread over both", "training", low=0, high=0.9
+    )
     averaging: float = _knob(
-        0.0, "decay of a moving average of the weights, such as 0.99; 0: none", low=0, high=0.99999
+        0.0, "decay of a moving average of the weights, such as 0.99; 0: none", "training", low=0, high=0.99999
     )
     trained_layers: int | None = _knob(
-        None, "encoder layers that are trained, counted from the top; 0: the head only; None: everything", low=0
+        None,
+        "encoder layers that are trained, counted from the top; 0: the head only; None: everything",
+        "training",
+        low=0,
     )
-    best_by: str = _knob("accuracy", "validation measure that picks the checkpoint", choices=BEST_BY)
-    early_stopping: int = _knob(0, "epochs without progress before training stops; 0: off", low=0, high=1000)
-    device: str = _knob("auto", "where the model runs", choices=DEVICES)
-    precision: str = _knob("auto", "arithmetic of training and prediction", choices=PRECISIONS)
-    attention: str = _knob("auto", "attention kernel of training", choices=ATTENTION_KERNELS)
+    best_by: str = _knob("accuracy", "validation measure that picks the checkpoint", "validation", choices=BEST_BY)
+    early_stopping: int = _knob(
+        0, "epochs without progress before training stops; 0: off", "validation", low=0, high=1000
+    )
+    device: str = _knob("auto", "where the model runs", "device", choices=DEVICES)
+    precision: str = _knob("auto", "arithmetic of training and prediction", "training evaluation", choices=PRECISIONS)
+    attention: str = _knob("auto", "attention kernel of training", "training", choices=ATTENTION_KERNELS)
 
     def __post_init__(self) -> None:
         for knob in fields(self):
@@ -85,45 +135,73 @@ class Settings:
                 "Give negative_label and positive_label together, or neither; "
                 f"got {self.negative_label!r} and {self.positive_label!r}."
             )
-
-        if self.label_names and len({name.strip().lower() for name in self.label_names}) < 2:
+        same = {name.strip().lower() for name in self.label_names or ("negative", "positive")}
+        if len(same) < 2:
             raise SettingsError(
                 f"negative_label={self.negative_label!r} and positive_label={self.positive_label!r}: both labels are "
-                f"called {self.negative_label.strip().lower()!r}."
+                f"called {same.pop()!r}."
             )
 
     @property
     def label_names(self) -> tuple[str, str] | None:
         """The labels of the user's own file as ``(negative, positive)``, or None for the usual names."""
-        if self.negative_label is None:
+        if self.negative_label is None or self.positive_label is None:
             return None
         return self.negative_label, self.positive_label
 
     @property
-    def encoding(self) -> dict[str, Any]:
-        """How a text becomes tokens: the last arguments of :func:`sentiment_lib.data.encode`."""
-        return {"max_length": self.max_length, "truncation": self.truncation, "head_share": self.head_share}
+    def encoding(self) -> Encoding:
+        """How a text becomes token ids."""
+        return Encoding(self.max_length, self.truncation, self.head_share)
 
     @property
     def paths(self) -> RunPaths:
         """Where this run's files are."""
         return RunPaths(self.run)
 
+    def affecting(self, *parts: str) -> dict[str, Any]:
+        """The settings that affect any of these :data:`PARTS` of a run, with their values."""
+        return {knob.name: getattr(self, knob.name) for knob in fields(self) if knob.metadata["affects"] & set(parts)}
+
+    def differences(self, kept: Mapping[str, Any], *parts: str) -> str:
+        """Settings whose values are not those in `kept`, such as ``"epochs=3.0 (was 2.0)"``; empty if there are none.
+
+        Parameters
+        ----------
+        kept : mapping of str to any
+            Settings as an earlier step of the run wrote them down.
+        *parts : str
+            Compare only what affects these :data:`PARTS`. Default: all settings.
+        """
+        now = self.affecting(*parts) if parts else asdict(self)
+        return ", ".join(
+            f"{name}={now[name]!r} (was {kept.get(name)!r})" for name in now if kept.get(name) != now[name]
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """The settings as plain data, ready for JSON."""
         return asdict(self)
 
 
-def _check(knob: Any, value: Any) -> None:
+@cache
+def _types() -> dict[str, tuple[type, bool, str]]:
+    """For each setting its type, whether it may be None, and both as they are written."""
+    found = {}
+    for name, annotated in get_type_hints(Settings).items():
+        (kind,) = {*(get_args(annotated) or (annotated,))} - {NoneType}
+        optional = NoneType in get_args(annotated)
+        found[name] = kind, optional, f"{kind.__name__} | None" if optional else kind.__name__
+    return found
+
+
+def _check(knob: Field, value: Any) -> None:
     """Raise SettingsError unless `value` fits the type and range of the field `knob`."""
-    optional = knob.type.endswith("| None")
-    wanted = knob.type.removesuffix(" | None")
+    kind, optional, written = _types()[knob.name]
     if value is None and optional:
         return
-    types = {"str": str, "int": int, "float": (int, float)}[wanted]
-    if isinstance(value, bool) or not isinstance(value, types):
-        raise SettingsError(f"{knob.name}={value!r} must be of type {knob.type}: {knob.metadata['meaning']}.")
-    if wanted == "float" and not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
+        raise SettingsError(f"{knob.name}={value!r} must be of type {written}: {knob.metadata['meaning']}.")
+    if kind is float and not math.isfinite(value):
         raise SettingsError(f"{knob.name}={value!r} must be a finite number.")
     choices = knob.metadata["choices"]
     if choices and value not in choices:
@@ -132,7 +210,7 @@ def _check(knob: Any, value: Any) -> None:
     if (low is not None and value < low) or (high is not None and value > high):
         allowed = f"from {low} to {high}" if high is not None else f"at least {low}"
         raise SettingsError(f"{knob.name}={value!r} is out of range; allowed: {allowed}.")
-    if wanted == "str" and not value.strip():
+    if kind is str and not value.strip():
         raise SettingsError(f"{knob.name} must not be empty: {knob.metadata['meaning']}.")
 
 
@@ -183,25 +261,25 @@ def make_settings(preset: str = "quick", run: str | None = None, **overrides: An
             hint = f" Did you mean {close[0]!r}?" if close else ""
             allowed = ", ".join(sorted(set(known) - {"preset", "run"}))
             raise SettingsError(f"Unknown setting {name!r}.{hint} The settings are: {allowed}.")
-        values[name] = _convert(known[name], value)
+        values[name] = _convert(name, value)
     if "model" in overrides and "model_revision" not in overrides:
         values["model_revision"] = None  # the preset's revision belongs to the preset's model
     return Settings(**(values | {"preset": preset, "run": run or preset}))
 
 
-def _convert(knob: Any, value: Any) -> Any:
-    """Text from a command line as the field's type; anything else unchanged, but ints where floats go."""
-    wanted = knob.type.removesuffix(" | None")
+def _convert(name: str, value: Any) -> Any:
+    """Text from a command line as the setting's type; anything else unchanged, but ints where floats go."""
+    kind, optional, _ = _types()[name]
     if isinstance(value, str):
-        if knob.type.endswith("| None") and value.lower() in ("none", ""):
+        if optional and value.lower() in ("none", ""):
             return None
-        if wanted in ("int", "float"):
+        if kind is not str:
             try:
-                return int(value) if wanted == "int" else float(value)
+                return kind(value)
             except ValueError:
-                kind = "a whole number" if wanted == "int" else "a number"
-                raise SettingsError(f"{knob.name}={value!r} is not {kind}.") from None
-    if wanted == "float" and isinstance(value, int) and not isinstance(value, bool):
+                wanted = "a whole number" if kind is int else "a number"
+                raise SettingsError(f"{name}={value!r} is not {wanted}.") from None
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     return value
 

@@ -23,11 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from datasets import Dataset, DatasetDict
 
-# The settings on which the splits depend.
-DATA_SETTINGS = (
-    *("source", "text_column", "label_column", "negative_label", "positive_label"),
-    *("train_size", "validation_size", "test_size", "split_seed"),
-)
 SPLITS = ("train", "validation", "test")
 _LINE_BREAK = re.compile(r"<\s*br\s*/?\s*>", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")

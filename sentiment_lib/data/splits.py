@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import DataError
 from ..run.files import replacing, write_json
 from ..run.progress import library_bars
 from ..settings import Settings
-from .preparation import DATA_SETTINGS
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
@@ -21,7 +20,7 @@ def save_dataset(dataset: DatasetDict, settings: Settings) -> Path:
     folder = settings.paths.dataset
     with replacing(folder) as beside, library_bars(False):
         dataset.save_to_disk(beside)
-        write_json(beside / "settings.json", _data_settings(settings))
+        write_json(beside / "settings.json", settings.affecting("data"))
     return folder
 
 
@@ -39,12 +38,6 @@ def load_dataset(settings: Settings) -> DatasetDict:
 
     folder = settings.paths.require(settings.paths.dataset, "01")
     kept = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-    other = {k: v for k, v in _data_settings(settings).items() if kept.get(k) != v}
-    if other:
-        named = ", ".join(f"{k}={v!r} (lesson 01 had {kept.get(k)!r})" for k, v in other.items())
-        raise DataError(f"The kept dataset was prepared with other settings: {named}. Run lesson 01 again first.")
+    if other := settings.differences(kept, "data"):
+        raise DataError(f"The kept dataset was prepared with other settings: {other}. Run lesson 01 again first.")
     return load_from_disk(folder, keep_in_memory=True)
-
-
-def _data_settings(settings: Settings) -> dict[str, Any]:
-    return {key: getattr(settings, key) for key in DATA_SETTINGS}

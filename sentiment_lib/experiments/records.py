@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..data.preparation import DATA_SETTINGS, fingerprint, training_subset
+from ..data.preparation import fingerprint, training_subset
 from ..evaluation.results import load_metrics
 from ..evaluation.uncertainty import mean_interval
 from ..run.files import write_json
@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from datasets import Dataset, DatasetDict
 
-# Settings that a trial does not depend on. The data are compared by their content; seed and size are the trial's.
-NOT_OF_A_TRIAL = {"preset", "run", "device", "seed", "best_by", "early_stopping", *DATA_SETTINGS}
 
+OF_A_TRIAL = ("training",)  # parts of the settings that a trial depends on; its data are compared by their content
 
 # computes trials, in any order, and yields each with its result as soon as it is there
 Spread = Callable[[Work, Sequence[Trial]], Iterable[tuple[Trial, dict[str, Any]]]]
@@ -99,10 +98,12 @@ def _test(dataset: DatasetDict, reviews: int | None) -> Dataset:
 
 def _ticket(trial: Trial, settings: Settings, data: str) -> dict[str, Any]:
     """What a result depends on; a result with another ticket is computed again."""
-    relevant = trial_settings(trial, settings).to_dict() if trial.method == BERT else {"model": settings.model}
-    if trial.method == LinearProbe.name:
-        relevant |= settings.encoding
-    return {"data": data, **{k: v for k, v in relevant.items() if k not in NOT_OF_A_TRIAL}}
+    if trial.method == BERT:
+        relevant = trial_settings(trial, settings).affecting(*OF_A_TRIAL)
+        del relevant["seed"]  # the trial has its own
+    else:
+        relevant = {"model": settings.model, **(settings.encoding if trial.method == LinearProbe.name else {})}
+    return {"data": data, **relevant}
 
 
 def _fits(found: dict[str, Any], wanted: dict[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError
 from ..settings import Settings
-from .records import NOT_OF_A_TRIAL, Spread
+from .records import OF_A_TRIAL, Spread
 from .trials import BERT, Trial, Work, compute_trial, trial_settings
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ PATIENCE = "20s"  # for a scheduler to answer
 
 def check_can_vary(names: Iterable[str]) -> None:
     """A SettingsError for a setting that makes no difference to a trial, or that a trial has of its own."""
-    for name in sorted(NOT_OF_A_TRIAL & set(names)):
+    known, can_vary = Settings().to_dict(), Settings().affecting(*OF_A_TRIAL).keys() - {"seed"}
+    for name in sorted(known.keys() & set(names) - can_vary):
         raise SettingsError(f"A sweep cannot vary {name!r}; it varies how BERT is trained, --sizes and --seeds.")
 
 

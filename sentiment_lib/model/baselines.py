@@ -228,7 +228,7 @@ def save_baselines(predictions: Mapping[str, pd.DataFrame], tuning: Mapping[str,
         beside.mkdir()
         for name, table in predictions.items():
             table.to_parquet(beside / f"{name}.parquet", index=False)
-        write_json(beside / "baselines.json", {"model": settings.model, **settings.encoding, "tuning": dict(tuning)})
+        write_json(beside / "baselines.json", {**settings.affecting("evaluation"), "tuning": dict(tuning)})
     return folder
 
 
@@ -253,9 +253,8 @@ def load_baselines(texts: Sequence[str], name: str, settings: Settings) -> pd.Da
 
     folder = settings.paths.require(settings.paths.baselines, "02")
     kept = json.loads((folder / "baselines.json").read_text(encoding="utf-8"))
-    for key, value in {"model": settings.model, **settings.encoding}.items():
-        if kept[key] != value:
-            raise DataError(f"Lesson 02 was run with {key}={kept[key]!r}, not {value!r}. Run lesson 02 again first.")
+    if other := settings.differences(kept, "evaluation"):
+        raise DataError(f"Lesson 02 was run with other settings: {other}. Run lesson 02 again first.")
     table = pd.read_parquet(folder / f"{name}.parquet").drop_duplicates("text").set_index("text")
     new = [text for text in texts if text not in table.index]
     if new:

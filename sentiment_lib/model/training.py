@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data.preparation import DATA_SETTINGS, fingerprint
+from ..data.preparation import fingerprint
 from ..data.tokenization import encode_dataset
 from ..errors import SettingsError
 from ..run.files import aside, check_writable, explained, replacing, write_json
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from datasets import DatasetDict
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
-
-# Settings that training does not depend on. The data are compared by their content.
-_NOT_IN_CHECKPOINT = {"preset", "run", "device", *DATA_SETTINGS}
 
 
 @dataclass
@@ -275,8 +272,9 @@ def _collator(tokenizer: PreTrainedTokenizerBase):
 
 def _ticket(settings: Settings, dataset: DatasetDict) -> dict[str, Any]:
     """What a checkpoint must have been made with for this training to go on from it."""
-    wanted = {k: v for k, v in settings.to_dict().items() if k not in _NOT_IN_CHECKPOINT}
-    return wanted | {"data": fingerprint([dataset[name] for name in ("train", "validation") if name in dataset])}
+    return settings.affecting("training", "validation") | {
+        "data": fingerprint([dataset[name] for name in ("train", "validation") if name in dataset])
+    }
 
 
 def _history(log: list[dict[str, Any]]) -> pd.DataFrame:
@@ -322,7 +320,5 @@ def check_trained(settings: Settings) -> None:
         When it was trained with others; the message names them.
     """
     kept = load_training(settings.paths)["settings"]
-    other = {k: v for k, v in settings.to_dict().items() if kept.get(k) != v}
-    if other:
-        named = ", ".join(f"{k}={v!r} (trained with {kept.get(k)!r})" for k, v in other.items())
-        raise SettingsError(f"The model of run {settings.run!r} was trained with other settings: {named}.")
+    if other := settings.differences(kept):
+        raise SettingsError(f"The model of run {settings.run!r} was trained with other settings: {other}.")

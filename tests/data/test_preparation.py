@@ -211,7 +211,7 @@ def test_saved_splits_come_back_and_other_settings_are_refused(home, review_file
     save_dataset(dataset, settings)
     save_dataset(dataset, settings)  # a second time replaces the first
     assert load_dataset(settings)["test"]["text"] == dataset["test"]["text"]
-    with pytest.raises(DataError, match=r"train_size=9 \(lesson 01 had None\)\. Run lesson 01 again"):
+    with pytest.raises(DataError, match=r"train_size=9 \(was None\)\. Run lesson 01 again"):
         load_dataset(make_settings(run="mine", source=str(review_file), train_size=9))
 
 

@@ -88,7 +88,7 @@ def test_two_processes_score_a_file_as_one_does(tmp_path):
 def test_the_lessons_take_a_model_that_was_trained_with_their_settings_only(two_runs, capsys, tiny_checkpoint):
     data = ["--source", str(two_runs[1]), "--model", str(tiny_checkpoint), *TRAINING]
     assert main(["run", *data, "--set", "epochs=7", "--name", "two", "--trained"]) == 2
-    assert "epochs=7.0 (trained with 6.0)" in capsys.readouterr().err
+    assert "epochs=7.0 (was 6.0)" in capsys.readouterr().err
     assert main(["run", *data, "--name", "three", "--trained"]) == 1
     assert "three" in capsys.readouterr().err
 

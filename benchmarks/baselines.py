@@ -16,7 +16,14 @@ def run(preset: str, imdb: Path, train_size: int | None) -> dict:
     """Accuracy on all test reviews with its 95 % interval, for each method."""
     import numpy as np
 
-    from sentiment_lib import fine_tune, initialize_model_and_tokenizer, make_settings, metric_intervals, predict
+    from sentiment_lib import (
+        Classifier,
+        fine_tune,
+        initialize_model_and_tokenizer,
+        make_settings,
+        metric_intervals,
+        predict,
+    )
     from sentiment_lib.data.preparation import prepare
     from sentiment_lib.model.baselines import (
         LinearProbe,
@@ -32,7 +39,7 @@ def run(preset: str, imdb: Path, train_size: int | None) -> dict:
     train, validation, test = (dataset[name] for name in ("train", "validation", "test"))
     model, tokenizer = initialize_model_and_tokenizer(settings.model, dropout=settings.dropout, seed=settings.seed)
     found = {}
-    embedding = frozen_embedding(model, tokenizer, settings)
+    embedding = frozen_embedding(Classifier(model, tokenizer, settings.encoding, settings.precision))
     for baseline in (MajorityClass(), VaderLexicon(), TfidfLogistic(), LinearProbe(embedding)):
         found[baseline.name] = baseline.fit(train, validation).predict(test["text"])
     if preset == "quick":

@@ -9,7 +9,7 @@ python benchmarks/heads.py        3 minutes on two cores
 import resource
 import time
 
-from sentiment_lib import initialize_model_and_tokenizer
+from sentiment_lib import Classifier, initialize_model_and_tokenizer
 from sentiment_lib.attention.heads import silence_each
 from sentiment_lib.attention.statistics import head_statistics
 from sentiment_lib.data.splits import load_dataset
@@ -20,19 +20,20 @@ def main() -> None:
     """Measure and print."""
     settings = make_settings("quick")
     model, tokenizer = initialize_model_and_tokenizer(str(settings.paths.require(settings.paths.model, "03")))
+    classifier = Classifier(model, tokenizer, settings.encoding, batch_size=32)
     dataset = load_dataset(settings)
     part = dataset["validation"][:500]
     for _ in range(3):
         began = time.perf_counter()
-        head_statistics(part["text"], model, tokenizer, settings.encoding)
+        head_statistics(part["text"], classifier)
         print(f"statistics of {len(part['text'])} sentences: {time.perf_counter() - began:.1f} s", flush=True)
     for count in (500, 1000, 2000, 4000):
-        head_statistics(dataset["train"]["text"][:count], model, tokenizer, settings.encoding)
+        head_statistics(dataset["train"]["text"][:count], classifier)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"peak memory of the process after statistics of {count} sentences: {peak:.0f} MB", flush=True)
     for _ in range(3):
         began = time.perf_counter()
-        effects = silence_each(part["text"], part["label"], model, tokenizer, settings.encoding)
+        effects = silence_each(part["text"], part["label"], classifier)
         print(f"{effects.accuracy.size} heads silenced, one at a time: {time.perf_counter() - began:.1f} s", flush=True)
 
 

@@ -4,13 +4,15 @@ from .course import run_series
 from .data import load_and_prepare_dataset
 from .evaluation import compare, evaluate, metric_intervals, run_behavioural_tests
 from .explorer import AttentionExplorer, attention_view
-from .model import fine_tune, initialize_model_and_tokenizer, predict
-from .settings import Settings, make_settings
+from .model import Classifier, fine_tune, initialize_model_and_tokenizer, predict
+from .settings import Encoding, Settings, make_settings
 
 __version__: str
 
 __all__ = [
     "AttentionExplorer",
+    "Classifier",
+    "Encoding",
     "Settings",
     "__version__",
     "attention_maps",

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .course.report import write_report
 from .course.series import kept_parameters, lessons, lessons_done, only_this, run_series
@@ -19,6 +19,9 @@ from .run.files import replacing
 from .run.paths import short_path
 from .run.processes import first_goes_first, is_first, join_processes, process_count
 from .settings import PRESETS, Settings, describe_settings, make_settings
+
+if TYPE_CHECKING:
+    from .model.inference import Classifier
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -216,30 +219,29 @@ def _predict(options: argparse.Namespace) -> int:
         raise SettingsError("Give either texts or --input FILE.")
     if bool(options.input) != bool(options.output):
         raise SettingsError("--input and --output go together.")
-    model, tokenizer, settings = _load(options)
-    how = {**settings.encoding, "precision": settings.precision}
+    classifier, settings = _load(options)
     if options.input:
         from .model.file_prediction import predict_file
 
         column = options.text_column or settings.text_column
-        rows = predict_file(options.input, options.output, model, tokenizer, text_column=column, **how)
+        rows = predict_file(options.input, options.output, classifier, text_column=column)
         if is_first():
             print(f"{rows:,} texts classified: {options.output}")
         return 0
     from .data.labels import LABEL_NAMES
     from .data.preparation import clean_text
-    from .model.inference import predict
 
     texts = [clean_text(text) for text in options.text]  # without what a terminal would obey, too
-    probabilities = predict(texts, model, tokenizer, **how)
+    probabilities = classifier.predict(texts)
     for text, probability in zip(texts, probabilities, strict=True):
         print(f"{LABEL_NAMES[int(probability >= 0.5)]:8}  {probability:.3f}  {text}")
     return 0
 
 
-def _load(options: argparse.Namespace) -> tuple[Any, Any, Settings]:
-    """Model and tokenizer of a run, and the settings it was made with."""
+def _load(options: argparse.Namespace) -> tuple[Classifier, Settings]:
+    """The fine-tuned classifier of a run, and the settings it was made with."""
     from .model.compute import choose_compute
+    from .model.inference import Classifier
     from .model.pretrained import initialize_model_and_tokenizer
     from .model.training import load_training
 
@@ -248,7 +250,8 @@ def _load(options: argparse.Namespace) -> tuple[Any, Any, Settings]:
     settings = Settings(**load_training(paths)["settings"])
     compute = choose_compute(options.device or settings.device, settings.precision, settings.attention)
     join_processes(compute.device)
-    return *initialize_model_and_tokenizer(str(folder), compute=compute), settings
+    model, tokenizer = initialize_model_and_tokenizer(str(folder), compute=compute)
+    return Classifier(model, tokenizer, settings.encoding, settings.precision), settings
 
 
 def make_parser(commands_of: Mapping[str, Callable]) -> argparse.ArgumentParser:

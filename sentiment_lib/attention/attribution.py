@@ -5,21 +5,22 @@ Taught in lessons 04 (leaving words out) and 06 (all of them, and whether to bel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..data.tokenization import encode
+from ..errors import ArgumentError
 from ..evaluation.metrics import logit
-from ..model.compute import device_of
-from ..model.inference import predict
+from ..model.inference import Classifier
 from ..run.progress import progress_bar
 from .maps import eager
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    pass
 
 UNSIGNED = ("attention", "rollout")  # say how much, not for which label
 SIGNED = ("gradient × attention", "gradient × input", "integrated gradients")
@@ -72,7 +73,7 @@ def leave_one_word_out(texts: Sequence[str], predict: Callable[[list[str]], Sequ
 
     Raises
     ------
-    ValueError
+    ArgumentError
         For a text without words.
 
     References
@@ -82,7 +83,7 @@ def leave_one_word_out(texts: Sequence[str], predict: Callable[[list[str]], Sequ
     split = [text.split() for text in texts]
     for i, words in enumerate(split):
         if not words:
-            raise ValueError(f"texts[{i}] is {texts[i]!r}: there is no word to leave out.")
+            raise ArgumentError(f"texts[{i}] is {texts[i]!r}: there is no word to leave out.")
     variants = [" ".join(words[:i] + words[i + 1 :]) for words in split for i in range(len(words))]
     logits = logit(predict([*(" ".join(words) for words in split), *variants]))
     found, place = [], len(split)
@@ -93,17 +94,18 @@ def leave_one_word_out(texts: Sequence[str], predict: Callable[[list[str]], Sequ
     return found
 
 
-def words_seen(text: str, tokenizer: PreTrainedTokenizerBase, encoding: Mapping[str, Any]) -> list[str]:
+def words_seen(text: str, classifier: Classifier) -> list[str]:
     """The words of a text, split at white space, that fit into the model: of a longer text both ends, as a rule.
 
-    Words are dropped from the place where `encoding` cuts, until what is left is not cut any more.
+    Words are dropped from the place where the encoding cuts, until what is left is not cut any more.
     """
     words = text.split()
     if not words:
         return []
-    cut = encoding.get("truncation", "head+tail")
-    share = {"head": 1.0, "tail": 0.0}.get(cut, encoding.get("head_share", 0.25))
-    room = encoding["max_length"] - tokenizer.num_special_tokens_to_add()
+    encoding, tokenizer = classifier.encoding, classifier.tokenizer
+    cut = encoding.truncation
+    share = {"head": 1.0, "tail": 0.0}.get(cut, encoding.head_share)
+    room = encoding.max_length - tokenizer.num_special_tokens_to_add()
     lengths = [len(ids) for ids in tokenizer(words, add_special_tokens=False)["input_ids"]]
     if sum(lengths) > room:
         head = int(np.searchsorted(np.cumsum(lengths), round(room * share), side="right"))
@@ -141,9 +143,7 @@ def rollout(attentions: np.ndarray) -> np.ndarray:
 
 def attribute(
     texts: Sequence[str],
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    encoding: Mapping[str, Any],
+    classifier: Classifier,
     *,
     methods: Sequence[str] = METHODS,
     steps: int = 24,
@@ -155,10 +155,7 @@ def attribute(
     ----------
     texts : sequence of str
         Of a text that is too long, only the words that the model sees are kept.
-    model, tokenizer
-        From :func:`sentiment_lib.initialize_model_and_tokenizer`.
-    encoding : mapping
-        ``max_length``, ``truncation`` and ``head_share``, as in ``settings.encoding``.
+    classifier : Classifier
     methods : sequence of str
         Some of :data:`METHODS`:
 
@@ -183,29 +180,27 @@ def attribute(
 
     Raises
     ------
-    ValueError
+    ArgumentError
         For an unknown method, and for a text without words.
     """
     unknown = [name for name in methods if name not in METHODS]
     if unknown:
-        raise ValueError(f"There is no method {unknown[0]!r}; there are {', '.join(map(repr, METHODS))}.")
-    seen = [words_seen(text, tokenizer, encoding) for text in texts]
+        raise ArgumentError(f"There is no method {unknown[0]!r}; there are {', '.join(map(repr, METHODS))}.")
+    seen = [words_seen(text, classifier) for text in texts]
     for text, words in zip(texts, seen, strict=True):
         if not words:
-            raise ValueError(f"{text[:60]!r} has no word that fits into max_length={encoding['max_length']} tokens.")
+            raise ArgumentError(
+                f"{text[:60]!r} has no word that fits into max_length={classifier.encoding.max_length} tokens."
+            )
     joined, rng = [" ".join(words) for words in seen], np.random.default_rng(seed)
-
-    def chance(variants: list[str]) -> np.ndarray:
-        return predict(variants, model, tokenizer, **encoding, progress=False)
-
     found: dict[str, list[WordEffects]] = {name: [] for name in methods}
     if REFERENCE in methods:
-        found[REFERENCE] = leave_one_word_out(joined, chance)
+        found[REFERENCE] = leave_one_word_out(joined, partial(classifier.predict, progress=False))
     inner = [name for name in methods if name not in (REFERENCE, CHANCE)]
     pairs = progress_bar(zip(seen, joined, strict=True), total=len(seen), desc="attributing", unit="text")
     for words, text in pairs:
-        per_token, probability = _inside(text, model, tokenizer, encoding, inner, steps)
-        place = _word_of_token(text, words, tokenizer)
+        per_token, probability = _inside(text, classifier, inner, steps)
+        place = _word_of_token(text, words, classifier.tokenizer)
         for name in inner:
             effects = np.zeros(len(words))
             np.add.at(effects, place, per_token[name][1 : 1 + len(place)])
@@ -223,12 +218,12 @@ def _word_of_token(text: str, words: list[str], tokenizer) -> list[int]:
     return [int(np.searchsorted(starts, max(end - 1, 0), side="right")) - 1 for _, end in offsets]
 
 
-def _inside(text, model, tokenizer, encoding, methods, steps) -> tuple[dict[str, np.ndarray], float]:
+def _inside(text: str, classifier: Classifier, methods: list[str], steps: int) -> tuple[dict[str, np.ndarray], float]:
     """What the methods that look into the model give to each token, and the probability of positive."""
     import torch
 
-    (ids,) = encode([text], tokenizer, **encoding)
-    ids = torch.tensor([ids], device=device_of(model))
+    model, tokenizer = classifier.model, classifier.tokenizer
+    ids = torch.tensor(encode([text], tokenizer, **classifier.encoding), device=classifier.device)
     table = model.get_input_embeddings()
 
     def positive(embedded):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import ArgumentError
 from ..evaluation.uncertainty import bootstrap_means
 from .attribution import REFERENCE, UNSIGNED, WordEffects
 
@@ -119,7 +120,7 @@ def faithfulness(
     """
     for fraction in fractions:
         if not 0 < fraction <= 1:
-            raise ValueError(f"fractions holds {fraction}; each must lie above 0 and up to 1.")
+            raise ArgumentError(f"fractions holds {fraction}; each must lie above 0 and up to 1.")
     wanted: list[str] = []
     for name, explained in attributions.items():
         for one in explained:
@@ -156,7 +157,7 @@ def rank_agreement(attributions: Attributions, reference: str = REFERENCE) -> di
     from scipy.stats import kendalltau
 
     if reference not in attributions:
-        raise ValueError(f"reference={reference!r} is not among {', '.join(map(repr, attributions))}.")
+        raise ArgumentError(f"reference={reference!r} is not among {', '.join(map(repr, attributions))}.")
     found = {}
     for name, explained in attributions.items():
         if name != reference:

@@ -5,24 +5,23 @@ Taught in lesson 06.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import ArgumentError
 from ..evaluation.metrics import check_predictions
 from ..evaluation.significance import holm
 from ..evaluation.uncertainty import bootstrap_means
-from ..model.compute import device_of
-from ..model.inference import batches_of, predict_logits
+from ..model.inference import Classifier
 from ..run.progress import progress_bar
 from .maps import eager
 from .silencing import all_heads, gated, silenced
 
 if TYPE_CHECKING:
     import pandas as pd
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -96,12 +95,7 @@ def _accuracy_changes(right, still, labels, resamples: int, seed: int) -> tuple[
 def silence_each(
     texts: Sequence[str],
     labels: Sequence[int],
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    encoding: Mapping[str, Any],
-    *,
-    batch_size: int = 32,
-    precision: str = "auto",
+    classifier: Classifier,
 ) -> HeadEffects:
     """Switch off each head alone and predict all texts again.
 
@@ -109,10 +103,7 @@ def silence_each(
     ----------
     texts, labels
         The texts and their labels, 0 or 1.
-    model, tokenizer, batch_size, precision
-        As in :func:`sentiment_lib.predict`.
-    encoding : mapping
-        ``max_length``, ``truncation`` and ``head_share``, as in ``settings.encoding``.
+    classifier : Classifier
 
     Returns
     -------
@@ -122,29 +113,20 @@ def silence_each(
     ----------
     Michel, Levy and Neubig, Are Sixteen Heads Really Better than One?, 2019, section 3.2.
     """
-    how = {"how": encoding, "batch_size": batch_size, "precision": precision}
     labels, _ = check_predictions(labels, np.zeros(len(texts)))
-    whole = _logits(texts, model, tokenizer, **how)
+    whole = classifier.logits(texts)
+    model = classifier.model
     without = np.empty((model.config.num_hidden_layers, model.config.num_attention_heads, len(texts)))
     for layer, head in progress_bar(all_heads(model), desc="silencing", unit="head"):
         with silenced(model, [(layer, head)]):
-            without[layer, head] = _logits(texts, model, tokenizer, **how)
+            without[layer, head] = classifier.logits(texts)
     return HeadEffects(labels, whole, without)
-
-
-def _logits(texts, model, tokenizer, **how) -> np.ndarray:
-    logits = predict_logits(list(texts), model, tokenizer, progress=False, **how)
-    return logits[:, 1] - logits[:, 0]
 
 
 def head_importance(
     texts: Sequence[str],
     labels: Sequence[int],
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    encoding: Mapping[str, Any],
-    *,
-    batch_size: int = 32,
+    classifier: Classifier,
 ) -> np.ndarray:
     """How much the loss depends on each head, from one pass with gradients instead of one pass a head.
 
@@ -153,7 +135,7 @@ def head_importance(
 
     Parameters
     ----------
-    texts, labels, model, tokenizer, encoding, batch_size
+    texts, labels, classifier
         As in :func:`silence_each`.
 
     Returns
@@ -164,9 +146,10 @@ def head_importance(
     import torch
 
     labels, _ = check_predictions(labels, np.zeros(len(texts)))
+    model, device = classifier.model, classifier.device
     layers, heads = model.config.num_hidden_layers, model.config.num_attention_heads
-    total, device = np.zeros((layers, heads)), device_of(model)
-    for rows, batch in batches_of(list(texts), tokenizer, encoding, batch_size, device):
+    total = np.zeros((layers, heads))
+    for rows, batch in classifier.batches(texts):
         gates = {layer: torch.ones(len(rows), heads, device=device, requires_grad=True) for layer in range(layers)}
         with eager(model), gated(model, gates), torch.enable_grad():
             logits = model(**batch).logits.float()
@@ -189,12 +172,7 @@ def silence_in_order(
     counts: Sequence[int],
     texts: Sequence[str],
     labels: Sequence[int],
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    encoding: Mapping[str, Any],
-    *,
-    batch_size: int = 32,
-    precision: str = "auto",
+    classifier: Classifier,
 ) -> pd.DataFrame:
     """Switch off more and more heads and compare every step with the whole model.
 
@@ -204,7 +182,7 @@ def silence_in_order(
         The head that goes first, first.
     counts : sequence of int
         How many heads are off at each step.
-    texts, labels, model, tokenizer, encoding, batch_size, precision
+    texts, labels, classifier
         As in :func:`silence_each`. The texts should be others than those the order was made on.
 
     Returns
@@ -215,21 +193,20 @@ def silence_in_order(
 
     Raises
     ------
-    ValueError
+    ArgumentError
         For a count above the number of heads in the order.
     """
     import pandas as pd
 
     if max(counts) > len(order) or min(counts) < 0:
-        raise ValueError(f"counts go from {min(counts)} to {max(counts)}; the order has {len(order)} heads.")
-    how = {"how": encoding, "batch_size": batch_size, "precision": precision}
+        raise ArgumentError(f"counts go from {min(counts)} to {max(counts)}; the order has {len(order)} heads.")
     labels, _ = check_predictions(labels, np.zeros(len(texts)))
-    right = (_logits(texts, model, tokenizer, **how) >= 0) == (labels == 1)
+    right = (classifier.logits(texts) >= 0) == (labels == 1)
     still = np.empty((len(counts), len(texts)), dtype=bool)
     steps = progress_bar(zip(still, counts, strict=True), total=len(counts), desc="silencing", unit="step")
     for row, count in steps:
-        with silenced(model, order[:count]):
-            row[:] = (_logits(texts, model, tokenizer, **how) >= 0) == (labels == 1)
+        with silenced(classifier.model, order[:count]):
+            row[:] = (classifier.logits(texts) >= 0) == (labels == 1)
     change, low, high, p = _accuracy_changes(right, still, labels, resamples=10_000, seed=0)
     columns = {"silenced": list(counts), "accuracy": still.mean(axis=1), "change": change}
     return pd.DataFrame(columns | {"low": low, "high": high, "p": p})

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..data.tokenization import encode_with_words
+from ..errors import ArgumentError, ArgumentTypeError, ModelError
 from ..model.compute import device_of
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class AttentionMaps:
             object.__setattr__(self, "words", tuple(range(len(self.tokens))))
         n = len(self.tokens)
         if self.weights.ndim != 4 or self.weights.shape[2:] != (n, n) or len(self.words) != n:
-            raise ValueError(
+            raise ArgumentError(
                 f"weights of shape {self.weights.shape} and {len(self.words)} word numbers do not fit {n} tokens; the "
                 f"shape should be (layers, heads, {n}, {n})."
             )
@@ -92,20 +93,20 @@ def attention_maps(
 
     Raises
     ------
-    TypeError
+    ArgumentTypeError
         For a text that is not a string.
-    RuntimeError
+    ModelError
         For a model that does not give its attention weights.
     """
     import torch
 
     if not isinstance(text, str):
-        raise TypeError(f"text is {text!r}, not a string.")
+        raise ArgumentTypeError(f"text is {text!r}, not a string.")
     ids, words = encode_with_words(text, tokenizer, max_length, truncation, head_share)
     with eager(model), torch.inference_mode():
         output = model(torch.tensor([ids], device=device_of(model)), output_attentions=True)
     if not output.attentions or len(output.attentions) != model.config.num_hidden_layers:
-        raise RuntimeError(
+        raise ModelError(
             f"{type(model).__name__} returned {len(output.attentions or ())} attention maps for "
             f"{model.config.num_hidden_layers} layers; use a model that supports attn_implementation='eager'."
         )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..errors import ModelError
+from ..errors import ArgumentError, ModelError
 from ..model.compute import device_of
 from ..model.encoder import encoder_layers, part_of
 
@@ -88,7 +88,7 @@ def silenced(model: PreTrainedModel, heads: Iterable[tuple[int, int]]) -> Iterat
 
     Raises
     ------
-    ValueError
+    ArgumentError
         For a head that is not there.
     """
     import torch
@@ -97,7 +97,7 @@ def silenced(model: PreTrainedModel, heads: Iterable[tuple[int, int]]) -> Iterat
     gates = {}
     for layer, head in heads:
         if not (0 <= layer < layers and 0 <= head < width):
-            raise ValueError(f"There is no head ({layer}, {head}); this model has {layers} layers of {width} heads.")
+            raise ArgumentError(f"There is no head ({layer}, {head}); this model has {layers} layers of {width} heads.")
         gates.setdefault(layer, torch.ones(width, device=device_of(model)))[head] = 0
     with gated(model, gates):
         yield

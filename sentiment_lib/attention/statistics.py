@@ -5,20 +5,20 @@ Taught in lesson 06.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..data.tokenization import encode_with_words
-from ..model.compute import device_of
+from ..errors import ArgumentError
+from ..model.inference import Classifier
 from .maps import eager
 
 if TYPE_CHECKING:
     import pandas as pd
     import torch
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 STATISTICS = (
     *("entropy", "relative entropy", "distance"),
@@ -92,9 +92,7 @@ def sentiment_lexicon() -> frozenset[str]:
 
 def head_statistics(
     texts: Sequence[str],
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    encoding: Mapping[str, Any],
+    classifier: Classifier,
     *,
     lexicon: Collection[str] | None = None,
     per_text: bool = False,
@@ -104,10 +102,8 @@ def head_statistics(
     Parameters
     ----------
     texts : sequence of str
-    model, tokenizer
-        From :func:`sentiment_lib.initialize_model_and_tokenizer`.
-    encoding : mapping
-        ``max_length``, ``truncation`` and ``head_share``, as in ``settings.encoding``.
+    classifier : Classifier
+        Its precision is not used: attention is computed in float32.
     lexicon : collection of str, optional
         The sentiment-bearing words, in lower case; default: :func:`sentiment_lexicon`.
     per_text : bool
@@ -119,7 +115,7 @@ def head_statistics(
 
     Raises
     ------
-    ValueError
+    ArgumentError
         Without texts.
 
     References
@@ -129,13 +125,14 @@ def head_statistics(
     import torch
 
     if not len(texts):
-        raise ValueError("texts is empty; statistics need at least one text.")
+        raise ArgumentError("texts is empty; statistics need at least one text.")
     lexicon = sentiment_lexicon() if lexicon is None else lexicon
-    shape = (len(STATISTICS), model.config.num_hidden_layers, model.config.num_attention_heads)
+    config, tokenizer = classifier.model.config, classifier.tokenizer
+    shape = (len(STATISTICS), config.num_hidden_layers, config.num_attention_heads)
     total, squares, uniform = np.zeros(shape), np.zeros(shape), np.zeros(len(STATISTICS))
     kept = np.empty((len(texts), *shape), dtype=np.float32) if per_text else None
     kept_uniform = np.empty((len(texts), len(STATISTICS))) if per_text else None
-    for rows, attentions, mask, words, ids in attention_batches(texts, model, tokenizer, encoding):
+    for rows, attentions, mask, words, ids in attention_batches(texts, classifier):
         keys = _key_groups(ids, words, mask, tokenizer, lexicon)
         values = torch.stack([_statistics(layer, mask, keys) for layer in attentions], dim=2)  # texts, S, L, heads
         values = values.cpu().double().numpy()
@@ -153,7 +150,7 @@ def head_statistics(
 
 
 def attention_batches(
-    texts: Sequence[str], model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, encoding: Mapping[str, Any]
+    texts: Sequence[str], classifier: Classifier
 ) -> Iterator[tuple[list[int], tuple[torch.Tensor, ...], torch.Tensor, list[tuple[int, ...]], list[list[int]]]]:
     """Attention weights of many texts, a batch at a time, in float32 and evaluation mode.
 
@@ -174,17 +171,17 @@ def attention_batches(
     """
     import torch
 
+    model, tokenizer = classifier.model, classifier.tokenizer
     heads = model.config.num_hidden_layers * model.config.num_attention_heads
-    device = device_of(model)
     for start in range(0, len(texts), _CHUNK):
-        encoded = [encode_with_words(text, tokenizer, **encoding) for text in texts[start : start + _CHUNK]]
+        encoded = [encode_with_words(text, tokenizer, **classifier.encoding) for text in texts[start : start + _CHUNK]]
         order = sorted(range(len(encoded)), key=lambda i: -len(encoded[i][0]))
         while order:
             longest = len(encoded[order[0]][0])
             size = max(1, min(64, _CELLS // (heads * longest**2)))
             rows, order = order[:size], order[size:]
             ids, words = [encoded[i][0] for i in rows], [encoded[i][1] for i in rows]
-            batch = tokenizer.pad({"input_ids": ids}, return_tensors="pt").to(device)
+            batch = tokenizer.pad({"input_ids": ids}, return_tensors="pt").to(classifier.device)
             with eager(model), torch.inference_mode():  # never around a yield: the caller would compute in it, too
                 attentions = tuple(layer.float() for layer in model(**batch, output_attentions=True).attentions)
             yield [start + i for i in rows], attentions, batch["attention_mask"].float(), words, ids
@@ -264,7 +261,7 @@ def peculiar_texts(statistics: HeadStatistics, layer: int, head: int, n: int = 5
     import pandas as pd
 
     if statistics.per_text is None:
-        raise ValueError("The statistics were made without per_text=True, so no single text is known.")
+        raise ArgumentError("The statistics were made without per_text=True, so no single text is known.")
     names = [name for name in STATISTICS if name not in ("entropy", "distance")]
     rows = [STATISTICS.index(name) for name in names]
     values = statistics.per_text[:, rows, layer, head].astype(float)
@@ -281,14 +278,12 @@ def peculiar_texts(statistics: HeadStatistics, layer: int, head: int, n: int = 5
     return pd.DataFrame(columns | {"value": values[first, most], "usual": usual[first, most]})
 
 
-def head_distances(
-    texts: Sequence[str], model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, encoding: Mapping[str, Any]
-) -> np.ndarray:
+def head_distances(texts: Sequence[str], classifier: Classifier) -> np.ndarray:
     """How differently any two heads look: the mean Jensen-Shannon divergence of their weights, in nats.
 
     Parameters
     ----------
-    texts, model, tokenizer, encoding
+    texts, classifier
         As in :func:`head_statistics`.
 
     Returns
@@ -304,7 +299,7 @@ def head_distances(
     import torch
 
     total = 0
-    for _, attentions, mask, _, _ in attention_batches(texts, model, tokenizer, encoding):
+    for _, attentions, mask, _, _ in attention_batches(texts, classifier):
         stacked = torch.stack(attentions, dim=1).flatten(1, 2)  # texts, all heads, tokens, tokens
         for heads, there in zip(stacked, mask, strict=True):
             n = int(there.sum())
@@ -319,21 +314,14 @@ def head_distances(
     return total + total.T
 
 
-def attention_change(
-    texts: Sequence[str],
-    before: PreTrainedModel,
-    after: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    encoding: Mapping[str, Any],
-) -> np.ndarray:
+def attention_change(texts: Sequence[str], before: Classifier, after: Classifier) -> np.ndarray:
     """How far each head's attention moved between two models: mean Jensen-Shannon divergence, in nats.
 
     Parameters
     ----------
-    texts, tokenizer, encoding
-        As in :func:`head_statistics`.
-    before, after
-        Two models of the same shape that share the tokenizer.
+    texts : sequence of str
+    before, after : Classifier
+        Two models of the same shape with the same tokenizer and encoding.
 
     Returns
     -------
@@ -342,8 +330,8 @@ def attention_change(
     """
     import torch
 
-    total = np.zeros((before.config.num_hidden_layers, before.config.num_attention_heads))
-    pairs = zip(*(attention_batches(texts, model, tokenizer, encoding) for model in (before, after)), strict=True)
+    total = np.zeros((before.model.config.num_hidden_layers, before.model.config.num_attention_heads))
+    pairs = zip(attention_batches(texts, before), attention_batches(texts, after), strict=True)
     for (_, first, mask, _, _), (_, second, *_) in pairs:
         for layer, (one, other) in enumerate(zip(first, second, strict=True)):
             ends = (torch.special.entr(one) + torch.special.entr(other)) / 2

@@ -48,7 +48,7 @@ def write_report(paths: RunPaths, other: RunPaths | None = None) -> Path:
 
     Raises
     ------
-    FileNotFoundError
+    MissingResult
         When lesson 04 of one of the runs has not been run.
     DataError
         When the runs have no test review in common.

@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from ..data.tokenization import encode
+from ..errors import ArgumentError
 from ..model.compute import Compute
 from ..model.encoder import first_token_only
 from ..model.pretrained import initialize_model_and_tokenizer
@@ -51,15 +52,15 @@ def reviews_per_second(measure: str, texts: Sequence[str], settings: Settings) -
 
     Raises
     ------
-    ValueError
+    ArgumentError
         For a measure that is not known, or for fewer than three batches of 32.
     """
     import torch
 
     if measure not in MEASURES:
-        raise ValueError(f"measure={measure!r} is not one of {', '.join(map(repr, MEASURES))}.")
+        raise ArgumentError(f"measure={measure!r} is not one of {', '.join(map(repr, MEASURES))}.")
     if len(texts) < 3 * BATCH:
-        raise ValueError(f"{len(texts)} reviews are too few to measure with; give at least {3 * BATCH}.")
+        raise ArgumentError(f"{len(texts)} reviews are too few to measure with; give at least {3 * BATCH}.")
     how = dict(START)
     for name, changes in MEASURES.items():
         how |= changes

@@ -29,7 +29,7 @@ def load_dataset(settings: Settings) -> DatasetDict:
 
     Raises
     ------
-    FileNotFoundError
+    MissingResult
         When lesson 01 has not been run.
     DataError
         When it was run with other settings; the message names them.

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import DataError
+from ..errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -223,7 +223,7 @@ def _records(path: Path, lines: Iterable[str]) -> Iterator[dict]:
 def _object(pairs: list[tuple]) -> dict:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError(
+        raise ArgumentError(
             f"a key comes twice in it: {[name for name, n in Counter(k for k, _ in pairs).items() if n > 1]}"
         )
     return found

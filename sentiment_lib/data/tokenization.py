@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import ArgumentError
 from ..settings import TRUNCATIONS
 
 if TYPE_CHECKING:
@@ -47,17 +48,17 @@ def encode(
 
     Raises
     ------
-    ValueError
+    ArgumentError
         For an unknown truncation, and for a `max_length` that has no room for a word or that is longer than
         the tokenizer's model can read.
     """
     room = max_length - tokenizer.num_special_tokens_to_add()
     if truncation not in TRUNCATIONS:
-        raise ValueError(f"truncation={truncation!r} is not one of {', '.join(TRUNCATIONS)}.")
+        raise ArgumentError(f"truncation={truncation!r} is not one of {', '.join(TRUNCATIONS)}.")
     if room < 1:
-        raise ValueError(f"max_length={max_length} leaves no room for a word; use at least {max_length - room + 1}.")
+        raise ArgumentError(f"max_length={max_length} leaves no room for a word; use at least {max_length - room + 1}.")
     if max_length > tokenizer.model_max_length:
-        raise ValueError(
+        raise ArgumentError(
             f"max_length={max_length} is longer than the {tokenizer.model_max_length} tokens this model can read."
         )
     texts = [_valid(text) for text in texts]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data.labels import LABEL_NAMES
+from ..errors import ArgumentError
 from . import behaviour_templates as t
 
 if TYPE_CHECKING:
@@ -78,12 +79,12 @@ class BehaviourReport:
 
         Raises
         ------
-        ValueError
+        ArgumentError
             For a capability that was not tested.
         """
         known = list(dict.fromkeys(self.table["capability"]))
         if capability not in known:
-            raise ValueError(f"capability={capability!r} was not tested; there are {', '.join(map(repr, known))}.")
+            raise ArgumentError(f"capability={capability!r} was not tested; there are {', '.join(map(repr, known))}.")
         failed = self.table[(self.table["capability"] == capability) & self.table["failed"]]
         shown = failed.sort_values("size", ascending=False, kind="stable").head(n).reset_index(drop=True)
         if (self.table.loc[self.table["capability"] == capability, "kind"] == "MFT").all():
@@ -144,7 +145,7 @@ def run_behavioural_tests(
 
     Raises
     ------
-    ValueError
+    ArgumentError
         When `predict` returns another number of probabilities, or something that is none.
     """
     import pandas as pd
@@ -153,10 +154,10 @@ def run_behavioural_tests(
     texts = case_texts(cases)
     found = np.asarray(predict(texts), dtype=float)
     if found.shape != (len(texts),):
-        raise ValueError(f"predict returned an array of shape {found.shape} for {len(texts)} texts.")
+        raise ArgumentError(f"predict returned an array of shape {found.shape} for {len(texts)} texts.")
     if not ((found >= 0) & (found <= 1)).all():
         worst = int(np.argmin((found >= 0) & (found <= 1)))
-        raise ValueError(f"predict returned {found[worst]} for {texts[worst]!r}; a probability lies in [0, 1].")
+        raise ArgumentError(f"predict returned {found[worst]} for {texts[worst]!r}; a probability lies in [0, 1].")
     probability = dict(zip(texts, found.tolist(), strict=True))
     return BehaviourReport(pd.DataFrame([_judge(case, *(probability[text] for text in case.texts)) for case in cases]))
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import ArgumentError
 from .metrics import check_predictions, logit
 from .uncertainty import RESAMPLES, Interval, bootstrap, metric_intervals
 
@@ -177,7 +178,7 @@ def fit_temperature(labels: Sequence[int], probabilities: Sequence[float]) -> fl
 def apply_temperature(probabilities: Sequence[float], temperature: float) -> np.ndarray:
     """The probabilities as they are when the logits are divided by `temperature`."""
     if not temperature > 0 or not np.isfinite(temperature):
-        raise ValueError(f"temperature={temperature} must be a positive number; 1 changes nothing.")
+        raise ArgumentError(f"temperature={temperature} must be a positive number; 1 changes nothing.")
     return apply_platt(probabilities, 1 / temperature, 0)
 
 
@@ -205,9 +206,9 @@ def apply_platt(probabilities: Sequence[float], slope: float, shift: float) -> n
 def _bin_numbers(probabilities: np.ndarray, bins: int, strategy: str) -> np.ndarray:
     """The bin of each probability, counted from 0; the bins are those of scikit-learn's calibration_curve."""
     if strategy not in STRATEGIES:
-        raise ValueError(f"strategy={strategy!r} is not one of {', '.join(map(repr, STRATEGIES))}.")
+        raise ArgumentError(f"strategy={strategy!r} is not one of {', '.join(map(repr, STRATEGIES))}.")
     if bins < 1:
-        raise ValueError(f"bins={bins} must be at least 1; 10 to 20 are usual.")
+        raise ArgumentError(f"bins={bins} must be at least 1; 10 to 20 are usual.")
     shares = np.linspace(0, 1, bins + 1)
     edges = shares if strategy == "width" else np.quantile(probabilities, shares)
     return np.searchsorted(edges[1:-1], probabilities)

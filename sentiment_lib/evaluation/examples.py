@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..data.labels import LABEL_NAMES
+from ..errors import ArgumentError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,11 +38,11 @@ def example_predictions(predictions: pd.DataFrame, kind: str, n: int = 5) -> pd.
 
     Raises
     ------
-    ValueError
+    ArgumentError
         For an unknown kind.
     """
     if kind not in EXAMPLE_KINDS:
-        raise ValueError(f"kind={kind!r} is not one of {', '.join(map(repr, EXAMPLE_KINDS))}.")
+        raise ArgumentError(f"kind={kind!r} is not one of {', '.join(map(repr, EXAMPLE_KINDS))}.")
     probability, predicted = predictions["probability"], predictions["predicted"]
     table = predictions.assign(confidence=np.where(predicted == 1, probability, 1 - probability))
     right = table["predicted"] == table["label"]

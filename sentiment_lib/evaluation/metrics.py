@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data.labels import LABEL_NAMES
+from ..errors import ArgumentError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,7 +105,7 @@ def evaluate(labels: Sequence[int], probabilities: Sequence[float], threshold: f
 
     Raises
     ------
-    ValueError
+    ArgumentError
         For arrays of different or no length, labels other than 0 and 1 or of one class only, and
         probabilities that are not numbers in [0, 1].
     """
@@ -193,7 +194,7 @@ def choose_threshold(labels: Sequence[int], probabilities: Sequence[float], aim:
 
     Raises
     ------
-    ValueError
+    ArgumentError
         For another aim, and for one that no threshold reaches.
     """
     curve = precision_recall_curve(labels, probabilities).iloc[:-1]
@@ -206,10 +207,12 @@ def choose_threshold(labels: Sequence[int], probabilities: Sequence[float], aim:
         asked, other = (precision, recall) if wanted[1] == "precision" else (recall, precision)
         enough = asked >= float(wanted[2])
         if not enough.any():
-            raise ValueError(f"No threshold reaches {aim}; the largest {wanted[1]} is {asked.max():.3f}. Ask for less.")
+            raise ArgumentError(
+                f"No threshold reaches {aim}; the largest {wanted[1]} is {asked.max():.3f}. Ask for less."
+            )
         best = other[enough].idxmax()
     else:
-        raise ValueError(f"aim={aim!r} is not understood; say 'f1', 'precision>=0.9' or 'recall>=0.9'.")
+        raise ArgumentError(f"aim={aim!r} is not understood; say 'f1', 'precision>=0.9' or 'recall>=0.9'.")
     return ThresholdChoice(aim, *(float(column[best]) for column in (curve["threshold"], precision, recall, f1)))
 
 
@@ -234,19 +237,19 @@ def check_predictions(labels: Sequence[int], probabilities: Sequence[float]) -> 
     """Both as arrays, or a ValueError that names what is wrong with them."""
     labels, probabilities = np.asarray(labels), np.asarray(probabilities, dtype=float)
     if labels.ndim != 1 or labels.shape != probabilities.shape:
-        raise ValueError(
+        raise ArgumentError(
             f"labels and probabilities must be two lists of the same length; their shapes are {labels.shape} "
             f"and {probabilities.shape}."
         )
     strange = sorted(set(labels.tolist()) - {0, 1}, key=str)
     if strange:
-        raise ValueError(f"labels must be 0 or 1; found {', '.join(map(repr, strange[:5]))}.")
+        raise ArgumentError(f"labels must be 0 or 1; found {', '.join(map(repr, strange[:5]))}.")
     if len(set(labels.tolist())) < 2:
-        raise ValueError(
+        raise ArgumentError(
             f"labels must hold both 0 and 1; found {sorted(set(labels.tolist()))} in {len(labels)} labels."
         )
     outside = ~((probabilities >= 0) & (probabilities <= 1))
     if outside.any():
         first = int(np.argmax(outside))
-        raise ValueError(f"probabilities must lie in [0, 1]; number {first} is {probabilities[first]}.")
+        raise ArgumentError(f"probabilities must lie in [0, 1]; number {first} is {probabilities[first]}.")
     return labels.astype("int64"), probabilities

@@ -26,7 +26,7 @@ def write_model_card(paths: RunPaths) -> Path:
 
     Raises
     ------
-    FileNotFoundError
+    MissingResult
         When lesson 03 or 04 has not been run.
     """
     metrics = load_metrics(paths)

@@ -35,7 +35,7 @@ def save_evaluation(
 
     Raises
     ------
-    FileNotFoundError
+    MissingResult
         When lesson 03 has not been run.
     """
     training = load_training(settings.paths)
@@ -62,7 +62,7 @@ def load_metrics(paths: RunPaths) -> dict[str, Any]:
 
     Raises
     ------
-    FileNotFoundError
+    MissingResult
         When lesson 04 has not been run; the message says so.
     """
     return json.loads(paths.require(paths.metrics, "04").read_text(encoding="utf-8"))

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ArgumentError
 from .uncertainty import RESAMPLES, Interval, ResampledMetrics, bootstrap, percentile_interval
 
 
@@ -111,7 +112,7 @@ def compare_with(
 ) -> list[Comparison]:
     """One model, by its name, against all others; `p_holm` corrects for the number of comparisons."""
     if name not in probabilities:
-        raise ValueError(f"There is no model {name!r}; there are {', '.join(map(repr, probabilities))}.")
+        raise ArgumentError(f"There is no model {name!r}; there are {', '.join(map(repr, probabilities))}.")
     found = [
         compare(labels, probabilities[name], other, (name, other_name), **how)
         for other_name, other in probabilities.items()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import ArgumentError
 from .significance import holm
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def slice_report(right: Sequence[bool], slices: Mapping[tuple[str, str], Sequenc
 
     Raises
     ------
-    ValueError
+    ArgumentError
         For a slice without texts, or of another length.
     """
     import pandas as pd
@@ -103,7 +104,7 @@ def slice_report(right: Sequence[bool], slices: Mapping[tuple[str, str], Sequenc
     for (subject, name), mask in slices.items():
         mask = np.asarray(mask, dtype=bool)
         if mask.shape != right.shape or not mask.any():
-            raise ValueError(f"The slice {name!r} marks {mask.sum()} of {mask.size} texts; there are {right.size}.")
+            raise ArgumentError(f"The slice {name!r} marks {mask.sum()} of {mask.size} texts; there are {right.size}.")
         inside, outside = right[mask], right[~mask]
         low, high = proportion_confint(inside.sum(), inside.size, method="wilson")
         rows.append((subject, name, inside.size, inside.mean(), low, high))

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from ..errors import ArgumentError
 from .metrics import check_predictions
 
 RESAMPLES = 10_000
@@ -147,7 +148,7 @@ def bootstrap(
     Efron and Tibshirani, An Introduction to the Bootstrap, 1993.
     """
     if resamples < 1:
-        raise ValueError(f"resamples={resamples} must be at least 1; 10,000 give steady 95 % intervals.")
+        raise ArgumentError(f"resamples={resamples} must be at least 1; 10,000 give steady 95 % intervals.")
     return np.concatenate([statistic(weights) for weights in resampling_weights(labels, resamples, seed)])
 
 
@@ -179,7 +180,7 @@ def bootstrap_means(
 def percentile_interval(estimate: float, resampled: np.ndarray, level: float = 0.95) -> Interval:
     """The interval between the outer percentiles of a bootstrapped statistic, shape ``(resamples,)``."""
     if not 0 < level < 1:
-        raise ValueError(f"level={level} must lie between 0 and 1, as 0.95 does.")
+        raise ArgumentError(f"level={level} must lie between 0 and 1, as 0.95 does.")
     low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(estimate), float(low), float(high))
 
@@ -226,7 +227,7 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
 
     values = np.asarray(values, dtype=float)
     if not len(values):
-        raise ValueError("values is empty; a mean needs at least one run.")
+        raise ArgumentError("values is empty; a mean needs at least one run.")
     if len(values) == 1:
         return Interval(float(values[0]), float("nan"), float("nan"))
     half = stats.t.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))

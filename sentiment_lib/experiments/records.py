@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data.preparation import fingerprint, training_subset
+from ..errors import MissingResult
 from ..evaluation.results import load_metrics
 from ..evaluation.uncertainty import mean_interval
 from ..run.files import write_json
@@ -117,12 +118,12 @@ def read_records(folder: Path) -> list[dict[str, Any]]:
 
     Raises
     ------
-    FileNotFoundError
+    MissingResult
         When there is no result under `folder`.
     """
     files = sorted(Path(folder).glob("*/metrics.json"))
     if not files:
-        raise FileNotFoundError(f"There are no results of trials (*/metrics.json) in {short_path(folder)}.")
+        raise MissingResult(f"There are no results of trials (*/metrics.json) in {short_path(folder)}.")
     return [json.loads(path.read_text(encoding="utf-8")) for path in files]
 
 

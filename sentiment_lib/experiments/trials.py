@@ -16,11 +16,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from ..data.preparation import training_subset
-from ..errors import SettingsError
+from ..errors import ArgumentError, SettingsError
 from ..evaluation.metrics import evaluate
 from ..model.baselines import LinearProbe, TfidfLogistic, frozen_embedding
 from ..model.compute import choose_compute
-from ..model.inference import predict
+from ..model.inference import Classifier
 from ..model.pretrained import initialize_model_and_tokenizer
 from ..model.training import fine_tune
 from ..run.environment import versions
@@ -57,7 +57,7 @@ class Trial:
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
-            raise ValueError(f"method={self.method!r} is not one of {', '.join(map(repr, METHODS))}.")
+            raise ArgumentError(f"method={self.method!r} is not one of {', '.join(map(repr, METHODS))}.")
 
     @property
     def name(self) -> str:
@@ -145,7 +145,7 @@ def _fine_tuned(trial, train: Dataset, test: Dataset, settings: Settings, folder
         own.model, revision=own.model_revision, dropout=own.dropout, compute=compute, seed=own.seed
     )
     fine_tune(model, tokenizer, {"train": train}, own, output_dir=folder / "model", validate=False)
-    return predict(test["text"], model, tokenizer, **own.encoding, precision=own.precision)
+    return Classifier(model, tokenizer, own.encoding, own.precision).predict(test["text"])
 
 
 def _linear(trial, train: Dataset, validation, test, settings: Settings) -> np.ndarray:
@@ -161,4 +161,4 @@ def _embedding(settings: Settings) -> Callable:
     model, tokenizer = initialize_model_and_tokenizer(
         settings.model, revision=settings.model_revision, compute=choose_compute(settings.device)
     )
-    return frozen_embedding(model, tokenizer, settings)
+    return frozen_embedding(Classifier(model, tokenizer, settings.encoding, settings.precision))

@@ -18,7 +18,10 @@ from .. import plots
 from ..attention.maps import AttentionMaps, attention_maps, condense
 from ..attention.silencing import silenced
 from ..attention.statistics import HeadStatistics, head_statistics, peculiar_texts
+from ..errors import ArgumentError
+from ..model.inference import Classifier
 from ..run.paths import short_path
+from ..settings import Encoding
 from .rendering import FONT, TEXT, render_prediction
 from .view import STATE, VIEWS, AttentionCanvas, AttentionView, attention_view, pack_panel
 
@@ -92,7 +95,7 @@ class AttentionExplorer(ipw.VBox):
         folder: Path | None = None,
     ) -> None:
         if not reviews:
-            raise ValueError("reviews is empty; give at least one title with its text.")
+            raise ArgumentError("reviews is empty; give at least one title with its text.")
         self._model, self._tokenizer, self._max_length, self._before = model, tokenizer, max_length, before
         self._corpus, self._folder = list(corpus), Path(folder) if folder else Path()
         self._statistics: HeadStatistics | None = None
@@ -267,10 +270,10 @@ class AttentionExplorer(ipw.VBox):
             As from :func:`sentiment_lib.attention.peculiar_texts`, with the ``text``.
         """
         if not self._corpus:
-            raise ValueError("There is no corpus to look in: AttentionExplorer(..., corpus=texts).")
+            raise ArgumentError("There is no corpus to look in: AttentionExplorer(..., corpus=texts).")
         if self._statistics is None:
-            how = {"max_length": self._max_length}
-            self._statistics = head_statistics(self._corpus, self._model, self._tokenizer, how, per_text=True)
+            classifier = Classifier(self._model, self._tokenizer, Encoding(self._max_length))
+            self._statistics = head_statistics(self._corpus, classifier, per_text=True)
         found = peculiar_texts(self._statistics, self.layer, self.head, n)
         return found.assign(text=[self._corpus[i] for i in found["place"]])
 
@@ -300,7 +303,7 @@ class AttentionExplorer(ipw.VBox):
         if path.suffix == ".html":
             return self.page().save(path)
         if path.suffix != ".png":
-            raise ValueError(f"name={name!r} should end in .png or .html.")
+            raise ArgumentError(f"name={name!r} should end in .png or .html.")
         plots.show(self.figure(), path)
         return path
 

@@ -12,6 +12,7 @@ import ipywidgets as ipw
 import numpy as np
 import traitlets
 
+from ..errors import ArgumentError
 from ..evaluation.examples import label_flip_probability
 from .rendering import render_predictions
 
@@ -59,7 +60,7 @@ class PredictionBrowser(ipw.VBox):
         self, predictions: pd.DataFrame, slices: Mapping[tuple[str, str], Sequence[bool]] | None = None
     ) -> None:
         if not len(predictions):
-            raise ValueError("predictions is empty; there is nothing to browse.")
+            raise ArgumentError("predictions is empty; there is nothing to browse.")
         probability = predictions["probability"]
         self._table = predictions.assign(confidence=np.maximum(probability, 1 - probability))
         if {"rating", "rating_std"} <= set(predictions):

@@ -21,6 +21,7 @@ import numpy as np
 import traitlets
 
 from ..attention.maps import AttentionMaps
+from ..errors import ArgumentError
 from ..run.files import replacing
 
 VIEWS = ("bipartite", "heatmap", "overview")
@@ -179,18 +180,18 @@ def attention_view(
 
     Raises
     ------
-    ValueError
+    ArgumentError
         For an unknown view, a layer or head that is not there, and two maps of different tokens.
     """
     named = dict(maps) if isinstance(maps, Mapping) else {"": maps}
     first, *others = named.values()
     if len(others) > 1:
-        raise ValueError(f"There are {len(named)} maps, {', '.join(map(repr, named))}; the view compares two.")
+        raise ArgumentError(f"There are {len(named)} maps, {', '.join(map(repr, named))}; the view compares two.")
     for other in others:
         if other.tokens != first.tokens or other.weights.shape != first.weights.shape:
-            raise ValueError("The two maps are of different texts or models; only maps of the same tokens compare.")
+            raise ArgumentError("The two maps are of different texts or models; only maps of the same tokens compare.")
     if view not in VIEWS:
-        raise ValueError(f"view={view!r} is not one of {', '.join(VIEWS)}.")
+        raise ArgumentError(f"view={view!r} is not one of {', '.join(VIEWS)}.")
     _check_place("layer", [layer, *(at for at, _ in silenced)], first.layers)
     _check_place("head", [head, *more_heads, *(at for _, at in silenced)], first.heads)
     state = {"view": view, "layer": int(layer), "head": int(head), "more_heads": [int(h) for h in more_heads]}
@@ -203,4 +204,4 @@ def attention_view(
 def _check_place(name: str, wanted: Sequence[int], there: int) -> None:
     for value in wanted:
         if not 0 <= value < there:
-            raise ValueError(f"{name}={value} is out of range; this model has {name}s 0 to {there - 1}.")
+            raise ArgumentError(f"{name}={value} is out of range; this model has {name}s 0 to {there - 1}.")

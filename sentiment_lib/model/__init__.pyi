@@ -12,13 +12,14 @@ from .baselines import (
 from .compute import Compute, choose_compute, device_of, has_bfloat16
 from .encoder import encoder_layers, first_token_only, query_and_key
 from .file_prediction import predict_file
-from .inference import embed, predict
+from .inference import Classifier, predict
 from .lean_attention import register_lean_attention
 from .pretrained import bundled_checkpoint, initialize_model_and_tokenizer, train_only
 from .training import TrainingResult, check_trained, fine_tune, load_training, save_model, save_training
 
 __all__ = [
     "Baseline",
+    "Classifier",
     "Compute",
     "LinearProbe",
     "MajorityClass",
@@ -29,7 +30,6 @@ __all__ = [
     "check_trained",
     "choose_compute",
     "device_of",
-    "embed",
     "encoder_layers",
     "fine_tune",
     "first_token_only",

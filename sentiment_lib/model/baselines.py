@@ -16,12 +16,11 @@ import numpy as np
 from ..errors import DataError
 from ..run.files import replacing, write_json
 from ..settings import Settings
-from .inference import embed
+from .inference import Classifier
 
 if TYPE_CHECKING:
     import pandas as pd
     from datasets import DatasetDict
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     Texts = Mapping[str, Sequence]  # columns text and label, as in a split of a DatasetDict
 
@@ -190,17 +189,14 @@ class LinearProbe(_Tuned):
         return self._classifier.predict_proba(self._embed(texts))[:, 1]
 
 
-def frozen_embedding(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: Settings
-) -> Callable[[Sequence[str]], np.ndarray]:
-    """A function from texts to vectors that computes each text once and remembers it."""
+def frozen_embedding(classifier: Classifier) -> Callable[[Sequence[str]], np.ndarray]:
+    """A function from texts to the vectors of :meth:`Classifier.embed` that computes each text only once."""
     known: dict[str, np.ndarray] = {}
 
     def vectors(texts: Sequence[str]) -> np.ndarray:
         new = list(dict.fromkeys(text for text in texts if text not in known))
         if new:
-            how = {**settings.encoding, "precision": settings.precision}
-            known.update(zip(new, embed(new, model, tokenizer, **how).astype("float32"), strict=True))
+            known.update(zip(new, classifier.embed(new).astype("float32"), strict=True))
         return np.stack([known[text] for text in texts])
 
     return vectors
@@ -244,7 +240,7 @@ def load_baselines(texts: Sequence[str], name: str, settings: Settings) -> pd.Da
 
     Raises
     ------
-    FileNotFoundError
+    MissingResult
         When lesson 02 has not been run.
     DataError
         When it was run with another model or on other texts.

@@ -11,6 +11,8 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from ..errors import ArgumentError
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
@@ -39,13 +41,13 @@ def query_and_key(layer):
 
     Raises
     ------
-    ValueError
+    ArgumentError
         For a layer that names them neither as BERT does nor as DistilBERT.
     """
     query = part_of(layer, "attention.self.query", "attention.q_lin")
     key = part_of(layer, "attention.self.key", "attention.k_lin")
     if query is None or key is None:
-        raise ValueError(
+        raise ArgumentError(
             f"A {type(layer).__name__} has no queries and keys by known names; use a BERT, RoBERTa or DistilBERT."
         )
     return query, key

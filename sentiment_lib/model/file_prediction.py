@@ -26,11 +26,11 @@ from ..run.files import aside, check_writable, replacing, write_json
 from ..run.locks import only_one
 from ..run.processes import first_goes_first, is_first, process_count, process_number, wait_for_all
 from ..run.progress import progress_bar
-from .inference import predict
+from .inference import Classifier
 
 if TYPE_CHECKING:
     import pandas as pd
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel
 
 ROWS = 1024  # of a part
 _FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@＝＋－＠]")
@@ -38,9 +38,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 NEW_COLUMNS = ("probability", "predicted")
 
 
-def predict_file(
-    source: Path, target: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, text_column: str, **how
-) -> int:
+def predict_file(source: Path | str, target: Path | str, classifier: Classifier, *, text_column: str) -> int:
     """Classify the rows of a file and write them, in their order, with two new columns.
 
     The source is read three times, a part of 1,024 rows at a time: to see that all of it can be read, before any
@@ -54,12 +52,9 @@ def predict_file(
         CSV, TSV, JSON-lines or Parquet files; the ending says which. The target is written beside its place first
         and then renamed. Values of CSV files are kept as they are written, but one that a spreadsheet would take for
         a formula gets an apostrophe in front (:func:`harmless`).
-    model, tokenizer
-        From :func:`sentiment_lib.initialize_model_and_tokenizer`.
+    classifier : Classifier
     text_column : str
         Column of `source` with the texts, which are cleaned as the training texts were.
-    **how
-        As in :func:`sentiment_lib.predict`.
 
     Returns
     -------
@@ -78,7 +73,6 @@ def predict_file(
         When the target cannot be written.
     """
     source, target = Path(source), Path(target)
-    how = how | {"progress": False}  # of the parts; the bar of the whole is here
     if READERS.get(target.suffix.lower()) is None:
         raise DataError(f"{target} is not a file this can write; it should end in {', '.join(READERS)}.")
     if not source.is_file():
@@ -89,17 +83,17 @@ def predict_file(
         if is_first():
             check_writable(target.parent)
             around.enter_context(only_one(target, f"{target}", "Wait for it, or give another --output."))
-        return _predict_file(source, target, model, tokenizer, text_column, how)
+        return _predict_file(source, target, classifier, text_column)
 
 
-def _predict_file(source, target, model, tokenizer, text_column, how) -> int:
+def _predict_file(source: Path, target: Path, classifier: Classifier, text_column: str) -> int:
     total, columns, schema = _survey(source, text_column, target)
     job = {
         "source": [str(source.resolve()), source.stat().st_size, source.stat().st_mtime_ns],
         "rows": [total, ROWS],
         "text_column": text_column,
-        "model": _fingerprint(model),
-        "how": {key: str(value) for key, value in sorted(how.items())},
+        "model": _fingerprint(classifier.model),
+        "encoding": {**classifier.encoding, "precision": classifier.precision},
     }
     with first_goes_first():  # the others find a folder that is this job's
         kept = _kept(aside(target, "parts"), job)
@@ -108,7 +102,7 @@ def _predict_file(source, target, model, tokenizer, text_column, how) -> int:
             part = kept / f"{number:06d}.npy"
             if number % process_count() == process_number() and not part.is_file():
                 texts = [clean_text(text) for text in _texts(table, source, text_column, number * ROWS)]
-                found = predict(texts, model, tokenizer, **how)
+                found = classifier.predict(texts, progress=False)
                 with replacing(part) as beside, beside.open("wb") as file:
                     np.save(file, found)
             bar.update(len(table))

@@ -303,7 +303,7 @@ def load_training(paths: RunPaths) -> dict[str, Any]:
 
     Raises
     ------
-    FileNotFoundError
+    MissingResult
         When lesson 03 has not been run; the message says so.
     """
     return json.loads(paths.require(paths.training, "03").read_text(encoding="utf-8"))
@@ -314,7 +314,7 @@ def check_trained(settings: Settings) -> None:
 
     Raises
     ------
-    FileNotFoundError
+    MissingResult
         When there is no model.
     SettingsError
         When it was trained with others; the message names them.

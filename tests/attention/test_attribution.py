@@ -1,13 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from sentiment_lib import predict
+from sentiment_lib import Classifier, Encoding, predict
 from sentiment_lib.attention.attribution import METHODS, UNSIGNED, WordEffects, attribute, rollout, words_seen
 from sentiment_lib.attention.maps import eager
 
 TEXTS = ["A truly tearjerking film.", "Bad, and long at that, with $5 seats."]
-ENCODING = {"max_length": 48, "truncation": "head+tail", "head_share": 0.25}
+ENCODING = Encoding(48)
 
 
 def test_rollout_of_two_layers_worked_by_hand():
@@ -33,7 +35,7 @@ def gap(text, model, tokenizer):
 
 
 def test_every_method_speaks_of_the_same_words(tiny):
-    found = attribute(TEXTS, *tiny, ENCODING)
+    found = attribute(TEXTS, Classifier(*tiny, ENCODING, "float32"))
     assert tuple(found) == METHODS
     chance = predict(TEXTS, *tiny, max_length=48, precision="float32")
     for name, effects in found.items():
@@ -48,7 +50,7 @@ def test_every_method_speaks_of_the_same_words(tiny):
 def test_attention_is_that_of_the_last_layer_summed_over_pieces(tiny):
     from sentiment_lib import attention_maps
 
-    (found,) = attribute(TEXTS[:1], *tiny, ENCODING, methods=["attention"])["attention"]
+    (found,) = attribute(TEXTS[:1], Classifier(*tiny, ENCODING), methods=["attention"])["attention"]
     maps = attention_maps(TEXTS[0], *tiny, max_length=48)
     from_cls = maps.weights[-1, :, 0].mean(axis=0)
     assert maps.tokens[3:6] == ["tear", "##jer", "##king"]
@@ -61,7 +63,7 @@ def test_integrated_gradients_are_complete(tiny):
 
     model, tokenizer = tiny
     for text in TEXTS:
-        values, _ = _inside(text, model, tokenizer, ENCODING, ["integrated gradients"], 64)
+        values, _ = _inside(text, Classifier(model, tokenizer, ENCODING), ["integrated gradients"], 64)
         ids = tokenizer(text, return_tensors="pt")["input_ids"]
         blank = ids.clone()
         blank[0, 1:-1] = tokenizer.pad_token_id
@@ -76,7 +78,9 @@ def test_integrated_gradients_are_complete(tiny):
 
 def test_gradient_methods_against_finite_differences(tiny):
     model, tokenizer = tiny
-    found = attribute(TEXTS[:1], model, tokenizer, ENCODING, methods=["gradient × input", "gradient × attention"])
+    found = attribute(
+        TEXTS[:1], Classifier(model, tokenizer, ENCODING), methods=["gradient × input", "gradient × attention"]
+    )
     ids = tokenizer(TEXTS[0], return_tensors="pt")["input_ids"]
     whole = model.get_input_embeddings()(ids).detach()
 
@@ -119,7 +123,8 @@ def test_gradient_methods_against_finite_differences(tiny):
 
 def test_random_is_the_same_for_a_seed_and_only_then(tiny):
     one, same, other = (
-        attribute(TEXTS, *tiny, ENCODING, methods=["random", "attention"], seed=s)["random"] for s in (0, 0, 1)
+        attribute(TEXTS, Classifier(*tiny, ENCODING), methods=["random", "attention"], seed=s)["random"]
+        for s in (0, 0, 1)
     )
     assert one == same != other
 
@@ -128,29 +133,31 @@ def test_a_long_text_is_explained_by_the_words_that_are_seen(tiny):
     tokenizer = tiny[1]
     text = " ".join(f"tearjerking w{i}." for i in range(60))
     for truncation in ("head", "tail", "head+tail"):
-        encoding = ENCODING | {"truncation": truncation}
-        words = words_seen(text, tokenizer, encoding)
+        encoding = replace(ENCODING, truncation=truncation)
+        words = words_seen(text, Classifier(None, tokenizer, encoding))
         used = len(tokenizer(" ".join(words))["input_ids"])
         assert 40 <= used <= 48
         assert (words[:1] == text.split()[:1]) == (truncation != "tail")
         assert (words[-1:] == text.split()[-1:]) == (truncation != "head")
-        found = attribute([text], *tiny, encoding, methods=["attention", "leave one out", "random"])
+        found = attribute([text], Classifier(*tiny, encoding), methods=["attention", "leave one out", "random"])
         assert found["attention"][0].words == found["leave one out"][0].words == tuple(words)
-    assert words_seen("Short one.", tokenizer, ENCODING) == ["Short", "one."]
-    assert words_seen(" ", tokenizer, ENCODING) == []
+    assert words_seen("Short one.", Classifier(None, tokenizer, ENCODING)) == ["Short", "one."]
+    assert words_seen(" ", Classifier(None, tokenizer, ENCODING)) == []
 
 
 def test_what_cannot_be_explained_is_an_error(tiny):
     with pytest.raises(ValueError, match="There is no method 'magic'; there are 'attention'"):
-        attribute(TEXTS, *tiny, ENCODING, methods=["magic"])
+        attribute(TEXTS, Classifier(*tiny, ENCODING), methods=["magic"])
     with pytest.raises(ValueError, match="' ' has no word that fits"):
-        attribute([TEXTS[0], " "], *tiny, ENCODING)
+        attribute([TEXTS[0], " "], Classifier(*tiny, ENCODING))
 
 
 def test_the_model_is_left_as_it_was(tiny):
     model, tokenizer = tiny
     model.train()
-    attribute(TEXTS[:1], model, tokenizer, ENCODING, methods=["integrated gradients", "gradient × attention"])
+    attribute(
+        TEXTS[:1], Classifier(model, tokenizer, ENCODING), methods=["integrated gradients", "gradient × attention"]
+    )
     assert model.training
     assert all(p.grad is None for p in model.parameters())
     model.eval()

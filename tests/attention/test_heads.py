@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from sentiment_lib import initialize_model_and_tokenizer, predict
+from sentiment_lib import Classifier, Encoding, initialize_model_and_tokenizer, predict
 from sentiment_lib.attention.heads import (
     HeadEffects,
     head_importance,
@@ -16,7 +16,7 @@ from sentiment_lib.errors import ModelError
 
 TEXTS = ["A good film.", "A bad film, and a long one at that.", "Dull.", "Never boring, never loud."]
 LABELS = [1, 0, 0, 1]
-ENCODING = {"max_length": 32}
+ENCODING = Encoding(32)
 
 
 def gaps(model, tokenizer):
@@ -101,7 +101,7 @@ def idle_head(own_tiny):
 
 
 def test_silence_each_is_what_predict_says_without_the_head(idle_head):
-    effects = silence_each(TEXTS, LABELS, *idle_head, ENCODING, precision="float32")
+    effects = silence_each(TEXTS, LABELS, Classifier(*idle_head, ENCODING, "float32"))
     assert effects.without.shape == (2, 2, 4)
     for layer, head in all_heads(idle_head[0]):
         with silenced(idle_head[0], [(layer, head)]):
@@ -110,13 +110,13 @@ def test_silence_each_is_what_predict_says_without_the_head(idle_head):
 
 
 def test_a_head_the_output_does_not_depend_on_shows_no_effect(idle_head):
-    effects = silence_each(TEXTS, LABELS, *idle_head, ENCODING, precision="float32")
+    effects = silence_each(TEXTS, LABELS, Classifier(*idle_head, ENCODING, "float32"))
     table = effects.table(resamples=100).set_index(["layer", "head"])
     assert effects.importance[1, 1] == 0
     assert (effects.importance.ravel()[:3] > 0).all()
     row = table.loc[1, 1]
     assert (row["change"], row["logit"], row["logit_low"], row["logit_high"], row["p_holm"]) == (0, 0, 0, 0, 1)
-    importance = head_importance(TEXTS, LABELS, *idle_head, ENCODING)
+    importance = head_importance(TEXTS, LABELS, Classifier(*idle_head, ENCODING))
     assert importance[1, 1] == 0
     np.testing.assert_allclose(np.linalg.norm(importance, axis=1), 1)
     assert least_first(importance)[0] == (1, 1)
@@ -125,7 +125,7 @@ def test_a_head_the_output_does_not_depend_on_shows_no_effect(idle_head):
 def test_importance_is_the_slope_of_the_loss_by_the_gate(tiny):
     """Against finite differences of each text's own loss."""
     model, tokenizer = tiny
-    found = head_importance(TEXTS, LABELS, model, tokenizer, ENCODING, batch_size=3)
+    found = head_importance(TEXTS, LABELS, Classifier(model, tokenizer, ENCODING, batch_size=3))
     slopes = np.zeros((2, 2))
     for layer, head in all_heads(model):
         losses = []
@@ -141,7 +141,7 @@ def test_importance_is_the_slope_of_the_loss_by_the_gate(tiny):
 def test_importance_leaves_the_model_as_it_was(own_tiny):
     model, tokenizer = own_tiny
     model.train()
-    head_importance(TEXTS, LABELS, model, tokenizer, ENCODING)
+    head_importance(TEXTS, LABELS, Classifier(model, tokenizer, ENCODING))
     assert model.training
     assert all(parameter.grad is None for parameter in model.parameters())
 
@@ -172,14 +172,14 @@ def test_intervals_of_heads_cover_the_truth():
 
 def test_silencing_in_order(tiny):
     order = all_heads(tiny[0])
-    curve = silence_in_order(order, [0, 2, 4], TEXTS, LABELS, *tiny, ENCODING, precision="float32")
+    curve = silence_in_order(order, [0, 2, 4], TEXTS, LABELS, Classifier(*tiny, ENCODING, "float32"))
     assert curve["silenced"].tolist() == [0, 2, 4]
     assert (curve["change"][0], curve["p"][0]) == (0, 1)
     with silenced(tiny[0], order[:2]):
         right = (predict(TEXTS, *tiny, max_length=32, precision="float32") >= 0.5) == (np.array(LABELS) == 1)
     assert curve["accuracy"][1] == right.mean()
     with pytest.raises(ValueError, match="counts go from 0 to 5; the order has 4 heads"):
-        silence_in_order(order, [0, 5], TEXTS, LABELS, *tiny, ENCODING)
+        silence_in_order(order, [0, 5], TEXTS, LABELS, Classifier(*tiny, ENCODING))
 
 
 def test_how_many_heads_go_before_the_first_significant_loss():
@@ -195,6 +195,6 @@ def test_how_many_heads_go_before_the_first_significant_loss():
 
 def test_labels_are_checked_before_any_work(tiny):
     with pytest.raises(ValueError, match="label"):
-        silence_each(TEXTS, [1, 0, 2, 1], *tiny, ENCODING)
+        silence_each(TEXTS, [1, 0, 2, 1], Classifier(*tiny, ENCODING))
     with pytest.raises(ValueError, match="4"):
-        silence_each(TEXTS, [1, 0], *tiny, ENCODING)
+        silence_each(TEXTS, [1, 0], Classifier(*tiny, ENCODING))

@@ -47,7 +47,9 @@ def test_a_model_with_another_kernel_and_in_training_is_given_back_so(tiny_check
 
 
 def test_its_prediction_is_that_of_predict(tiny):
-    assert attention_maps(TEXT, *tiny).probability == pytest.approx(predict([TEXT], *tiny)[0], abs=1e-6)
+    assert attention_maps(TEXT, *tiny).probability == pytest.approx(
+        predict([TEXT], *tiny, precision="float32")[0], abs=1e-6
+    )
 
 
 def test_long_and_empty_texts(tiny):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from sentiment_lib import attention_maps
+from sentiment_lib import Classifier, Encoding, attention_maps
 from sentiment_lib.attention.statistics import (
     STATISTICS,
     HeadStatistics,
@@ -18,7 +18,7 @@ from sentiment_lib.attention.statistics import (
 )
 
 TEXTS = ["A good film.", "An unbelievably bad, tearjerking film that never ends.", "Dull.", "Never boring, never loud."]
-ENCODING = {"max_length": 32}
+ENCODING = Encoding(32)
 
 
 def hand_made():
@@ -53,7 +53,7 @@ def test_a_hand_made_tensor(name, expected):
 
 def test_real_texts_against_one_text_at_a_time(tiny):
     """Batches, padding and masks change nothing: the same from each text's own maps, by plain NumPy."""
-    found = head_statistics(TEXTS, *tiny, ENCODING, per_text=True)
+    found = head_statistics(TEXTS, Classifier(*tiny, ENCODING), per_text=True)
     for i, text in enumerate(TEXTS):
         maps = attention_maps(text, *tiny, max_length=32)
         w, n = maps.weights.astype(float), len(maps.tokens)
@@ -77,10 +77,10 @@ def test_real_texts_against_one_text_at_a_time(tiny):
 def test_sentiment_words_are_whole_words_of_the_lexicon(bundled):
     maps = attention_maps(TEXTS[1], *bundled, max_length=32)
     bad = maps.tokens.index("bad")
-    found = head_statistics([TEXTS[1]], *bundled, ENCODING)
+    found = head_statistics([TEXTS[1]], Classifier(*bundled, ENCODING))
     np.testing.assert_allclose(found["sentiment words"], maps.weights[..., bad].mean(-1), atol=1e-5)
     pieces = [i for i, token in enumerate(maps.tokens) if maps.words[i] == maps.words[maps.tokens.index("un")]]
-    found = head_statistics([TEXTS[1]], *bundled, ENCODING, lexicon={"unbelievably"})
+    found = head_statistics([TEXTS[1]], Classifier(*bundled, ENCODING), lexicon={"unbelievably"})
     np.testing.assert_allclose(found["sentiment words"], maps.weights[..., pieces].sum(-1).mean(-1), atol=1e-5)
     assert len(pieces) > 2
     assert {"good", "bad", "boring"} <= sentiment_lexicon()
@@ -120,7 +120,7 @@ def test_peculiar_texts_differ_from_those_of_their_length():
 
 
 def test_distances_of_heads(tiny):
-    found = head_distances(TEXTS, *tiny, ENCODING)
+    found = head_distances(TEXTS, Classifier(*tiny, ENCODING))
     assert found.shape == (4, 4)
     assert (np.diag(found) == 0).all()
     expected = 0
@@ -137,11 +137,13 @@ def test_change_of_attention(tiny, tiny_checkpoint):
     from sentiment_lib import initialize_model_and_tokenizer
 
     model, tokenizer = tiny
-    assert attention_change(TEXTS, model, model, tokenizer, ENCODING).max() == pytest.approx(0, abs=1e-6)
+    assert attention_change(
+        TEXTS, Classifier(model, tokenizer, ENCODING), Classifier(model, tokenizer, ENCODING)
+    ).max() == pytest.approx(0, abs=1e-6)
     other, _ = initialize_model_and_tokenizer(str(tiny_checkpoint))
     with torch.no_grad():  # head (1, 0) gets other queries: only it can change
         other.bert.encoder.layer[1].attention.self.query.weight[:16] *= -3
-    found = attention_change(TEXTS, model, other, tokenizer, ENCODING)
+    found = attention_change(TEXTS, Classifier(model, tokenizer, ENCODING), Classifier(other, tokenizer, ENCODING))
     assert found[1, 0] > 0.001
     assert found.ravel()[[0, 1, 3]].max() < 1e-6
 
@@ -149,8 +151,8 @@ def test_change_of_attention(tiny, tiny_checkpoint):
 def test_nothing_of_the_computation_leaks_out(tiny):
     model, tokenizer = tiny
     model.train()
-    head_statistics(TEXTS, model, tokenizer, ENCODING)
-    attention_change(TEXTS, model, model, tokenizer, ENCODING)
+    head_statistics(TEXTS, Classifier(model, tokenizer, ENCODING))
+    attention_change(TEXTS, Classifier(model, tokenizer, ENCODING), Classifier(model, tokenizer, ENCODING))
     assert model.training
     assert not torch.is_inference_mode_enabled()
     model.eval()
@@ -158,7 +160,7 @@ def test_nothing_of_the_computation_leaks_out(tiny):
 
 def test_no_texts_are_an_error(tiny):
     with pytest.raises(ValueError, match="texts is empty"):
-        head_statistics([], *tiny, ENCODING)
+        head_statistics([], Classifier(*tiny, ENCODING))
 
 
 MEMORY = """
@@ -169,7 +171,7 @@ model, tokenizer = initialize_model_and_tokenizer()
 texts = ["A film with good scenes, a slow middle part and a bad end, but I did not regret the evening. " * (i % 3 + 1)
          for i in range(3000)]
 for part in (texts[:1000], texts):
-    head_statistics(part, model, tokenizer, {"max_length": 64})
+    head_statistics(part, Classifier(model, tokenizer, Encoding(64)))
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 

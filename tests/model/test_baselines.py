@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from sentiment_lib import Classifier, Encoding
 from sentiment_lib.model.baselines import (
     LinearProbe,
     MajorityClass,
@@ -9,8 +10,6 @@ from sentiment_lib.model.baselines import (
     fit_baselines,
     frozen_embedding,
 )
-from sentiment_lib.model.inference import embed
-from sentiment_lib.settings import make_settings
 
 GOOD, BAD = "a wonderful and moving film", "a dreadful and boring film"
 TRAIN = {
@@ -62,7 +61,7 @@ def test_an_embedding_is_the_mean_over_real_tokens_only(tiny):
 
     model, tokenizer = tiny
     texts = ["short", "a much longer text about a film that nobody has seen"]
-    found = embed(texts, model, tokenizer, max_length=32, precision="float32")
+    found = Classifier(model, tokenizer, Encoding(32), "float32").embed(texts)
     assert found.shape == (2, 32)
     for text, vector in zip(texts, found, strict=True):
         batch = tokenizer([text], return_tensors="pt")
@@ -72,13 +71,11 @@ def test_an_embedding_is_the_mean_over_real_tokens_only(tiny):
 
 
 def test_a_text_is_embedded_once(tiny, monkeypatch):
-    from sentiment_lib.model import baselines
-
     asked = []
     monkeypatch.setattr(
-        baselines, "embed", lambda texts, *_, **__: asked.extend(texts) or np.array([[len(t), 1.0] for t in texts])
+        Classifier, "embed", lambda _, texts, **__: asked.extend(texts) or np.array([[len(t), 1.0] for t in texts])
     )
-    vectors = frozen_embedding(*tiny, make_settings())
+    vectors = frozen_embedding(Classifier(*tiny, Encoding(64)))
     first = vectors(["a", "bb", "a"])
     assert first[:, 0].tolist() == [1, 2, 1]
     assert vectors(["bb", "ccc"])[:, 0].tolist() == [2, 3]
@@ -95,7 +92,7 @@ def test_the_probe_reads_what_the_embedding_holds():
 
 
 def test_all_baselines_share_one_interface(tiny):
-    found = fit_baselines({"train": TRAIN, "validation": HELD_OUT}, frozen_embedding(*tiny, make_settings()))
+    found = fit_baselines({"train": TRAIN, "validation": HELD_OUT}, frozen_embedding(Classifier(*tiny, Encoding(64))))
     assert list(found) == ["majority class", "VADER lexicon", "TF-IDF + logistic regression", "linear probe"]
     for name, baseline in found.items():
         probabilities = baseline.predict(["one", "two", "three"])

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sentiment_lib import initialize_model_and_tokenizer, predict
+from sentiment_lib import Classifier, Encoding, initialize_model_and_tokenizer, predict
 from sentiment_lib.data.tables import table_parts
 from sentiment_lib.errors import DataError
 from sentiment_lib.model import file_prediction as scoring
 from sentiment_lib.model.file_prediction import predict_file
 
 TEXTS = [f"{'a long and winding sentence ' * (i % 7)}number {i}" for i in range(60)]
-HOW = {"text_column": "text", "max_length": 64, "precision": "float32"}
+ENCODING = Encoding(64)
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
@@ -43,7 +43,7 @@ def test_every_format_to_every_format_part_by_part(tiny, tmp_path, monkeypatch, 
     texts = [text + ', "quoted"\tand\nbroken é' for text in TEXTS]
     write(pd.DataFrame({"id": range(60), "text": texts}), tmp_path / f"in{source}")
     out = tmp_path / "new folder" / f"out{target}"
-    assert predict_file(tmp_path / f"in{source}", out, *tiny, **HOW) == 60
+    assert predict_file(tmp_path / f"in{source}", out, Classifier(*tiny, ENCODING, "float32"), text_column="text") == 60
     found = read(out)
     assert list(found) == ["id", "text", "probability", "predicted"]
     assert found["text"].tolist() == texts
@@ -63,7 +63,9 @@ def test_types_of_a_parquet_file_are_kept(tiny, tmp_path, monkeypatch):
     columns |= {"when": pa.array([1, 2, 3, 4, None], pa.timestamp("ms")), "tags": [["x"], [], None, ["y", "z"], ["w"]]}
     source = pa.table(columns)
     pq.write_table(source, tmp_path / "in.parquet")
-    predict_file(tmp_path / "in.parquet", tmp_path / "out.parquet", *tiny, **HOW)
+    predict_file(
+        tmp_path / "in.parquet", tmp_path / "out.parquet", Classifier(*tiny, ENCODING, "float32"), text_column="text"
+    )
     found = pq.read_table(tmp_path / "out.parquet")
     assert found.select(source.column_names).cast(source.schema).equals(source)
     assert found.schema.field("n").type == pa.int32()
@@ -78,7 +80,9 @@ def test_values_of_json_lines_are_kept(tiny, tmp_path, monkeypatch):
         {"text": "c", "n": 3, "date": "2024-01-01", "small": 1.25e-12, "exact": 0.123456789012345},
     ]
     (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n\n")
-    predict_file(tmp_path / "in.jsonl", tmp_path / "out.jsonl", *tiny, **HOW)
+    predict_file(
+        tmp_path / "in.jsonl", tmp_path / "out.jsonl", Classifier(*tiny, ENCODING, "float32"), text_column="text"
+    )
     found = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     for row, kept in zip(rows, found, strict=True):
         assert row.items() <= kept.items()
@@ -90,7 +94,9 @@ def test_a_column_that_comes_late_stays_in_its_place(tiny, tmp_path, monkeypatch
     monkeypatch.setattr(scoring, "ROWS", 2)
     rows = [{"text": "a"}, {"text": "b"}, {"id": 7, "text": "c", "late": "x"}, {"text": "d"}]
     (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    predict_file(tmp_path / "in.jsonl", tmp_path / f"out{target}", *tiny, **HOW)
+    predict_file(
+        tmp_path / "in.jsonl", tmp_path / f"out{target}", Classifier(*tiny, ENCODING, "float32"), text_column="text"
+    )
     found = read(tmp_path / f"out{target}")
     assert list(found) == ["text", "id", "late", "probability", "predicted"]
     assert found["text"].tolist() == ["a", "b", "c", "d"]
@@ -110,16 +116,20 @@ def stopped_job(tiny, tmp_path, monkeypatch):
     write(pd.DataFrame({"text": TEXTS}), tmp_path / "in.csv")
     calls = []
 
-    def counting(texts, *rest, **how):
+    plain = Classifier.predict
+
+    def counting(classifier, texts, **options):
         calls.append(list(texts))
         if len(calls) == 4 and not hasattr(counting, "go_on"):
             raise Stopped
-        return predict(texts, *rest, **how)
+        return plain(classifier, texts, **options)
 
-    monkeypatch.setattr(scoring, "predict", counting)
+    monkeypatch.setattr(Classifier, "predict", counting)
     (tmp_path / "out.csv").write_text("what was there before")
     with pytest.raises(Stopped):
-        predict_file(tmp_path / "in.csv", tmp_path / "out.csv", *tiny, **HOW)
+        predict_file(
+            tmp_path / "in.csv", tmp_path / "out.csv", Classifier(*tiny, ENCODING, "float32"), text_column="text"
+        )
     assert (tmp_path / "out.csv").read_text() == "what was there before"
     counting.go_on = True
     calls.clear()
@@ -128,7 +138,10 @@ def stopped_job(tiny, tmp_path, monkeypatch):
 
 def test_it_goes_on_where_it_was_stopped(stopped_job, tiny):
     folder, calls = stopped_job
-    assert predict_file(folder / "in.csv", folder / "out.csv", *tiny, **HOW) == 60
+    assert (
+        predict_file(folder / "in.csv", folder / "out.csv", Classifier(*tiny, ENCODING, "float32"), text_column="text")
+        == 60
+    )
     assert [text for part in calls for text in part] == [" ".join(text.split()) for text in TEXTS[30:]]
     found = read(folder / "out.csv")
     assert found["text"].tolist() == TEXTS
@@ -145,7 +158,9 @@ def test_another_model_text_or_setting_starts_anew(stopped_job, tiny, tiny_check
     other, tokenizer = initialize_model_and_tokenizer(str(tiny_checkpoint))
     with torch.no_grad():
         other.classifier.bias += 1
-    predict_file(folder / "in.csv", folder / "out.csv", other, tokenizer, **HOW)
+    predict_file(
+        folder / "in.csv", folder / "out.csv", Classifier(other, tokenizer, ENCODING, "float32"), text_column="text"
+    )
     assert len(calls) == 6
     np.testing.assert_allclose(
         read(folder / "out.csv")["probability"],
@@ -160,7 +175,10 @@ def test_another_text_or_setting_starts_anew(stopped_job, tiny, change):
     if change == "text":
         write(pd.DataFrame({"text": ["new", *TEXTS[1:]]}), folder / "in.csv")
     predict_file(
-        folder / "in.csv", folder / "out.csv", *tiny, **HOW | ({"max_length": 32} if change == "setting" else {})
+        folder / "in.csv",
+        folder / "out.csv",
+        Classifier(*tiny, Encoding(32) if change == "setting" else ENCODING, "float32"),
+        text_column="text",
     )
     assert len(calls) == 6
     assert read(folder / "out.csv")["text"][0] == ("new" if change == "text" else TEXTS[0])
@@ -169,13 +187,17 @@ def test_another_text_or_setting_starts_anew(stopped_job, tiny, change):
 def test_a_source_that_changes_meanwhile_is_noticed(tiny, tmp_path, monkeypatch):
     write(pd.DataFrame({"text": TEXTS}), tmp_path / "in.csv")
 
-    def meddling(texts, *rest, **how):
-        write(pd.DataFrame({"text": [*TEXTS, "one more"]}), tmp_path / "in.csv")
-        return predict(texts, *rest, **how)
+    plain = Classifier.predict
 
-    monkeypatch.setattr(scoring, "predict", meddling)
+    def meddling(classifier, texts, **options):
+        write(pd.DataFrame({"text": [*TEXTS, "one more"]}), tmp_path / "in.csv")
+        return plain(classifier, texts, **options)
+
+    monkeypatch.setattr(Classifier, "predict", meddling)
     with pytest.raises(DataError, match="changed while it was read"):
-        predict_file(tmp_path / "in.csv", tmp_path / "out.csv", *tiny, **HOW)
+        predict_file(
+            tmp_path / "in.csv", tmp_path / "out.csv", Classifier(*tiny, ENCODING, "float32"), text_column="text"
+        )
     assert not (tmp_path / "out.csv").exists()
 
 
@@ -202,11 +224,11 @@ def test_files_that_cannot_be_classified(tiny, tmp_path, monkeypatch, source, ta
     (tmp_path / "mixed.jsonl").write_text('{"text": "a", "x": 1}\n{"text": "a", "x": "one"}\n')
     pd.DataFrame({"text": TEXTS}).to_parquet(tmp_path / "whole.parquet")
     (tmp_path / "cut.parquet").write_bytes((tmp_path / "whole.parquet").read_bytes()[:-100])
-    monkeypatch.setattr(scoring, "predict", lambda *_, **__: pytest.fail("computed before the file was checked"))
+    monkeypatch.setattr(Classifier, "predict", lambda *_, **__: pytest.fail("computed before the file was checked"))
     before = (tmp_path / source).read_bytes() if (tmp_path / source).exists() else None
     names = {path.name for path in tmp_path.iterdir()}
     with pytest.raises(DataError, match=message):
-        predict_file(tmp_path / source, tmp_path / target, *tiny, text_column=column)
+        predict_file(tmp_path / source, tmp_path / target, Classifier(*tiny), text_column=column)
     assert {path.name for path in tmp_path.iterdir()} == names
     assert before is None or (tmp_path / source).read_bytes() == before
 
@@ -228,12 +250,12 @@ def test_parts_are_what_the_whole_is(tmp_path):
 MEMORY = """
 import resource, sys
 from pathlib import Path
-from sentiment_lib import initialize_model_and_tokenizer
+from sentiment_lib import Classifier, Encoding, initialize_model_and_tokenizer
 from sentiment_lib.model.file_prediction import predict_file
 model, tokenizer = initialize_model_and_tokenizer(sys.argv[1])
 for name in ("few", "many"):
     source = Path(sys.argv[2]) / f"{name}.csv"
-    predict_file(source, source.with_suffix(".parquet"), model, tokenizer, text_column="text", max_length=16)
+    predict_file(source, source.with_suffix(".parquet"), Classifier(model, tokenizer, Encoding(16)), text_column="text")
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 

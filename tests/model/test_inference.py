@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from sentiment_lib import predict
-from sentiment_lib.model import inference
+from sentiment_lib.model import has_bfloat16, inference
 
 TEXTS = [f"{'a long and winding sentence ' * (i % 7)}number {i}" for i in range(60)]
 
@@ -34,6 +34,19 @@ def test_bfloat16_stays_close(bundled):
     np.testing.assert_allclose(predict(TEXTS, *bundled, precision="bfloat16"), exact, atol=0.02)
 
 
+def test_a_text_gets_the_same_alone_as_in_any_list(bundled):
+    """To rounding of one precision: "auto" depends on the device only, not on the number of texts."""
+    together = predict(TEXTS, *bundled)
+    alone = np.array([predict([text], *bundled)[0] for text in TEXTS[:7]])
+    exact = predict(TEXTS[:7], *bundled, precision="float32")
+    np.testing.assert_allclose(alone, together[:7], atol=0.004)
+    if has_bfloat16("cpu"):
+        assert np.abs(alone - exact).max() > 1e-5
+        np.testing.assert_allclose(alone, predict(TEXTS[:7], *bundled, precision="bfloat16"), atol=0.004)
+    else:
+        np.testing.assert_allclose(alone, exact, atol=1e-6)
+
+
 def test_no_texts(tiny):
     assert predict([], *tiny).shape == (0,)
 
@@ -50,9 +63,7 @@ def test_a_model_in_training_is_given_back_in_training(tiny):
 
 
 def test_extreme_logits_do_not_overflow(tiny, monkeypatch):
-    monkeypatch.setattr(
-        inference, "predict_logits", lambda *a, **k: np.array([[0.0, 2000.0], [2000.0, 0.0], [1.0, 1.0]])
-    )
+    monkeypatch.setattr(inference.Classifier, "logits", lambda *_, **__: np.array([2000.0, -2000.0, 0.0]))
     assert predict(["a", "b", "c"], *tiny).tolist() == [1.0, 0.0, 0.5]
 
 

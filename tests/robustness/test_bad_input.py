@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sentiment_lib import evaluate, initialize_model_and_tokenizer, predict
+from sentiment_lib import Classifier, Encoding, evaluate, initialize_model_and_tokenizer, predict
 from sentiment_lib.data.preparation import load_and_prepare_dataset
 from sentiment_lib.data.tokenization import encode
 from sentiment_lib.errors import DataError, ModelError, SettingsError
@@ -423,12 +423,12 @@ def test_no_texts_have_no_probabilities(tiny):
     ],
 )
 def test_a_wrong_file_is_not_classified(tiny, tmp_path, monkeypatch, name, content, target, said):
-    monkeypatch.setattr("sentiment_lib.model.file_prediction.predict", lambda *a, **k: pytest.fail("long work began"))
+    monkeypatch.setattr(Classifier, "predict", lambda *a, **k: pytest.fail("long work began"))
     if content is not None:
         write(tmp_path / name, content)
     before = {path.name for path in tmp_path.iterdir()}
     with pytest.raises(DataError) as caught:
-        predict_file(tmp_path / name, tmp_path / target, *tiny, text_column="text", max_length=16)
+        predict_file(tmp_path / name, tmp_path / target, Classifier(*tiny, Encoding(16)), text_column="text")
     assert said in str(caught.value)
     assert {path.name for path in tmp_path.iterdir()} == before
 

@@ -14,7 +14,7 @@ import pytest
 from support.browser import chromium_page, jupyterlab, run_all_cells
 from support.hostile import FORMULAS, HOSTILE, LISTEN, check_page
 
-from sentiment_lib import attention_view, initialize_model_and_tokenizer, plots
+from sentiment_lib import Classifier, Encoding, attention_view, initialize_model_and_tokenizer, plots
 from sentiment_lib.attention.attribution import WordEffects
 from sentiment_lib.attention.maps import AttentionMaps
 from sentiment_lib.data import sources
@@ -137,7 +137,7 @@ def test_formulas_are_harmless_in_csv(tiny, tmp_path):
     rows = [*FORMULAS, "-5", "+3.2e-4", "plain", "a=b", "", *HOSTILE]
     source, target = tmp_path / "r.jsonl", tmp_path / "o.csv"
     source.write_text("".join(json.dumps({"text": text, "=evil()": text}) + "\n" for text in rows))
-    predict_file(source, target, *tiny, text_column="text", max_length=16)
+    predict_file(source, target, Classifier(*tiny, Encoding(16)), text_column="text")
     found = pd.read_csv(target, dtype=str, keep_default_na=False)
     assert list(found) == ["text", "'=evil()", "probability", "predicted"]
     for column in ("text", "'=evil()"):
@@ -145,7 +145,7 @@ def test_formulas_are_harmless_in_csv(tiny, tmp_path):
             assert value == (f"'{before}" if before in FORMULAS else before)
             assert re.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?|(?!\s*[=+\-@＝])[^\t\r].*|", value, re.DOTALL)
     assert harmless(found)["text"].tolist() == found["text"].tolist()
-    predict_file(source, tmp_path / "o.jsonl", *tiny, text_column="text", max_length=16)
+    predict_file(source, tmp_path / "o.jsonl", Classifier(*tiny, Encoding(16)), text_column="text")
     assert pd.read_json(tmp_path / "o.jsonl", lines=True, dtype=False)["text"].tolist() == rows
 
 

@@ -30,11 +30,11 @@ PREDICT = """
 import sys
 from pathlib import Path
 import torch
-from sentiment_lib import initialize_model_and_tokenizer
+from sentiment_lib import Classifier, Encoding, initialize_model_and_tokenizer
 from sentiment_lib.model.file_prediction import predict_file
 model, tokenizer = initialize_model_and_tokenizer(sys.argv[1])
 print("ready", flush=True)
-predict_file(Path(sys.argv[2]), Path(sys.argv[3]), model, tokenizer, text_column="text", max_length=16)
+predict_file(Path(sys.argv[2]), Path(sys.argv[3]), Classifier(model, tokenizer, Encoding(16)), text_column="text")
 """
 SMALL = "import sentiment_lib.model.file_prediction as s; s.ROWS = 64\n"
 

@@ -11,14 +11,13 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from sentiment_lib import evaluate
+from sentiment_lib import Classifier, Encoding, evaluate
 from sentiment_lib.data.labels import map_labels
 from sentiment_lib.data.preparation import clean_text, load_and_prepare_dataset
 from sentiment_lib.data.tables import read_table, table_parts
 from sentiment_lib.data.tokenization import encode, encode_with_words
 from sentiment_lib.errors import DataError
 from sentiment_lib.model.file_prediction import harmless
-from sentiment_lib.model.inference import batches_of
 from sentiment_lib.settings import TRUNCATIONS
 
 FUZZ = int(os.environ.get("FUZZ", "600"))  # damaged files; "make soak" takes 20,000
@@ -54,9 +53,9 @@ def test_a_text_is_cut_to_its_head_and_tail(tiny, text, length, truncation, shar
 @given(LISTS, st.integers(1, 5))
 def test_batches_hold_every_text_once_and_pad_to_the_longest(tiny, texts, size):
     model, tokenizer = tiny
-    how = {"max_length": 16, "truncation": "head+tail", "head_share": 0.25}
-    wanted, seen = encode(texts, tokenizer, **how), []
-    for rows, batch in batches_of(texts, tokenizer, how, size, model.device):
+    classifier = Classifier(model, tokenizer, Encoding(16), batch_size=size)
+    wanted, seen = encode(texts, tokenizer, **classifier.encoding), []
+    for rows, batch in classifier.batches(texts):
         assert 1 <= len(rows) <= size
         assert batch["input_ids"].shape[1] == max(len(wanted[i]) for i in rows)
         for row, ids, there in zip(rows, batch["input_ids"].tolist(), batch["attention_mask"].tolist(), strict=True):

@@ -8,7 +8,7 @@ import sys
 import pytest
 from support import missing, write_reviews
 
-from sentiment_lib import fine_tune, initialize_model_and_tokenizer, make_settings
+from sentiment_lib import Classifier, Encoding, fine_tune, initialize_model_and_tokenizer, make_settings
 from sentiment_lib.cli import main
 from sentiment_lib.data.preparation import prepare
 from sentiment_lib.errors import StorageError
@@ -60,7 +60,7 @@ attempts = {
     "write_json": lambda: write_json(home / "old.json", big),
     "save_dataset": lambda: save_dataset(dataset, settings),
     "save_model": lambda: save_model(model, tokenizer, home / "results" / "r" / "model"),
-    "predict_file": lambda: predict_file(Path(source), home / "scored.csv", model, tokenizer, text_column="text", max_length=16),
+    "predict_file": lambda: predict_file(Path(source), home / "scored.csv", Classifier(model, tokenizer, Encoding(16)), text_column="text"),
     "a figure": lambda: plots.show(figure, home / "figure.png"),
     "train": train,
     "train until the disk is full": train_without_asking_first,
@@ -146,7 +146,7 @@ def test_files_of_others_beside_ours_are_left_alone(tmp_path, tiny_checkpoint, r
         path.write_text("theirs")
     model, tokenizer = initialize_model_and_tokenizer(str(tiny_checkpoint))
     write_json(tmp_path / "scored.csv", {})
-    predict_file(review_file, tmp_path / "scored.csv", model, tokenizer, text_column="text", max_length=16)
+    predict_file(review_file, tmp_path / "scored.csv", Classifier(model, tokenizer, Encoding(16)), text_column="text")
     settings = make_settings(source=str(review_file), epochs=1, batch_size=8)
     fine_tune(model, tokenizer, prepare(settings)[0], settings, output_dir=tmp_path / "model")
     assert all(path.read_text() == "theirs" for path in theirs)

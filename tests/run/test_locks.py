@@ -8,6 +8,7 @@ import sys
 import pytest
 from support import write_reviews
 
+from sentiment_lib import Classifier, Encoding
 from sentiment_lib.errors import BusyError
 from sentiment_lib.run.files import check_writable
 from sentiment_lib.run.locks import only_one
@@ -89,8 +90,8 @@ def test_two_file_predictions_to_one_target(tiny, tmp_path):
     (tmp_path / "r.csv").write_text("text\na\n")
     target = tmp_path / "o.csv"
     with only_one(target, "It", "Wait."), pytest.raises(BusyError, match=r"o\.csv is being worked on by process"):
-        predict_file(tmp_path / "r.csv", target, *tiny, text_column="text", max_length=16)
-    assert predict_file(tmp_path / "r.csv", target, *tiny, text_column="text", max_length=16) == 1
+        predict_file(tmp_path / "r.csv", target, Classifier(*tiny, Encoding(16)), text_column="text")
+    assert predict_file(tmp_path / "r.csv", target, Classifier(*tiny, Encoding(16)), text_column="text") == 1
 
 
 def test_a_folder_that_can_be_written(tmp_path):

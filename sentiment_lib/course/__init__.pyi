@@ -1,23 +1,13 @@
-from .exercises import check
-from .learner import solved_table
-from .machine import HubButton, check_environment, describe_machine, preset_times
-from .quizzes import quiz
-from .report import write_report
-from .series import LessonRun, lessons, run_series
-from .speed import measure_all, reviews_per_second
-
-__all__ = [
-    "HubButton",
-    "LessonRun",
-    "check",
-    "check_environment",
-    "describe_machine",
-    "lessons",
-    "measure_all",
-    "preset_times",
-    "quiz",
-    "reviews_per_second",
-    "run_series",
-    "solved_table",
-    "write_report",
-]
+from .exercises import check as check
+from .learner import solved_table as solved_table
+from .machine import HubButton as HubButton
+from .machine import check_environment as check_environment
+from .machine import describe_machine as describe_machine
+from .machine import preset_times as preset_times
+from .quizzes import quiz as quiz
+from .report import write_report as write_report
+from .series import LessonRun as LessonRun
+from .series import lessons as lessons
+from .series import run_series as run_series
+from .speed import measure_all as measure_all
+from .speed import reviews_per_second as reviews_per_second

@@ -1,40 +1,22 @@
-from .hub import fetch, hub_error
-from .labels import LABEL_NAMES, map_labels
-from .preparation import (
-    DataSummary,
-    clean_text,
-    example_reviews,
-    fingerprint,
-    load_and_prepare_dataset,
-    prepare,
-    training_subset,
-)
-from .sources import fetch_snippets, read_source
-from .splits import load_dataset, save_dataset
-from .tables import existing_path, read_table, table_parts
-from .tokenization import encode, encode_dataset, encode_with_words, token_lengths
-
-__all__ = [
-    "LABEL_NAMES",
-    "DataSummary",
-    "clean_text",
-    "encode",
-    "encode_dataset",
-    "encode_with_words",
-    "example_reviews",
-    "existing_path",
-    "fetch",
-    "fetch_snippets",
-    "fingerprint",
-    "hub_error",
-    "load_and_prepare_dataset",
-    "load_dataset",
-    "map_labels",
-    "prepare",
-    "read_source",
-    "read_table",
-    "save_dataset",
-    "table_parts",
-    "token_lengths",
-    "training_subset",
-]
+from .hub import fetch as fetch
+from .hub import hub_error as hub_error
+from .labels import LABEL_NAMES as LABEL_NAMES
+from .labels import map_labels as map_labels
+from .preparation import DataSummary as DataSummary
+from .preparation import clean_text as clean_text
+from .preparation import example_reviews as example_reviews
+from .preparation import fingerprint as fingerprint
+from .preparation import load_and_prepare_dataset as load_and_prepare_dataset
+from .preparation import prepare as prepare
+from .preparation import training_subset as training_subset
+from .sources import fetch_snippets as fetch_snippets
+from .sources import read_source as read_source
+from .splits import load_dataset as load_dataset
+from .splits import save_dataset as save_dataset
+from .tables import existing_path as existing_path
+from .tables import read_table as read_table
+from .tables import table_parts as table_parts
+from .tokenization import encode as encode
+from .tokenization import encode_dataset as encode_dataset
+from .tokenization import encode_with_words as encode_with_words
+from .tokenization import token_lengths as token_lengths

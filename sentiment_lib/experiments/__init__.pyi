@@ -1,20 +1,14 @@
-from .records import own_record, run_trials, same_experiment, shipped_records, summarise, table_of_runs
-from .sweep import over_workers, variations, workers
-from .trials import BERT, METHODS, Trial, grid, trial_settings
-
-__all__ = [
-    "BERT",
-    "METHODS",
-    "Trial",
-    "grid",
-    "over_workers",
-    "own_record",
-    "run_trials",
-    "same_experiment",
-    "shipped_records",
-    "summarise",
-    "table_of_runs",
-    "trial_settings",
-    "variations",
-    "workers",
-]
+from .records import own_record as own_record
+from .records import run_trials as run_trials
+from .records import same_experiment as same_experiment
+from .records import shipped_records as shipped_records
+from .records import summarise as summarise
+from .records import table_of_runs as table_of_runs
+from .sweep import over_workers as over_workers
+from .sweep import variations as variations
+from .sweep import workers as workers
+from .trials import BERT as BERT
+from .trials import METHODS as METHODS
+from .trials import Trial as Trial
+from .trials import grid as grid
+from .trials import trial_settings as trial_settings

@@ -1,13 +1,6 @@
-from .attention_explorer import AttentionExplorer
-from .prediction_browser import PredictionBrowser
-from .rendering import render_prediction, render_predictions
-from .view import AttentionView, attention_view
-
-__all__ = [
-    "AttentionExplorer",
-    "AttentionView",
-    "PredictionBrowser",
-    "attention_view",
-    "render_prediction",
-    "render_predictions",
-]
+from .attention_explorer import AttentionExplorer as AttentionExplorer
+from .prediction_browser import PredictionBrowser as PredictionBrowser
+from .rendering import render_prediction as render_prediction
+from .rendering import render_predictions as render_predictions
+from .view import AttentionView as AttentionView
+from .view import attention_view as attention_view

@@ -1,50 +1,29 @@
-from .baselines import (
-    Baseline,
-    LinearProbe,
-    MajorityClass,
-    TfidfLogistic,
-    VaderLexicon,
-    fit_baselines,
-    frozen_embedding,
-    load_baselines,
-    save_baselines,
-)
-from .compute import Compute, choose_compute, device_of, has_bfloat16
-from .encoder import encoder_layers, first_token_only, query_and_key
-from .file_prediction import predict_file
-from .inference import Classifier, predict
-from .lean_attention import register_lean_attention
-from .pretrained import bundled_checkpoint, initialize_model_and_tokenizer, train_only
-from .training import TrainingResult, check_trained, fine_tune, load_training, save_model, save_training
-
-__all__ = [
-    "Baseline",
-    "Classifier",
-    "Compute",
-    "LinearProbe",
-    "MajorityClass",
-    "TfidfLogistic",
-    "TrainingResult",
-    "VaderLexicon",
-    "bundled_checkpoint",
-    "check_trained",
-    "choose_compute",
-    "device_of",
-    "encoder_layers",
-    "fine_tune",
-    "first_token_only",
-    "fit_baselines",
-    "frozen_embedding",
-    "has_bfloat16",
-    "initialize_model_and_tokenizer",
-    "load_baselines",
-    "load_training",
-    "predict",
-    "predict_file",
-    "query_and_key",
-    "register_lean_attention",
-    "save_baselines",
-    "save_model",
-    "save_training",
-    "train_only",
-]
+from .baselines import Baseline as Baseline
+from .baselines import LinearProbe as LinearProbe
+from .baselines import MajorityClass as MajorityClass
+from .baselines import TfidfLogistic as TfidfLogistic
+from .baselines import VaderLexicon as VaderLexicon
+from .baselines import fit_baselines as fit_baselines
+from .baselines import frozen_embedding as frozen_embedding
+from .baselines import load_baselines as load_baselines
+from .baselines import save_baselines as save_baselines
+from .compute import Compute as Compute
+from .compute import choose_compute as choose_compute
+from .compute import device_of as device_of
+from .compute import has_bfloat16 as has_bfloat16
+from .encoder import encoder_layers as encoder_layers
+from .encoder import first_token_only as first_token_only
+from .encoder import query_and_key as query_and_key
+from .file_prediction import predict_file as predict_file
+from .inference import Classifier as Classifier
+from .inference import predict as predict
+from .lean_attention import register_lean_attention as register_lean_attention
+from .pretrained import bundled_checkpoint as bundled_checkpoint
+from .pretrained import initialize_model_and_tokenizer as initialize_model_and_tokenizer
+from .pretrained import train_only as train_only
+from .training import TrainingResult as TrainingResult
+from .training import check_trained as check_trained
+from .training import fine_tune as fine_tune
+from .training import load_training as load_training
+from .training import save_model as save_model
+from .training import save_training as save_training

@@ -1,29 +1,20 @@
-from .environment import versions
-from .files import check_writable, replacing, sha256, write_json
-from .locks import only_one
-from .paths import RunPaths, data_dir, home, lessons_dir, short_path
-from .processes import first_goes_first, is_first, join_processes, process_count, process_number, wait_for_all
-from .progress import library_bars, progress_bar, progress_wanted
-
-__all__ = [
-    "RunPaths",
-    "check_writable",
-    "data_dir",
-    "first_goes_first",
-    "home",
-    "is_first",
-    "join_processes",
-    "lessons_dir",
-    "library_bars",
-    "only_one",
-    "process_count",
-    "process_number",
-    "progress_bar",
-    "progress_wanted",
-    "replacing",
-    "sha256",
-    "short_path",
-    "versions",
-    "wait_for_all",
-    "write_json",
-]
+from .environment import versions as versions
+from .files import check_writable as check_writable
+from .files import replacing as replacing
+from .files import sha256 as sha256
+from .files import write_json as write_json
+from .locks import only_one as only_one
+from .paths import RunPaths as RunPaths
+from .paths import data_dir as data_dir
+from .paths import home as home
+from .paths import lessons_dir as lessons_dir
+from .paths import short_path as short_path
+from .processes import first_goes_first as first_goes_first
+from .processes import is_first as is_first
+from .processes import join_processes as join_processes
+from .processes import process_count as process_count
+from .processes import process_number as process_number
+from .processes import wait_for_all as wait_for_all
+from .progress import library_bars as library_bars
+from .progress import progress_bar as progress_bar
+from .progress import progress_wanted as progress_wanted

@@ -1,9 +1,9 @@
 """Where a run keeps its files, and how they are written.
 
-Every file of a run has its place (:class:`RunPaths`). Files are written completely or not at all, by one process at a
-time, with a progress bar where somebody watches. Nothing here knows about reviews or models.
+:class:`RunPaths` names every file of a run. Files are written completely or not at all, by one process at a time, with
+a progress bar if somebody watches. Nothing here knows about reviews or models.
 
-- :mod:`~sentiment_lib.run.files`: write a file or folder so that it is complete or not there
+- :mod:`~sentiment_lib.run.files`: files and folders that are either complete or absent
 - :mod:`~sentiment_lib.run.paths`: where the files of a run are
 - :mod:`~sentiment_lib.run.locks`: one process at a time
 - :mod:`~sentiment_lib.run.processes`: one run in several processes

@@ -1,10 +1,8 @@
-"""One at a time: a run, a training or a target file belongs to one process, which the others are told about.
+"""Locks: only one process at a time works on a run, a model or an output file.
 
-The lock is the operating system's (through the library filelock): when a process ends, however it ends, its locks are
-free again.
+The operating system holds the locks (through the library filelock), so that a lock is free again when its process ends,
+however it ends.
 """
-
-from __future__ import annotations
 
 import json
 import os
@@ -20,50 +18,46 @@ from .files import explained, write_json
 
 
 @contextmanager
-def only_one(place: Path, what: str, remedy: str) -> Iterator[None]:
-    """Hold the lock of `place` (a file ``.<name>.lock`` in its folder) while the block runs.
+def only_one(path: Path, what: str, remedy: str) -> Iterator[None]:
+    """Hold the lock of `path` (a file ``.<name>.lock`` in its folder) while the block runs.
 
     Parameters
     ----------
-    place : pathlib.Path
-        The file or folder that is to be written. Its parent folder is made.
+    path : pathlib.Path
+        The file or folder that will be written. Its parent folder is created.
     what, remedy : str
-        For the error: what is being made, and what to do about it.
+        For the error message: what is being written, and what to do about it.
 
     Raises
     ------
     BusyError
-        At once, when another process holds it; the message names its number, machine, start and command.
+        At once, when another process holds the lock. The message names its process id, machine, start and command.
     """
     from filelock import FileLock, Timeout
 
-    lock, note = (place.parent / f".{place.name}.{ending}" for ending in ("lock", "holder.json"))
-    with explained(lock):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        held = FileLock(lock)
+    lock_file, holder_file = (path.parent / f".{path.name}.{ending}" for ending in ("lock", "holder.json"))
+    with explained(lock_file):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(lock_file)
         try:
-            held.acquire(timeout=0)
+            lock.acquire(timeout=0)
         except Timeout:
-            raise BusyError(f"{what} is being worked on by {_holder(note)}. {remedy}") from None
+            raise BusyError(f"{what} is being worked on by {_holder(holder_file)}. {remedy}") from None
     try:
         now = datetime.now().isoformat(sep=" ", timespec="seconds")
-        facts = {"process": os.getpid(), "machine": socket.gethostname(), "since": now, "command": _command()}
-        write_json(note, facts)
+        facts = {"process": os.getpid(), "machine": socket.gethostname(), "since": now}
+        write_json(holder_file, facts | {"command": " ".join(sys.argv)[:200]})
         yield
     finally:
-        for file in (note, lock):  # no litter beside the user's files; Windows keeps a lock that is held
-            with suppress(OSError):
+        for file in (holder_file, lock_file):  # leave nothing of ours beside the user's files
+            with suppress(OSError):  # Windows does not delete a lock file that is held
                 file.unlink(missing_ok=True)
-        held.release()
+        lock.release()
 
 
-def _command() -> str:
-    return " ".join(sys.argv)[:200]
-
-
-def _holder(note: Path) -> str:
+def _holder(holder_file: Path) -> str:
     try:
-        facts = json.loads(note.read_text(encoding="utf-8"))
+        facts = json.loads(holder_file.read_text(encoding="utf-8"))
         return "process {process} on {machine} since {since} ({command})".format(**facts)
     except (OSError, ValueError, KeyError):
         return "another process"

@@ -1,6 +1,4 @@
-"""The one place that decides where files are, the same from a notebook, the command line and a test."""
-
-from __future__ import annotations
+"""Where files are: the same from a notebook, the command line and a test."""
 
 import os
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ HOME_VARIABLE = "SENTIMENT_LIB_HOME"
 
 
 def home() -> Path:
-    """The project's folder, the same whatever the current folder is.
+    """The project's folder, whatever the current folder is.
 
     It is the folder in the environment variable ``SENTIMENT_LIB_HOME`` if that is set, else the checkout
     that holds this package, else (for a package installed without its checkout) ``~/sentiment_lib``.
@@ -32,11 +30,33 @@ def lessons_dir() -> Path:
     return Path(__file__).resolve().parents[2] / "notebooks"
 
 
+class _Result:
+    """A file or folder in a run's folder of results, as an attribute of :class:`RunPaths`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, paths: "RunPaths", owner: type) -> Path:
+        return paths.results / self.name
+
+
 @dataclass(frozen=True)
 class RunPaths:
-    """The files of one run. Folders are made when something is written, not before."""
+    """The files of one run. Folders are created when something is written, not before."""
 
     run: str
+
+    dataset = _Result("dataset")  # the prepared splits (lesson 01)
+    baselines = _Result("baselines")  # predictions of the baselines (lesson 02)
+    model = _Result("model")  # the fine-tuned model and its tokenizer (lesson 03)
+    training = _Result("training.json")  # how the model was trained (lesson 03)
+    metrics = _Result("metrics.json")  # all metrics of the run (lesson 04)
+    predictions = _Result("predictions.parquet")  # every test prediction (lesson 04)
+    heads = _Result("heads.json")  # what lesson 06 found about the heads and the explanations
+    experiments = _Result("experiments")  # one folder per trial of an experiment (lesson 07)
+    sweep = _Result("sweep")  # one folder per training of a sweep
+    notebooks = _Result("notebooks")  # the executed lessons
+    series = _Result("series.json")  # which lessons are done, so that the run can be resumed
 
     @property
     def results(self) -> Path:
@@ -45,70 +65,16 @@ class RunPaths:
 
     @property
     def figures(self) -> Path:
-        """The run's figures."""
+        """The run's folder of figures."""
         return home() / "figures" / self.run
 
-    @property
-    def dataset(self) -> Path:
-        """The prepared splits (lesson 01)."""
-        return self.results / "dataset"
-
-    @property
-    def baselines(self) -> Path:
-        """What the baselines predict (lesson 02)."""
-        return self.results / "baselines"
-
-    @property
-    def experiments(self) -> Path:
-        """A folder for every trial of an experiment (lesson 07)."""
-        return self.results / "experiments"
-
-    @property
-    def sweep(self) -> Path:
-        """A folder for every training of a sweep."""
-        return self.results / "sweep"
-
-    @property
-    def model(self) -> Path:
-        """The fine-tuned model and its tokenizer (lesson 03)."""
-        return self.results / "model"
-
-    @property
-    def training(self) -> Path:
-        """How the model was trained (lesson 03)."""
-        return self.results / "training.json"
-
-    @property
-    def metrics(self) -> Path:
-        """All measures of the run (lesson 04)."""
-        return self.results / "metrics.json"
-
-    @property
-    def predictions(self) -> Path:
-        """Every test prediction (lesson 04)."""
-        return self.results / "predictions.parquet"
-
-    @property
-    def heads(self) -> Path:
-        """What lesson 06 found about the heads and the explanations."""
-        return self.results / "heads.json"
-
-    @property
-    def notebooks(self) -> Path:
-        """The executed lessons."""
-        return self.results / "notebooks"
-
-    @property
-    def series(self) -> Path:
-        """Which lessons a run has done, so that it can go on."""
-        return self.results / "series.json"
-
     def require(self, path: Path, lesson: str) -> Path:
-        """`path` if it exists; else an error that names the lesson that makes it.
+        """Return `path` if it exists.
 
         Raises
         ------
         MissingResult
+            When it does not exist. The message names the lesson that makes it.
         """
         restore(path)
         if not path.exists():
@@ -125,7 +91,7 @@ def data_dir() -> Path:
 
 
 def short_path(path: Path | str) -> str:
-    """`path` relative to :func:`home` where it lies in it, with forward slashes."""
+    """`path` relative to :func:`home` if it lies in that folder, with forward slashes."""
     path = Path(path)
     try:
         return path.resolve().relative_to(home()).as_posix()

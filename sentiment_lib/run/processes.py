@@ -1,9 +1,7 @@
-"""One run in several processes, as ``torchrun`` starts them: who am I, and who may write.
+"""One run in several processes, as ``torchrun`` starts them.
 
 Without ``torchrun`` there is one process, and nothing here does anything. docs/several_machines.md has the commands.
 """
-
-from __future__ import annotations
 
 import os
 from collections.abc import Iterator
@@ -11,12 +9,12 @@ from contextlib import contextmanager
 
 
 def process_count() -> int:
-    """Processes that work on this run together."""
+    """How many processes work on this run."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def process_number() -> int:
-    """This process's number among them, from 0."""
+    """The rank of this process, from 0."""
     return int(os.environ.get("RANK", "0"))
 
 
@@ -26,9 +24,9 @@ def is_first() -> bool:
 
 
 def join_processes(device: str) -> None:
-    """Connect the processes: NCCL for GPUs, one each, gloo for processors.
+    """Connect the processes, through NCCL for GPUs (one per process) and through gloo for CPUs.
 
-    Must come before a model is put on ``"cuda"``, so that each process takes its own GPU.
+    Call it before a model is moved to ``"cuda"``, so that each process takes its own GPU.
 
     Parameters
     ----------
@@ -41,7 +39,7 @@ def join_processes(device: str) -> None:
 
 
 def wait_for_all() -> None:
-    """Go on when every process has come here."""
+    """Wait until every process has reached this call."""
     if process_count() > 1:
         import torch.distributed
 
@@ -50,9 +48,9 @@ def wait_for_all() -> None:
 
 @contextmanager
 def first_goes_first() -> Iterator[None]:
-    """The first process runs the block alone, then all others: what it wrote or downloaded is there for them.
+    """Run the block in the first process alone, then in all others, which find what it wrote or downloaded.
 
-    A process that fails ends the others too, because ``torchrun`` stops them.
+    A process that fails also ends the others, because ``torchrun`` stops them.
     """
     if not is_first():
         wait_for_all()

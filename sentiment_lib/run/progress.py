@@ -1,6 +1,4 @@
-"""Progress bars for people; none where nobody looks (papermill, nbval, scripts without a terminal)."""
-
-from __future__ import annotations
+"""Progress bars for people; none where nobody watches (papermill, nbval, scripts without a terminal)."""
 
 import os
 import sys
@@ -14,13 +12,11 @@ PROGRESS_VARIABLE = "SENTIMENT_LIB_PROGRESS"
 
 
 def progress_wanted() -> bool:
-    """Whether somebody looks: in a notebook or a terminal, unless ``SENTIMENT_LIB_PROGRESS`` is ``off``.
+    """Whether somebody watches: in a notebook or a terminal, unless ``SENTIMENT_LIB_PROGRESS`` is ``off``.
 
-    Of several processes, the first shows it.
+    Of several processes, only the first shows progress.
     """
-    if not is_first():
-        return False
-    if os.environ.get(PROGRESS_VARIABLE, "").lower() in ("off", "0", "false"):
+    if not is_first() or os.environ.get(PROGRESS_VARIABLE, "").lower() in ("off", "0", "false"):
         return False
     ipython = sys.modules.get("IPython")
     in_notebook = ipython is not None and hasattr(ipython.get_ipython(), "kernel")
@@ -28,7 +24,7 @@ def progress_wanted() -> bool:
 
 
 def progress_bar(iterable: Any = None, **options: Any):
-    """A tqdm bar that vanishes when it is done, or shows nothing where nobody looks."""
+    """A tqdm bar that disappears when it is done, and is not shown at all where nobody watches."""
     from tqdm.auto import tqdm
 
     return tqdm(iterable, disable=not progress_wanted(), leave=False, **options)
@@ -36,28 +32,25 @@ def progress_bar(iterable: Any = None, **options: Any):
 
 @contextmanager
 def library_bars(wanted: bool | None = None) -> Iterator[None]:
-    """The bars of datasets and huggingface_hub: shown where somebody looks (or as `wanted`), else not."""
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    """Hide the progress bars of datasets and huggingface_hub unless they are `wanted` (None: if somebody watches)."""
+    import huggingface_hub.utils
 
-    if progress_wanted() if wanted is None else wanted:
-        yield
-        return
-    datasets = sys.modules.get("datasets")  # a second to import, and bars that nobody shows before that
-    shown, hub_shown = datasets and datasets.is_progress_bar_enabled(), not are_progress_bars_disabled()
-    if shown:
-        datasets.disable_progress_bars()
-    disable_progress_bars()
+    hidden = []
+    if not (progress_wanted() if wanted is None else wanted):
+        # datasets takes a second to import; before that, it shows no bars
+        libraries = (huggingface_hub.utils, sys.modules.get("datasets"))
+        hidden = [library for library in libraries if library and not library.are_progress_bars_disabled()]
+    for library in hidden:
+        library.disable_progress_bars()
     try:
         yield
     finally:
-        if shown:
-            datasets.enable_progress_bars()
-        if hub_shown:
-            enable_progress_bars()
+        for library in hidden:
+            library.enable_progress_bars()
 
 
 def training_progress():
-    """A callback of the Trainer: a bar of steps with the last losses."""
+    """A callback of the Trainer that shows a bar of steps with the latest losses."""
     from transformers import TrainerCallback
 
     class Progress(TrainerCallback):

@@ -1,4 +1,4 @@
-"""Two at once: of different names they do not disturb each other, of one name the second is refused."""
+"""Two runs at once: with different names they do not disturb each other; with the same name the second is refused."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from sentiment_lib.errors import BusyError
 from sentiment_lib.run.files import check_writable
 from sentiment_lib.run.locks import only_one
 
-HOLD = (
+HOLDER = (
     "import sys, time; from pathlib import Path; from sentiment_lib.run.locks import only_one\n"
     "with only_one(Path(sys.argv[1]), 'Run', 'Wait.'):\n    print('held', flush=True); time.sleep(60)"
 )
@@ -22,7 +22,9 @@ HOLD = (
 @pytest.fixture
 def holder(tmp_path):
     """Another process that holds the lock of tmp_path/thing."""
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path / "thing")], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path / "thing")], stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout.readline() == "held\n"
     yield process
     process.kill()
@@ -55,21 +57,21 @@ def test_a_lock_is_free_again_after_an_error(tmp_path):
             raise ZeroDivisionError
 
 
-def start(words, home):
-    command = [sys.executable, "-m", "sentiment_lib", *words]
+def start(arguments, home):
+    command = [sys.executable, "-m", "sentiment_lib", *arguments]
     environment = os.environ | {"SENTIMENT_LIB_HOME": str(home)}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_two_runs_at_once(tiny_checkpoint, tmp_path):
     source = write_reviews(tmp_path)
-    words = ["train", "--source", str(source), "--model", str(tiny_checkpoint), "--set", "epochs=8", "batch_size=8"]
-    first, other = start([*words, "--name", "one"], tmp_path), start([*words, "--name", "two"], tmp_path)
-    note = tmp_path / "results" / ".one.holder.json"
-    while not note.exists() and first.poll() is None:
+    arguments = ["train", "--source", str(source), "--model", str(tiny_checkpoint), "--set", "epochs=8", "batch_size=8"]
+    first, other = start([*arguments, "--name", "one"], tmp_path), start([*arguments, "--name", "two"], tmp_path)
+    holder_file = tmp_path / "results" / ".one.holder.json"
+    while not holder_file.exists() and first.poll() is None:
         pass
-    for again in (["train", "--name", "one"], ["run", "--name", "one"], ["sweep", "--name", "one", "--sizes", "8"]):
-        refused = start([*again, *words[1:]], tmp_path)
+    for command in (["train", "--name", "one"], ["run", "--name", "one"], ["sweep", "--name", "one", "--sizes", "8"]):
+        refused = start([*command, *arguments[1:]], tmp_path)
         _, errors = refused.communicate(timeout=120)
         assert refused.returncode == 1, errors
         assert f"error: Run 'one' is being worked on by process {first.pid}" in errors

@@ -19,8 +19,8 @@ from sentiment_lib.run.progress import progress_wanted
 TRAINING = ["--set", "epochs=6", "batch_size=4", "learning_rate=5e-3", "validation_size=0.2", "precision=float32"]
 
 
-def together(*arguments: str, processes: int = 2) -> subprocess.CompletedProcess:
-    """The command in several processes, as the README tells users to start it."""
+def in_processes(*arguments: str, processes: int = 2) -> subprocess.CompletedProcess:
+    """Run the command in several processes, as the README tells users to."""
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(processes), "-m", "sentiment_lib"]
     return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=600, env=dict(os.environ))
 
@@ -31,14 +31,14 @@ def trained(run: str) -> dict:
 
 @pytest.fixture(scope="module")
 def two_runs(tmp_path_factory, tiny_checkpoint):
-    """The same training by one process and by two, and both runs' home."""
+    """The same training by one process and by two: the home of both runs, the reviews, and the second command."""
     home = tmp_path_factory.mktemp("home")
     review_file = write_reviews(home)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SENTIMENT_LIB_HOME", str(home))
         data = ["--source", str(review_file), "--model", str(tiny_checkpoint), *TRAINING]
         assert main(["train", *data, "--name", "one"]) == 0
-        done = together("train", *data, "--name", "two")
+        done = in_processes("train", *data, "--name", "two")
         assert done.returncode == 0, done.stderr
     return home, review_file, done
 
@@ -66,16 +66,16 @@ def test_only_the_first_process_prints_and_writes(two_runs):
     assert len(re.findall(r"reviews/s in 2 processes", done.stdout)) == 1
     paths = [make_settings(run=name).paths for name in ("one", "two")]
     files = [sorted(p.relative_to(path.results) for p in path.results.rglob("*")) for path in paths]
-    assert files[0] == files[1]  # no checkpoint, no half file is left
+    assert files[0] == files[1]  # no checkpoint and no incomplete file is left
 
 
 @pytest.mark.usefixtures("at_home")
-def test_two_processes_score_a_file_as_one_does(tmp_path):
+def test_two_processes_predict_a_file_as_one_does(tmp_path):
     texts = [f"a {('dull', 'moving')[i % 2]} film, number {i}" for i in range(2500)]  # three parts
     source, alone, shared = tmp_path / "in.csv", tmp_path / "one.csv", tmp_path / "two.csv"
     pd.DataFrame({"id": range(len(texts)), "text": texts}).to_csv(source, index=False)
     assert main(["predict", "--input", str(source), "--output", str(alone), "--name", "one"]) == 0
-    done = together("predict", "--input", str(source), "--output", str(shared), "--name", "one")
+    done = in_processes("predict", "--input", str(source), "--output", str(shared), "--name", "one")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("2,500 texts classified") == 1
     tables = [pd.read_csv(path) for path in (alone, shared)]
@@ -102,7 +102,7 @@ def test_a_batch_that_cannot_be_divided_is_refused_before_any_work(monkeypatch):
         share_of_batch(make_settings(batch_size=2))
 
 
-def test_one_process_waits_for_nobody():
+def test_one_process_does_not_wait():
     assert (process_count(), is_first()) == (1, True)
     with first_goes_first():
         wait_for_all()

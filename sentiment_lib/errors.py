@@ -1,25 +1,25 @@
 """Everything that a user can cause, and nothing else.
 
-Each message names the value that was refused and a remedy. The command line prints the message of a
-:class:`WorkbookError` alone; any other exception is a fault of this library and keeps its traceback. Each kind is
-also the built-in exception that Python code would expect, such as ValueError, so that either can be caught.
+Each message names the value that was refused and a remedy. For a :class:`WorkbookError`, the command line prints only
+the message; any other exception is a bug in this library and keeps its traceback. Each class is also the built-in
+exception that Python code would expect, such as ValueError, so that either can be caught.
 """
 
 
 class WorkbookError(Exception):
-    """What a user can cause and mend: the base of all errors below."""
+    """The base of all errors that a user can cause and correct."""
 
 
 class ArgumentError(WorkbookError, ValueError):
-    """An argument with a value that cannot be used."""
+    """An argument whose value cannot be used."""
 
 
 class ArgumentTypeError(WorkbookError, TypeError):
-    """An argument of a type that cannot be used."""
+    """An argument whose type cannot be used."""
 
 
 class SettingsError(WorkbookError, ValueError):
-    """A preset or setting that does not exist, or a value that is out of range."""
+    """A preset or setting that does not exist, or a value of a setting that cannot be used."""
 
 
 class DataError(WorkbookError, ValueError):
@@ -31,15 +31,15 @@ class ModelError(WorkbookError, ValueError):
 
 
 class NotOnHub(WorkbookError, ValueError):
-    """The hub answers, but it does not have what was wanted, or this user may not read it."""
+    """The hub answers, but it does not have what was requested, or this user may not read it."""
 
 
 class HubUnreachable(WorkbookError, ConnectionError):
-    """The hub does not deliver, and what was wanted is not in its local cache."""
+    """The hub does not answer or deliver, and what was requested is not in the local cache."""
 
 
 class MissingResult(WorkbookError, FileNotFoundError):
-    """A file of the run that an earlier lesson makes. The message says which lesson to run first."""
+    """A file of the run that an earlier lesson writes. The message says which lesson to run first."""
 
 
 class StorageError(WorkbookError, OSError):
@@ -47,8 +47,8 @@ class StorageError(WorkbookError, OSError):
 
 
 class BusyError(WorkbookError, RuntimeError):
-    """Another process is at work on the same files."""
+    """Another process is working on the same files."""
 
 
 class LessonError(WorkbookError, RuntimeError):
-    """A lesson that failed. The message names lesson, cell and error, and where the half-run notebook is."""
+    """A lesson that failed. The message names the lesson, the cell, the error, and the partly executed notebook."""

@@ -2,7 +2,6 @@ import json
 import os
 import subprocess
 import sys
-from collections import defaultdict
 
 import pandas as pd
 import pytest
@@ -10,20 +9,20 @@ import pytest
 from sentiment_lib.cli import main, make_parser, settings_from
 from sentiment_lib.course.series import parameters_of
 from sentiment_lib.errors import SettingsError
-from sentiment_lib.model import file_prediction as scoring
+from sentiment_lib.model import predict_file
 from sentiment_lib.model.training import save_training
 from sentiment_lib.run.files import write_json
 from sentiment_lib.settings import make_settings
 
 
-def asked(*words):
-    return settings_from(make_parser(defaultdict(str)).parse_args(["run", *words]))
+def settings_of(*options):
+    return settings_from(make_parser().parse_args(["run", *options]))
 
 
 def test_options_become_settings(tmp_path, monkeypatch):
     (tmp_path / "mine.csv").write_text("text,label\n")
     monkeypatch.chdir(tmp_path)
-    settings = asked(
+    settings = settings_of(
         "--preset",
         "imdb",
         "--source",
@@ -38,30 +37,35 @@ def test_options_become_settings(tmp_path, monkeypatch):
     )
     assert (settings.preset, settings.epochs, settings.train_size, settings.seed) == ("imdb", 1.0, 50, 3)
     assert (settings.run, settings.source) == ("x", str(tmp_path / "mine.csv"))
-    assert asked("--model", "org/name").model == "org/name"
+    assert settings_of("--model", "org/name").model == "org/name"
 
 
-def test_a_run_that_goes_on_keeps_its_settings(home, tmp_path):
+def test_a_continued_run_keeps_its_settings(home, tmp_path):
     source = tmp_path / "mine.csv"
     source.write_text("review,label\n")
-    made = asked(
+    original = settings_of(
         "--preset", "imdb", "--name", "mine", "--source", str(source), "--set", "text_column=review", "epochs=1"
     )
-    write_json(made.paths.series, {"parameters": parameters_of(made), "code": "", "done": {}})
-    for words in (["--resume"], ["--from", "04"], ["--resume", "--set", "epochs=1"], ["--resume", "--preset", "imdb"]):
-        assert asked("--name", "mine", *words) == made
-    assert asked("--name", "mine", "--from", "06", "--set", "seed=7") == make_settings(
+    write_json(original.paths.series, {"parameters": parameters_of(original), "code": "", "done": {}})
+    for options in (
+        ["--resume"],
+        ["--from", "04"],
+        ["--resume", "--set", "epochs=1"],
+        ["--resume", "--preset", "imdb"],
+    ):
+        assert settings_of("--name", "mine", *options) == original
+    assert settings_of("--name", "mine", "--from", "06", "--set", "seed=7") == make_settings(
         "imdb", run="mine", source=str(source), text_column="review", epochs=1, seed=7
     )
-    assert asked("--name", "mine").source == "snippets"  # begins anew
-    for words, named in ((["--set", "seed=7"], r"seed=7 \(was 0\)"), (["--preset", "quick"], "preset='quick'")):
+    assert settings_of("--name", "mine").source == "snippets"  # starts again
+    for options, named in ((["--set", "seed=7"], r"seed=7 \(was 0\)"), (["--preset", "quick"], "preset='quick'")):
         with pytest.raises(SettingsError, match=f"Run 'mine' was made with other settings.*{named}"):
-            asked("--name", "mine", "--resume", *words)
-    assert asked("--name", "new", "--resume").run == "new"  # nothing to go on with
+            settings_of("--name", "mine", "--resume", *options)
+    assert settings_of("--name", "new", "--resume").run == "new"  # there is no run to continue
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (["run", "--preset", "fast"], "Unknown preset 'fast'"),
         (["run", "--set", "epochs"], "--set takes KEY=VALUE; got 'epochs'"),
@@ -74,8 +78,8 @@ def test_a_run_that_goes_on_keeps_its_settings(home, tmp_path):
         (["predict", "--input", "a.csv"], "--input and --output go together"),
     ],
 )
-def test_wrong_calls_end_with_2_and_say_why(home, capsys, words, message):
-    assert main(words) == 2
+def test_wrong_calls_exit_with_2_and_a_reason(home, capsys, arguments, message):
+    assert main(arguments) == 2
     assert message in capsys.readouterr().err
     assert not (home / "results").exists()
 
@@ -86,7 +90,7 @@ def test_predict_before_training_says_what_to_run(home, capsys):
 
 
 def a_run(model, tokenizer, **changes):
-    """The settings of a run whose model is there, though it has learned nothing."""
+    """The settings of a run that has a model, though the model has learned nothing."""
     from sentiment_lib.model.training import TrainingResult, save_model
 
     settings = make_settings(max_length=32, **changes)
@@ -100,24 +104,23 @@ def trained(home, tiny):
     return a_run(*tiny, truncation="tail")
 
 
-def test_predict_does_as_the_run_was_set_up(home, tiny, tmp_path, monkeypatch):
+def test_predict_uses_the_settings_of_the_run(home, tiny, tmp_path, monkeypatch):
     a_run(*tiny, text_column="review", precision="float32", device="cpu")
     (tmp_path / "in.csv").write_text("review\nA joy\nDull\n")
-    asked_for = {}
-    real = scoring.predict
+    classifiers = []
 
-    def predict(*arguments, **how):
-        asked_for.update(how)
-        return real(*arguments, **how)
+    def spy(source, target, classifier, **options):
+        classifiers.append(classifier)
+        return predict_file(source, target, classifier, **options)
 
-    monkeypatch.setattr(scoring, "predict", predict)
-    words = ["predict", "--input", str(tmp_path / "in.csv"), "--output", str(tmp_path / "out.csv")]
-    assert main(words) == 0
-    assert (asked_for["precision"], asked_for["max_length"]) == ("float32", 32)
-    assert main([*words, "--device", "gpu"]) == 1
+    monkeypatch.setattr("sentiment_lib.model.predict_file", spy)
+    command = ["predict", "--input", str(tmp_path / "in.csv"), "--output", str(tmp_path / "out.csv")]
+    assert main(command) == 0
+    assert (classifiers[0].precision, classifiers[0].encoding.max_length) == ("float32", 32)
+    assert main([*command, "--device", "gpu"]) == 1
 
 
-def test_predict_prints_a_line_a_text(trained, capsys):
+def test_predict_prints_one_line_per_text(trained, capsys):
     assert main(["predict", "A joy.", "Dull <b>."]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("  ")[-1] for line in lines] == ["A joy.", "Dull <b>."]
@@ -126,10 +129,10 @@ def test_predict_prints_a_line_a_text(trained, capsys):
 
 def test_predict_a_file(trained, tmp_path, capsys):
     (tmp_path / "in.csv").write_text("review\nA joy\nDull\n")
-    words = ["predict", "--input", str(tmp_path / "in.csv"), "--output", str(tmp_path / "out.jsonl")]
-    assert main(words) == 1
+    command = ["predict", "--input", str(tmp_path / "in.csv"), "--output", str(tmp_path / "out.jsonl")]
+    assert main(command) == 1
     assert "There is no column 'text'" in capsys.readouterr().err
-    assert main([*words, "--text-column", "review"]) == 0
+    assert main([*command, "--text-column", "review"]) == 0
     assert [json.loads(line)["review"] for line in (tmp_path / "out.jsonl").read_text().splitlines()] == [
         "A joy",
         "Dull",
@@ -137,7 +140,7 @@ def test_predict_a_file(trained, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("arguments", "expected"),
     [
         (["--help"], ["run", "predict"]),
         (
@@ -147,8 +150,8 @@ def test_predict_a_file(trained, tmp_path, capsys):
         (["predict", "--help"], ["--input", "--output", "--text-column"]),
     ],
 )
-def test_help_as_a_user_calls_it(words, expected):
-    command = [sys.executable, "-m", "sentiment_lib", *words]
+def test_help_as_a_user_calls_it(arguments, expected):
+    command = [sys.executable, "-m", "sentiment_lib", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
     for text in expected:
         assert text in done.stdout

@@ -12,7 +12,7 @@ import time
 from sentiment_lib import Classifier, initialize_model_and_tokenizer
 from sentiment_lib.attention.heads import silence_each
 from sentiment_lib.attention.statistics import head_statistics
-from sentiment_lib.data.splits import load_dataset
+from sentiment_lib.data.preparation import load_dataset
 from sentiment_lib.settings import make_settings
 
 

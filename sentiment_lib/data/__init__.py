@@ -3,12 +3,11 @@
 Reviews are read from the snippets corpus, from IMDB, or from files of the user's own. They are cleaned, their labels
 become 0 and 1, duplicates and leaks are dropped, and what is left is split and tokenised.
 
-- :mod:`~sentiment_lib.data.hub`: files from the Hugging Face hub, with a check of their checksums
+- :mod:`~sentiment_lib.data.hub`: files from the Hugging Face hub, with verified checksums
 - :mod:`~sentiment_lib.data.tables`: CSV, TSV, JSON lines and Parquet
 - :mod:`~sentiment_lib.data.labels`: what a source calls negative and positive
 - :mod:`~sentiment_lib.data.sources`: where reviews come from
-- :mod:`~sentiment_lib.data.preparation`: cleaning and splitting
-- :mod:`~sentiment_lib.data.splits`: the prepared splits of a run on disk
+- :mod:`~sentiment_lib.data.preparation`: cleaning and splitting, and the splits on disk
 - :mod:`~sentiment_lib.data.tokenization`: texts to token ids
 
 What the room offers is listed in ``__init__.pyi``. Names are loaded when they are first used.

@@ -7,12 +7,12 @@ from .preparation import clean_text as clean_text
 from .preparation import example_reviews as example_reviews
 from .preparation import fingerprint as fingerprint
 from .preparation import load_and_prepare_dataset as load_and_prepare_dataset
+from .preparation import load_dataset as load_dataset
 from .preparation import prepare as prepare
+from .preparation import save_dataset as save_dataset
 from .preparation import training_subset as training_subset
 from .sources import fetch_snippets as fetch_snippets
 from .sources import read_source as read_source
-from .splits import load_dataset as load_dataset
-from .splits import save_dataset as save_dataset
 from .tables import existing_path as existing_path
 from .tables import read_table as read_table
 from .tables import table_parts as table_parts

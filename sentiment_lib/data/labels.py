@@ -1,13 +1,8 @@
-"""What a source calls negative and positive, as 0 and 1."""
+"""Labels: what a source calls negative and positive, as 0 and 1."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import pandas as pd
 
 from ..errors import DataError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LABEL_NAMES = ("negative", "positive")
 KNOWN_LABELS = {
@@ -22,7 +17,7 @@ def map_labels(labels: pd.Series, label_names: tuple[str, str] | None = None) ->
     Raises
     ------
     DataError
-        For labels that are missing or unknown; the message names them and says how to name one's own.
+        For missing or unknown labels. The message lists the unknown ones, and says how to name labels of one's own.
     """
     names = {str(n).strip().lower(): i for i, n in enumerate(label_names)} if label_names else KNOWN_LABELS
     if len(names) < 2:
@@ -36,7 +31,7 @@ def map_labels(labels: pd.Series, label_names: tuple[str, str] | None = None) ->
         understood = ", ".join(map(repr, names))
         raise DataError(
             f"Unknown labels: {shown} ({int(mapped.isna().sum())} of {len(labels)} reviews). Understood are "
-            f"{understood}. Say what your labels mean with negative_label and positive_label (from Python: "
+            f"{understood}. Say what your labels mean with negative_label and positive_label (in Python: "
             "label_names=('bad', 'good')), or correct the file."
         )
     return mapped.astype("int64")

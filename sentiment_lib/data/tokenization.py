@@ -1,12 +1,8 @@
-"""Text to token ids, and what is kept of a review that is too long.
-
-Taught in lesson 01.
-"""
+"""Texts to token ids, and what is kept of a review that is too long. Taught in lesson 01."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,13 +40,13 @@ def encode(
     Returns
     -------
     list of list of int
-        One list a text. Both ends are cut by the tokenizer itself, so that no longer list is ever built.
+        One list per text. The tokenizer itself cuts both ends, so that no longer list is ever built.
 
     Raises
     ------
     ArgumentError
-        For an unknown truncation, and for a `max_length` that has no room for a word or that is longer than
-        the tokenizer's model can read.
+        For an unknown truncation, and for a `max_length` that leaves no room for a word or that exceeds what the
+        tokenizer's model can read.
     """
     room = max_length - tokenizer.num_special_tokens_to_add()
     if truncation not in TRUNCATIONS:
@@ -61,10 +57,11 @@ def encode(
         raise ArgumentError(
             f"max_length={max_length} is longer than the {tokenizer.model_max_length} tokens this model can read."
         )
-    texts = [_valid(text) for text in texts]
-    kept = _cut(texts, tokenizer, room, "left" if truncation == "tail" else "right")
-    head = round(room * head_share)
-    if truncation == "head+tail" and head < room:
+    # no tokenizer takes half of a surrogate pair: a question mark stands for it
+    texts = [text.encode("utf-8", "replace").decode() for text in texts]
+    head = _head_length(room, truncation, head_share)
+    kept = _cut(texts, tokenizer, room, "right" if head else "left")
+    if 0 < head < room:
         full = [i for i, ids in enumerate(kept) if len(ids) == room]
         tails = _cut([texts[i] for i in full], tokenizer, room - head, "left")
         for i, tail in zip(full, tails, strict=True):
@@ -80,32 +77,28 @@ def encode_with_words(
     truncation: str = "head+tail",
     head_share: float = 0.25,
 ) -> tuple[list[int], tuple[int, ...]]:
-    """Token ids of one text as :func:`encode` gives them, and which word each token is a piece of.
+    """Token ids of one text as :func:`encode` returns them, and for each token the word it belongs to.
 
-    Words are what the tokenizer splits a text into before it cuts words into pieces: at white space and, for
-    BERT, at punctuation. They are numbered from 0 as they stand in the whole text; special tokens have -1.
+    A tokenizer splits a text into words before it cuts the words into pieces: at white space and, for BERT, at
+    punctuation. Words are numbered from 0 in the complete text; special tokens have the number -1.
     """
     (ids,) = encode([text], tokenizer, max_length, truncation, head_share)
     words = tokenizer(text, add_special_tokens=False, verbose=False).word_ids()
     before, after = _special_tokens(tokenizer)
     kept = len(ids) - len(before) - len(after)
     if kept < len(words):
-        head = {"head": kept, "tail": 0}.get(truncation, round(kept * head_share))
+        head = _head_length(kept, truncation, head_share)
         words = words[:head] + words[len(words) - (kept - head) :]
     return ids, (-1,) * len(before) + tuple(words) + (-1,) * len(after)
 
 
-def _valid(text: str) -> str:
-    """`text`, with a question mark for each half of a surrogate pair, which no tokenizer takes."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "replace").decode()
-    return text
+def _head_length(room: int, truncation: str, head_share: float) -> int:
+    """How many of the `room` tokens that are kept of a longer text come from its beginning."""
+    return {"head": room, "tail": 0}.get(truncation, round(room * head_share))
 
 
 def _special_tokens(tokenizer) -> tuple[list[int], list[int]]:
-    """The ids this tokenizer puts before and after a text; for BERT ``[CLS]`` and ``[SEP]``."""
+    """The ids that the tokenizer puts before and after a text; for BERT ``[CLS]`` and ``[SEP]``."""
     bare = tokenizer("a", add_special_tokens=False)["input_ids"]
     full = tokenizer("a")["input_ids"]
     start = next(i for i in range(len(full)) if full[i : i + len(bare)] == bare)
@@ -113,10 +106,11 @@ def _special_tokens(tokenizer) -> tuple[list[int], list[int]]:
 
 
 def _cut(texts: list[str], tokenizer, length: int, side: str) -> list[list[int]]:
-    """Ids without special tokens; what is longer loses its end (`side` right) or its beginning (left)."""
+    """Ids without special tokens; longer texts lose their end (`side` is right) or their beginning (left)."""
     if not texts:
         return []
-    with _truncating(tokenizer, side):
+    previous_side, tokenizer.truncation_side = tokenizer.truncation_side, side
+    try:
         return tokenizer(
             texts,
             add_special_tokens=False,
@@ -125,17 +119,8 @@ def _cut(texts: list[str], tokenizer, length: int, side: str) -> list[list[int]]
             return_attention_mask=False,
             return_token_type_ids=False,
         )["input_ids"]
-
-
-@contextmanager
-def _truncating(tokenizer, side: str):
-    """The tokenizer with another truncation side for a while."""
-    before = tokenizer.truncation_side
-    tokenizer.truncation_side = side
-    try:
-        yield
     finally:
-        tokenizer.truncation_side = before
+        tokenizer.truncation_side = previous_side
 
 
 def token_lengths(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> np.ndarray:
@@ -148,12 +133,12 @@ def token_lengths(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> n
     return np.array([len(encoding) for chunk in chunks for encoding in chunk], dtype=np.int64)
 
 
-def encode_dataset(dataset: Dataset, tokenizer: PreTrainedTokenizerBase, **how) -> Dataset:
-    """A split as the model wants it: columns ``input_ids``, ``length`` (tokens) and ``labels``.
+def encode_dataset(dataset: Dataset, tokenizer: PreTrainedTokenizerBase, **encoding) -> Dataset:
+    """A split as the model reads it: columns ``input_ids``, ``length`` (in tokens) and ``labels``.
 
-    `how` is what :func:`encode` takes: max_length, truncation, head_share.
+    `encoding` is what :func:`encode` takes: max_length, truncation, head_share.
     """
     from datasets import Dataset
 
-    ids = encode(dataset["text"], tokenizer, **how)
+    ids = encode(dataset["text"], tokenizer, **encoding)
     return Dataset.from_dict({"input_ids": ids, "length": [len(i) for i in ids], "labels": dataset["label"]})

@@ -1,4 +1,4 @@
-"""The IMDB path on the real corpus, as far as the shared folder holds it."""
+"""Preparation and training on the real IMDB corpus, as far as the shared folder holds it."""
 
 import numpy as np
 
@@ -27,6 +27,6 @@ def test_a_short_fine_tuning_on_imdb_beats_guessing_by_far(imdb_folder, home):
     dataset, _ = prepare(settings)
     model, tokenizer = initialize_model_and_tokenizer(dropout=0.0)
     fine_tune(model, tokenizer, dataset, settings)
-    some = dataset["test"].select(range(600))
-    accuracy = np.mean((predict(some["text"], model, tokenizer, max_length=96) > 0.5) == np.array(some["label"]))
+    test = dataset["test"].select(range(600))
+    accuracy = np.mean((predict(test["text"], model, tokenizer, max_length=96) > 0.5) == np.array(test["label"]))
     assert accuracy > 0.74

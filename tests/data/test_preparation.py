@@ -6,8 +6,14 @@ import pytest
 
 from sentiment_lib.data import sources
 from sentiment_lib.data.labels import map_labels
-from sentiment_lib.data.preparation import clean_text, example_reviews, load_and_prepare_dataset, prepare
-from sentiment_lib.data.splits import load_dataset, save_dataset
+from sentiment_lib.data.preparation import (
+    clean_text,
+    example_reviews,
+    load_and_prepare_dataset,
+    load_dataset,
+    prepare,
+    save_dataset,
+)
 from sentiment_lib.errors import DataError, HubUnreachable
 from sentiment_lib.settings import make_settings
 
@@ -66,12 +72,12 @@ def test_the_seed_and_nothing_else_decides_the_splits(tmp_path):
     texts, labels = reviews(40, "good") + reviews(40, "bad"), [1] * 40 + [0] * 40
     first = write(tmp_path / "a.csv", texts, labels)
     reversed_file = write(tmp_path / "b.csv", texts[::-1], labels[::-1])
-    one, _ = load_and_prepare_dataset(first, seed=3)
+    expected, _ = load_and_prepare_dataset(first, seed=3)
     other_order, _ = load_and_prepare_dataset(reversed_file, seed=3)
     other_seed, _ = load_and_prepare_dataset(first, seed=4)
-    for split in one:
-        assert one[split]["text"] == other_order[split]["text"]
-    assert set(one["test"]["text"]) != set(other_seed["test"]["text"])
+    for split in expected:
+        assert expected[split]["text"] == other_order[split]["text"]
+    assert set(expected["test"]["text"]) != set(other_seed["test"]["text"])
 
 
 def test_a_smaller_training_set_is_part_of_a_larger_one_and_leaves_the_test_split_alone(tmp_path):
@@ -86,7 +92,7 @@ def test_a_smaller_training_set_is_part_of_a_larger_one_and_leaves_the_test_spli
 
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
-def test_every_kind_of_file_is_read_alike(tmp_path, ending):
+def test_all_file_formats_are_read_alike(tmp_path, ending):
     texts = [*reviews(20, "good, even «great»"), *reviews(19, "bad"), 'one "bad"\nreview']
     dataset, summary = load_and_prepare_dataset(write(tmp_path / f"r{ending}", texts, [1] * 20 + [0] * 20))
     assert summary.read == {"all": 40}
@@ -102,7 +108,7 @@ def test_a_folder_with_splits_keeps_its_test_split_and_leaks_leave_training(tmp_
     write(tmp_path / "test-00000-of-00001.parquet", test, [1] * 5 + [0] * 5 + [1, 1])
     dataset, summary = load_and_prepare_dataset(str(tmp_path))
     assert summary.duplicates == {"train": 2, "test": 1}
-    assert summary.leaked == {"validation": 1, "train": 0}  # it was drawn for validation before
+    assert summary.leaked == {"validation": 1, "train": 0}  # it had been drawn for validation
     assert len(dataset["test"]) == 11
     assert "shared text" in dataset["test"]["text"]
     assert "shared text" not in [*dataset["train"]["text"], *dataset["validation"]["text"]]
@@ -209,7 +215,7 @@ def test_saved_splits_come_back_and_other_settings_are_refused(home, review_file
     settings = make_settings(run="mine", source=str(review_file))
     dataset, _ = prepare(settings)
     save_dataset(dataset, settings)
-    save_dataset(dataset, settings)  # a second time replaces the first
+    save_dataset(dataset, settings)  # the second call replaces the files of the first
     assert load_dataset(settings)["test"]["text"] == dataset["test"]["text"]
     with pytest.raises(DataError, match=r"train_size=9 \(was None\)\. Run lesson 01 again"):
         load_dataset(make_settings(run="mine", source=str(review_file), train_size=9))
@@ -229,13 +235,13 @@ def test_our_own_reviews_cover_the_hard_kinds():
 
 
 def test_a_damaged_copy_of_the_snippets_is_fetched_again(home, monkeypatch):
-    whole = sources.fetch_snippets()
+    folder = sources.fetch_snippets()
     name = next(iter(sources.SNIPPETS_FILES))
-    good = (whole / name).read_bytes()
+    good = (folder / name).read_bytes()
     package = home / "package.tar.gz"
     shutil.copy(sources._pip_download(home), package)
     monkeypatch.setattr(sources, "_pip_download", lambda scratch: package)
-    (whole / name).write_bytes(good[:1000])
+    (folder / name).write_bytes(good[:1000])
     assert (sources.fetch_snippets() / name).read_bytes() == good
 
 
@@ -253,7 +259,7 @@ def test_pip_without_a_network_says_what_to_do(home, monkeypatch):
         sources.fetch_snippets()
 
 
-def test_an_unreachable_hub_is_said_at_once_with_the_ways_out(home, monkeypatch):
+def test_an_unreachable_hub_is_reported_at_once_with_remedies(home, monkeypatch):
     import time
 
     from huggingface_hub import constants

@@ -11,11 +11,11 @@ def tokenizer(bundled):
     return bundled[1]
 
 
-def whole(text, tokenizer):
+def all_ids(text, tokenizer):
     return tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
 
 
-def test_a_short_text_is_the_tokenizers_own_answer(tokenizer):
+def test_a_short_text_is_encoded_as_by_the_tokenizer_itself(tokenizer):
     text = "An unwatchable remake, and I watched it twice."
     for truncation in ("head", "tail", "head+tail"):
         assert encode([text], tokenizer, 64, truncation) == [tokenizer(text)["input_ids"]]
@@ -23,7 +23,7 @@ def test_a_short_text_is_the_tokenizers_own_answer(tokenizer):
 
 @pytest.mark.parametrize("max_length", [8, 33, 128])
 def test_what_is_kept_of_a_long_text(tokenizer, max_length):
-    ids, room = whole(LONG, tokenizer), max_length - 2
+    ids, room = all_ids(LONG, tokenizer), max_length - 2
     cls, sep = tokenizer.cls_token_id, tokenizer.sep_token_id
     head = round(room * 0.25)
     assert encode([LONG], tokenizer, max_length, "head") == [[cls, *ids[:room], sep]]
@@ -33,33 +33,33 @@ def test_what_is_kept_of_a_long_text(tokenizer, max_length):
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_the_share_of_the_head(tokenizer, share):
-    ids, head = whole(LONG, tokenizer), round(62 * share)
+    ids, head = all_ids(LONG, tokenizer), round(62 * share)
     kept = encode([LONG], tokenizer, 64, "head+tail", share)[0][1:-1]
     assert kept == ids[:head] + (ids[-(62 - head) :] if head < 62 else [])
 
 
 def test_a_text_of_exactly_the_limit_loses_nothing(tokenizer):
-    text = tokenizer.decode(whole(LONG, tokenizer)[:62])
-    assert len(whole(text, tokenizer)) == 62
+    text = tokenizer.decode(all_ids(LONG, tokenizer)[:62])
+    assert len(all_ids(text, tokenizer)) == 62
     for truncation in ("head", "tail", "head+tail"):
-        assert encode([text], tokenizer, 64, truncation)[0][1:-1] == whole(text, tokenizer)
+        assert encode([text], tokenizer, 64, truncation)[0][1:-1] == all_ids(text, tokenizer)
 
 
-def test_nothing_longer_than_asked_is_ever_asked_of_the_tokenizer(tokenizer):
-    seen = []
+def test_the_tokenizer_never_returns_more_than_is_kept(tokenizer):
+    lengths = []
 
     class Spy:
         def __getattr__(self, name):
             return getattr(tokenizer, name)
 
         def __call__(self, *args, **kwargs):
-            answer = tokenizer(*args, **kwargs)
-            ids = answer["input_ids"]
-            seen.extend(map(len, ids if ids and isinstance(ids[0], list) else [ids]))
-            return answer
+            encoding = tokenizer(*args, **kwargs)
+            ids = encoding["input_ids"]
+            lengths.extend(map(len, ids if ids and isinstance(ids[0], list) else [ids]))
+            return encoding
 
     encode([LONG, "short"], Spy(), 32, "head+tail")
-    assert max(seen) <= 30
+    assert max(lengths) <= 30
 
 
 def test_the_tokenizer_is_left_as_it_was(tokenizer):
@@ -89,7 +89,7 @@ def test_impossible_lengths(tokenizer, max_length, truncation, message):
 
 def test_lengths_before_truncation(tokenizer):
     texts = ["", "one", LONG]
-    assert token_lengths(texts, tokenizer).tolist() == [2, 3, len(whole(LONG, tokenizer)) + 2]
+    assert token_lengths(texts, tokenizer).tolist() == [2, 3, len(all_ids(LONG, tokenizer)) + 2]
     many = token_lengths(["one"] * 2500, tokenizer)
     assert many.shape == (2500,)
     assert np.all(many == 3)

@@ -1,37 +1,30 @@
-"""Experiments: many trials, each kept as a ``metrics.json``, and tables made from those files.
-
-Taught in lesson 07.
-"""
-
-from __future__ import annotations
+"""Experiments: many trials, a record (``metrics.json``) of each, and tables of the records. Taught in lesson 07."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+from datasets import Dataset, DatasetDict
 
 from ..data.preparation import fingerprint, training_subset
-from ..errors import MissingResult
 from ..evaluation.results import load_metrics
 from ..evaluation.uncertainty import mean_interval
 from ..run.files import write_json
-from ..run.paths import lessons_dir, short_path
+from ..run.paths import lessons_dir
 from ..settings import Settings
 from .trials import BERT, LinearProbe, Trial, Work, compute_trial, trial_settings
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from datasets import Dataset, DatasetDict
+OF_A_TRIAL = ("training",)  # the parts of the settings that a trial depends on; its data are compared by their content
 
-
-OF_A_TRIAL = ("training",)  # parts of the settings that a trial depends on; its data are compared by their content
-
-# computes trials, in any order, and yields each with its result as soon as it is there
+# a function that computes trials in any order, and yields each with its result when it is done
 Spread = Callable[[Work, Sequence[Trial]], Iterable[tuple[Trial, dict[str, Any]]]]
 
 
-def _one_by_one(work: Work, trials: Sequence[Trial]) -> Iterator[tuple[Trial, dict[str, Any]]]:
+def one_by_one(work: Work, trials: Sequence[Trial]) -> Iterator[tuple[Trial, dict[str, Any]]]:
+    """Compute trials in this process, one after the other."""
     for trial in trials:
         yield trial, compute_trial(work, trial)
 
@@ -43,11 +36,11 @@ def run_trials(
     folder: Path,
     *,
     test_reviews: int | None = None,
-    spread: Spread = _one_by_one,
+    spread: Spread = one_by_one,
 ) -> Iterator[dict[str, Any]]:
-    """Run the trials that have no result yet; yields each one's ``metrics.json``, first those that were there.
+    """Run the trials that have no record yet; yields the record of each trial, first those that exist.
 
-    A trial's file is written when it is done. Stopped at any moment, the same call goes on where it was.
+    A trial's record is written when it is done. After a stop at any moment, the same call continues.
 
     Parameters
     ----------
@@ -55,14 +48,14 @@ def run_trials(
     dataset : datasets.DatasetDict
         All trials draw from its training split and share validation and test.
     settings : Settings
-        Of the run; a trial changes train_size, seed, epochs (small sets get more of them, so that at least
+        Of the run. A trial changes train_size, seed, epochs (small sets get more of them, so that at least
         :data:`FEWEST_SEEN` reviews are seen) and its `changes`.
     folder : pathlib.Path
-        A folder a trial is made in it.
+        Holds one folder per trial, with its ``metrics.json``.
     test_reviews : int, optional
-        Use the first reviews of the test split only (they are in random order).
+        Use only the first reviews of the test split (they are in random order).
     spread : callable
-        How the trials that are left are computed: one after another here, or by workers on this and other
+        How the remaining trials are computed: one after the other in this process, or by workers on this and other
         machines (:func:`sentiment_lib.experiments.over_workers`).
 
     Raises
@@ -70,7 +63,7 @@ def run_trials(
     DataError
         For a size larger than the training split.
     SettingsError
-        For changes that are no settings; before anything is trained.
+        For changes that are not settings, before anything is trained.
     """
     trials = list(trials)
     for trial in trials:
@@ -79,26 +72,26 @@ def run_trials(
             training_subset(dataset["train"], trial.train_size, trial.seed)  # raises
     work = Work(dataset["train"], dataset["validation"], _test(dataset, test_reviews), settings)
     data = fingerprint([work.train, work.validation, work.test])
-    left = []
+    remaining = []
     for trial in trials:
         path = folder / trial.name / "metrics.json"
-        done = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-        if done and _fits(done["ticket"], _ticket(trial, settings, data)):
-            yield done
+        record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        if record and _matches(record["ticket"], _inputs(trial, settings, data)):
+            yield record
         else:
-            left.append(trial)
-    for trial, result in spread(work, left):
-        done = {"ticket": _ticket(trial, settings, data), "trial": asdict(trial), **result}
-        write_json(folder / trial.name / "metrics.json", done)
-        yield done
+            remaining.append(trial)
+    for trial, result in spread(work, remaining):
+        record = {"ticket": _inputs(trial, settings, data), "trial": asdict(trial), **result}
+        write_json(folder / trial.name / "metrics.json", record)
+        yield record
 
 
 def _test(dataset: DatasetDict, reviews: int | None) -> Dataset:
     return dataset["test"].select(range(min(reviews or len(dataset["test"]), len(dataset["test"]))))
 
 
-def _ticket(trial: Trial, settings: Settings, data: str) -> dict[str, Any]:
-    """What a result depends on; a result with another ticket is computed again."""
+def _inputs(trial: Trial, settings: Settings, data: str) -> dict[str, Any]:
+    """Everything that a result depends on; a result with other inputs is computed again."""
     if trial.method == BERT:
         relevant = trial_settings(trial, settings).affecting(*OF_A_TRIAL)
         del relevant["seed"]  # the trial has its own
@@ -107,36 +100,20 @@ def _ticket(trial: Trial, settings: Settings, data: str) -> dict[str, Any]:
     return {"data": data, **relevant}
 
 
-def _fits(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    """Whether a result has the ticket wanted; a setting that did not exist yet had its default of today."""
-    defaults = {name: value for name, value in Settings().to_dict().items() if name in wanted}
-    return {**defaults, **found} == wanted
-
-
-def read_records(folder: Path) -> list[dict[str, Any]]:
-    """What the ``metrics.json`` files of all trials in `folder` hold.
-
-    Raises
-    ------
-    MissingResult
-        When there is no result under `folder`.
-    """
-    files = sorted(Path(folder).glob("*/metrics.json"))
-    if not files:
-        raise MissingResult(f"There are no results of trials (*/metrics.json) in {short_path(folder)}.")
-    return [json.loads(path.read_text(encoding="utf-8")) for path in files]
+def _matches(found: dict[str, Any], expected: dict[str, Any]) -> bool:
+    """Whether a result has the expected inputs; a setting that it does not name had today's default."""
+    defaults = {name: value for name, value in Settings().to_dict().items() if name in expected}
+    return {**defaults, **found} == expected
 
 
 def shipped_records(name: str) -> list[dict[str, Any]]:
-    """Results of trials that come with the workbook, because they take minutes to hours.
+    """Records of trials that come with the workbook because they take minutes to hours.
+
+    ``benchmarks/measure.py`` collected them from each ``metrics.json``, without file paths and times.
 
     Parameters
     ----------
     name : {"snippets", "imdb"}
-
-    Notes
-    -----
-    They are the trials' ``metrics.json``, collected by ``benchmarks/measure.py``, without file paths and times.
     """
     path = lessons_dir().parent / "data" / "measured" / f"{name}.json"
     return json.loads(path.read_text(encoding="utf-8"))
@@ -145,52 +122,47 @@ def shipped_records(name: str) -> list[dict[str, Any]]:
 def same_experiment(
     records: Iterable[dict[str, Any]], dataset: DatasetDict, settings: Settings, test_reviews: int | None = None
 ) -> list[dict[str, Any]]:
-    """Those records that :func:`run_trials` would repeat: same reviews, same settings."""
+    """Those records that :func:`run_trials` would make again: same reviews, same settings."""
     data = fingerprint([dataset["train"], dataset["validation"], _test(dataset, test_reviews)])
-    return [one for one in records if _fits(one["ticket"], _ticket(Trial(**one["trial"]), settings, data))]
+    return [r for r in records if _matches(r["ticket"], _inputs(Trial(**r["trial"]), settings, data))]
 
 
 def own_record(settings: Settings) -> dict[str, Any]:
-    """The run's own model as a trial, from its ``metrics.json`` (lesson 04)."""
+    """The record of the run's own model as a trial, from the run's ``metrics.json`` (lesson 04)."""
     metrics = load_metrics(settings.paths)
     trial = Trial(BERT, metrics["train"]["examples"], metrics["seed"])
     return {"trial": asdict(trial), "versions": metrics["versions"], "test": metrics["test"]}
 
 
 def table_of_runs(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """One row a trial, made from what the ``metrics.json`` files hold and from nothing else.
+    """One row per record, made only from what the records hold.
 
     Returns
     -------
     pandas.DataFrame
-        ``method``, ``train_size``, ``seed``, a column for each setting that some trial changed (NaN where a trial
+        ``method``, ``train_size``, ``seed``, one column for each setting that some trial changed (NaN where a trial
         did not), ``accuracy``, ``f1``, ``average_precision``, ``roc_auc`` and ``test_examples``.
     """
-    import pandas as pd
-
     records = list(records)
-    plain, measures = ["method", "train_size", "seed"], ["accuracy", "f1", "average_precision", "roc_auc"]
+    trial, metrics = ["method", "train_size", "seed"], ["accuracy", "f1", "average_precision", "roc_auc"]
     changed = list(dict.fromkeys(name for record in records for name in record["trial"]["changes"]))
     rows = [
         record["test"] | record["trial"] | record["trial"]["changes"] | {"test_examples": record["test"]["examples"]}
         for record in records
     ]
-    table = pd.DataFrame(rows).reindex(columns=[*plain, *changed, *measures, "test_examples"])
-    return table.sort_values(plain, kind="stable", ignore_index=True)
+    table = pd.DataFrame(rows).reindex(columns=[*trial, *changed, *metrics, "test_examples"])
+    return table.sort_values(trial, kind="stable", ignore_index=True)
 
 
 def summarise(table: pd.DataFrame, by: Sequence[str], measure: str = "accuracy") -> pd.DataFrame:
-    """Mean of a measure over seeds with Student's t interval: ``runs``, ``mean``, ``low``, ``high``.
+    """Mean of a metric over seeds with Student's t interval: ``runs``, ``mean``, ``low``, ``high``.
 
-    The interval is about seeds (which reviews were drawn, how training went); of a single run it is NaN.
+    The interval covers the variation between seeds (which reviews were drawn, how training went); for a single run it
+    is NaN.
     """
-    import pandas as pd
-
     rows = []
     for key, group in table.groupby(list(by), dropna=False):
-        interval = mean_interval(group[measure])
-        named = dict(zip(by, key, strict=True))
-        rows.append(
-            {**named, "runs": len(group), **dict(zip(("mean", "low", "high"), asdict(interval).values(), strict=True))}
-        )
+        mean = mean_interval(group[measure])
+        statistics = {"runs": len(group), "mean": mean.estimate, "low": mean.low, "high": mean.high}
+        rows.append(dict(zip(by, key, strict=True)) | statistics)
     return pd.DataFrame(rows)

@@ -1,7 +1,7 @@
-"""A sweep: one training for every combination of settings, sizes and seeds, by workers on any number of machines.
+"""A sweep: one training for every combination of settings, sizes and seeds, by workers on one or more machines.
 
-Dask carries the work; it is an optional dependency (``pip install -e ".[sweep]"``). docs/several_machines.md shows how
-to start workers elsewhere.
+Dask distributes the work; it is an optional dependency (``pip install -e ".[sweep]"``). docs/several_machines.md shows
+how to start workers elsewhere.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 from ..errors import SettingsError
 from ..settings import Settings
 from .records import OF_A_TRIAL, Spread
-from .trials import BERT, Trial, Work, compute_trial, trial_settings
+from .trials import BERT, Trial, Work, compute_trial, grid, trial_settings
 
 if TYPE_CHECKING:
     from distributed import Client
 
-PATIENCE = "20s"  # for a scheduler to answer
+PATIENCE = "20s"  # how long a scheduler may take to answer
 
 
 def check_can_vary(names: Iterable[str]) -> None:
-    """A SettingsError for a setting that makes no difference to a trial, or that a trial has of its own."""
+    """Raise SettingsError for a setting that does not affect a trial, or that each trial sets itself."""
     known, can_vary = Settings().to_dict(), Settings().affecting(*OF_A_TRIAL).keys() - {"seed"}
     for name in sorted(known.keys() & set(names) - can_vary):
         raise SettingsError(f"A sweep cannot vary {name!r}; it varies how BERT is trained, --sizes and --seeds.")
@@ -34,16 +34,16 @@ def check_can_vary(names: Iterable[str]) -> None:
 def variations(
     vary: Mapping[str, Sequence[Any]], sizes: Sequence[int], seeds: Sequence[int], settings: Settings
 ) -> list[Trial]:
-    """A trial of BERT for every combination.
+    """One trial of BERT for every combination.
 
     Parameters
     ----------
     vary : mapping of str to sequence
         Values of settings, such as ``{"learning_rate": [5e-5, 1e-4], "batch_size": [16, 32]}``.
     sizes, seeds : sequence of int
-        Training reviews, and which of them are drawn.
+        Numbers of training reviews, and the seeds that they are drawn with.
     settings : Settings
-        Of the run, which the trials change.
+        Of the run; the trials change them.
 
     Raises
     ------
@@ -51,13 +51,8 @@ def variations(
         For a setting that does not exist, that a sweep cannot vary, or a value that is out of range.
     """
     check_can_vary(vary)
-    combinations = itertools.product(*vary.values())
-    trials = [
-        Trial(BERT, size, seed, dict(zip(vary, values, strict=True)))
-        for values in combinations
-        for size in sizes
-        for seed in seeds
-    ]
+    combinations = [dict(zip(vary, values, strict=True)) for values in itertools.product(*vary.values())]
+    trials = [trial for changes in combinations for trial in grid(sizes, seeds, [BERT], **changes)]
     for trial in trials:
         trial_settings(trial, settings)  # raises
     return trials
@@ -71,9 +66,9 @@ def workers(scheduler: str | None = None, count: int = 2) -> Iterator[Client]:
     ----------
     scheduler : str, optional
         Address of a running scheduler, such as ``"tcp://10.0.0.1:8786"``. Default: workers are started on this
-        machine, and ended with the block.
+        machine, and stopped at the end of the block.
     count : int
-        Workers on this machine; they share its cores.
+        Number of workers on this machine; they share its cores.
 
     Raises
     ------
@@ -98,11 +93,11 @@ def workers(scheduler: str | None = None, count: int = 2) -> Iterator[Client]:
 
 
 def over_workers(client: Client) -> Spread:
-    """A way to compute trials for :func:`sentiment_lib.experiments.run_trials`: on all workers of `client`.
+    """Compute the trials of :func:`sentiment_lib.experiments.run_trials` on all workers of `client`.
 
-    The reviews travel to each worker once and results come back over the network, so that workers share no disk;
-    they need this package, and a model by name or at the same path. A trial whose worker is lost is computed again
-    by another. Each worker uses its share of its machine's cores.
+    Each worker receives the reviews once, and results come back over the network, so that workers need no shared disk;
+    they need this package, and the model by name or at the same path. If a worker is lost, another one computes its
+    trial again. Each worker uses its share of its machine's cores.
     """
 
     def spread(work: Work, trials: Sequence[Trial]) -> Iterable[tuple[Trial, dict[str, Any]]]:
@@ -111,8 +106,8 @@ def over_workers(client: Client) -> Spread:
         if not trials:
             return
         hosts = Counter(worker["host"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
-        (there,) = client.scatter([work], broadcast=True)
-        waiting = {client.submit(_on_worker, there, trial, dict(hosts), pure=False): trial for trial in trials}
+        (sent,) = client.scatter([work], broadcast=True)
+        waiting = {client.submit(_on_worker, sent, trial, dict(hosts), pure=False): trial for trial in trials}
         for future in as_completed(waiting):
             yield waiting[future], future.result()
 
@@ -120,11 +115,11 @@ def over_workers(client: Client) -> Spread:
 
 
 def _on_worker(work: Work, trial: Trial, hosts: Mapping[str, int]) -> dict[str, Any]:
-    """A trial on a worker, with its share of the machine's threads."""
+    """Compute a trial on a worker, with its share of the machine's threads."""
     import torch
     from distributed import get_worker
 
     worker = get_worker()
-    here = hosts.get(worker.address.split("://")[-1].rsplit(":", 1)[0], 1)
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // here))
+    workers_here = hosts.get(worker.address.split("://")[-1].rsplit(":", 1)[0], 1)
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers_here))
     return compute_trial(work, trial) | {"worker": worker.address}

@@ -1,9 +1,4 @@
-"""A trial: one small training with its test, which can be computed anywhere.
-
-Taught in lesson 07.
-"""
-
-from __future__ import annotations
+"""Trials: small trainings, each with its test, that can be computed on any machine. Taught in lesson 07."""
 
 import math
 import re
@@ -13,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from datasets import Dataset
 
 from ..data.preparation import training_subset
 from ..errors import ArgumentError, SettingsError
@@ -26,18 +23,14 @@ from ..model.training import fine_tune
 from ..run.environment import versions
 from ..settings import Settings
 
-if TYPE_CHECKING:
-    import numpy as np
-    from datasets import Dataset
-
 BERT = "BERT"
 METHODS = (BERT, TfidfLogistic.name, LinearProbe.name)
-FEWEST_SEEN = 1000  # reviews that even the smallest training set shows BERT, by more epochs
+FEWEST_SEEN = 1000  # reviews that BERT sees at least: a smaller training set gets more epochs
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One training and its test: a cell of an experiment.
+    """One training and its test.
 
     Attributes
     ----------
@@ -45,9 +38,9 @@ class Trial:
     train_size : int
         Training reviews.
     seed : int
-        Which reviews are drawn, and the seed of BERT's new weights and training order.
+        Seed of the reviews that are drawn, and of BERT's new weights and training order.
     changes : dict
-        Settings that differ from the run's, for BERT only.
+        Settings that differ from those of the run, for BERT only.
     """
 
     method: str
@@ -69,7 +62,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Work:
-    """What trials are computed from; it can be sent to another machine."""
+    """The data and settings that trials are computed from; it can be sent to another machine."""
 
     train: Dataset
     validation: Dataset
@@ -84,16 +77,16 @@ def grid(
     everything: int | None = None,
     **changes,
 ) -> list[Trial]:
-    """A trial for every method, size and seed.
+    """One trial for every method, size and seed.
 
     Parameters
     ----------
     sizes, seeds, methods
     everything : int, optional
-        Size of the whole training set: drawn whole, the linear methods come out the same for every seed, so
-        that one seed is enough for them.
+        Size of the complete training set. With that size, the linear methods give the same result for every seed, so
+        that they get only one trial.
     **changes
-        Settings of BERT that differ from the run's, such as ``trained_layers=2``.
+        Settings of BERT that differ from those of the run, such as ``trained_layers=2``.
     """
     return [
         Trial(method, size, seed, changes if method == BERT else {})
@@ -104,12 +97,12 @@ def grid(
 
 
 def trial_settings(trial: Trial, settings: Settings) -> Settings:
-    """A run's settings with what a trial changes.
+    """The settings of a run with a trial's changes.
 
     Raises
     ------
     SettingsError
-        For changes that are no settings, or out of range.
+        For changes that are not settings, and for values out of range.
     """
     epochs = max(settings.epochs, math.ceil(FEWEST_SEEN / trial.train_size))
     changes = {"epochs": float(epochs), **trial.changes}
@@ -122,42 +115,31 @@ def trial_settings(trial: Trial, settings: Settings) -> Settings:
 
 
 def compute_trial(work: Work, trial: Trial) -> dict[str, Any]:
-    """Train and test: versions, seconds and the measures of the test reviews."""
+    """Train and test; returns the versions, the seconds and the metrics on the test reviews.
+
+    BERT does not use the validation split: with 100 training reviews, nobody has 800 more to pick a checkpoint with.
+    """
     began = time.perf_counter()
-    train = training_subset(work.train, trial.train_size, trial.seed)
-    with TemporaryDirectory() as folder:
-        if trial.method == BERT:
-            probabilities = _fine_tuned(trial, train, work.test, work.settings, Path(folder))
-        else:
-            probabilities = _linear(trial, train, work.validation, work.test, work.settings)
+    train, texts = training_subset(work.train, trial.train_size, trial.seed), work.test["text"]
+    if trial.method == BERT:
+        own = trial_settings(trial, work.settings)
+        compute = choose_compute(own.device, own.precision, own.attention)
+        model, tokenizer = initialize_model_and_tokenizer(
+            own.model, revision=own.model_revision, dropout=own.dropout, compute=compute, seed=own.seed
+        )
+        with TemporaryDirectory() as folder:
+            fine_tune(model, tokenizer, {"train": train}, own, output_dir=Path(folder) / "model", validate=False)
+            probabilities = Classifier(model, tokenizer, own.encoding, own.precision).predict(texts)
+    else:
+        baseline = TfidfLogistic() if trial.method == TfidfLogistic.name else LinearProbe(_embedding(work.settings))
+        probabilities = baseline.fit(train, work.validation).predict(texts)
     test = evaluate(work.test["label"], probabilities).to_dict()
     return {"versions": versions(), "seconds": time.perf_counter() - began, "test": test}
 
 
-def _fine_tuned(trial, train: Dataset, test: Dataset, settings: Settings, folder: Path) -> np.ndarray:
-    """Probabilities of the test reviews by a BERT that was fine-tuned for this trial; the model is not kept.
-
-    The validation split is not used: who has 100 training reviews has no 800 to pick a checkpoint with.
-    """
-    own = trial_settings(trial, settings)
-    compute = choose_compute(own.device, own.precision, own.attention)
-    model, tokenizer = initialize_model_and_tokenizer(
-        own.model, revision=own.model_revision, dropout=own.dropout, compute=compute, seed=own.seed
-    )
-    fine_tune(model, tokenizer, {"train": train}, own, output_dir=folder / "model", validate=False)
-    return Classifier(model, tokenizer, own.encoding, own.precision).predict(test["text"])
-
-
-def _linear(trial, train: Dataset, validation, test, settings: Settings) -> np.ndarray:
-    """Probabilities of the test reviews by a baseline."""
-    if trial.method == TfidfLogistic.name:
-        return TfidfLogistic().fit(train, validation).predict(test["text"])
-    return LinearProbe(_embedding(settings)).fit(train, validation).predict(test["text"])
-
-
 @lru_cache(maxsize=1)
 def _embedding(settings: Settings) -> Callable:
-    """The frozen checkpoint, loaded when it is first needed."""
+    """The frozen checkpoint, kept from one trial to the next."""
     model, tokenizer = initialize_model_and_tokenizer(
         settings.model, revision=settings.model_revision, compute=choose_compute(settings.device)
     )

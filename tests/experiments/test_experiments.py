@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -6,10 +7,9 @@ import pytest
 
 from sentiment_lib.data.preparation import prepare, training_subset
 from sentiment_lib.errors import DataError, SettingsError
-from sentiment_lib.experiments import records as experiments
+from sentiment_lib.experiments import records as records_module
 from sentiment_lib.experiments import trials as trials_module
 from sentiment_lib.experiments.records import (
-    read_records,
     run_trials,
     same_experiment,
     shipped_records,
@@ -72,37 +72,34 @@ def test_trials_learn_are_kept_and_are_not_run_twice(small, tmp_path, monkeypatc
     monkeypatch.setattr(trials_module, "fine_tune", lambda *_, **__: pytest.fail("trained again"))
     monkeypatch.setattr(trials_module, "TfidfLogistic", lambda: pytest.fail("trained again"))
     assert list(run_trials(trials, dataset, settings, tmp_path)) == first
-    assert read_records(tmp_path) == sorted(first, key=lambda r: Trial(**r["trial"]).name)
     assert same_experiment(first, dataset, settings) == first
 
 
 def test_other_settings_or_reviews_are_another_experiment(small, tmp_path):
     settings, dataset = small
     trial = Trial(METHODS[1], 20)
-    (one,) = run_trials([trial], dataset, settings, tmp_path)
-    (other,) = run_trials([trial], dataset, settings, tmp_path, test_reviews=10)
-    assert (one["test"]["examples"], other["test"]["examples"]) == (len(dataset["test"]), 10)
-    assert json.loads((tmp_path / trial.name / "metrics.json").read_text()) == other
-    assert same_experiment([one, other], dataset, settings, test_reviews=10) == [other]
-    import dataclasses
-
+    (full,) = run_trials([trial], dataset, settings, tmp_path)
+    (shorter,) = run_trials([trial], dataset, settings, tmp_path, test_reviews=10)
+    assert (full["test"]["examples"], shorter["test"]["examples"]) == (len(dataset["test"]), 10)
+    assert json.loads((tmp_path / trial.name / "metrics.json").read_text()) == shorter
+    assert same_experiment([full, shorter], dataset, settings, test_reviews=10) == [shorter]
     longer = dataclasses.replace(settings, max_length=32)
     bert, probe = Trial(BERT, 20), Trial(METHODS[2], 20)
-    tickets = [[experiments._ticket(t, s, "data") for s in (settings, longer)] for t in (trial, bert, probe)]
-    assert [first == second for first, second in tickets] == [True, False, False]
+    inputs = [[records_module._inputs(t, s, "data") for s in (settings, longer)] for t in (trial, bert, probe)]
+    assert [first == second for first, second in inputs] == [True, False, False]
 
 
-def test_a_run_that_was_stopped_goes_on(small, tmp_path, monkeypatch):
+def test_an_experiment_that_was_stopped_continues(small, tmp_path, monkeypatch):
     settings, dataset = small
     trials = grid([20, 40], [0, 1], METHODS[1:2])
     stopped = run_trials(trials, dataset, settings, tmp_path)
     first = [next(stopped), next(stopped)]
     stopped.close()
-    made = []
-    fitted = trials_module.TfidfLogistic.fit
-    monkeypatch.setattr(trials_module.TfidfLogistic, "fit", lambda self, *data: made.append(1) or fitted(self, *data))
+    computed = []
+    fit = trials_module.TfidfLogistic.fit
+    monkeypatch.setattr(trials_module.TfidfLogistic, "fit", lambda self, *data: computed.append(1) or fit(self, *data))
     done = list(run_trials(trials, dataset, settings, tmp_path))
-    assert (len(done), len(made)) == (4, 2)
+    assert (len(done), len(computed)) == (4, 2)
     assert done[:2] == first
 
 
@@ -118,7 +115,7 @@ def test_changes_reach_the_training(small, tmp_path, monkeypatch):
     trials = [Trial(BERT, 20, 3), Trial(BERT, 80, 1, {"trained_layers": 1}), Trial(BERT, 40, 0, {"epochs": 4.0})]
     list(run_trials(trials, dataset, settings, tmp_path))
     assert seen == [
-        (None, 50.0, 3, 20, False, ["train"]),  # 50 passes, so that 1,000 reviews are seen
+        (None, 50.0, 3, 20, False, ["train"]),  # 50 epochs, so that 1,000 reviews are seen
         (1, 13.0, 1, 80, False, ["train"]),
         (None, 4.0, 0, 40, False, ["train"]),
     ]
@@ -138,12 +135,12 @@ def test_mistakes_show_before_anything_is_trained(small, tmp_path, monkeypatch):
 
 
 def record(method, size, seed, accuracy, **changes):
-    measures = dict.fromkeys(("f1", "average_precision", "roc_auc"), 0.5)
+    metrics = dict.fromkeys(("f1", "average_precision", "roc_auc"), 0.5)
     trial = {"method": method, "train_size": size, "seed": seed, "changes": changes}
-    return {"trial": trial, "test": {"accuracy": accuracy, "examples": 50, **measures}}
+    return {"trial": trial, "test": {"accuracy": accuracy, "examples": 50, **metrics}}
 
 
-def test_the_table_holds_one_row_a_file_and_a_column_a_change():
+def test_the_table_has_one_row_per_record_and_one_column_per_change():
     table = table_of_runs(
         [record(BERT, 20, 1, 0.8), record(BERT, 20, 0, 0.7, trained_layers=2), record(METHODS[1], 10, 0, 0.6)]
     )
@@ -163,12 +160,7 @@ def test_the_summary_is_mean_and_students_interval_over_seeds():
     assert np.isnan(found.loc[40, "low"])
 
 
-def test_no_results_yet(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no results of trials"):
-        read_records(tmp_path)
-
-
-def test_what_ships_is_data_of_trials_without_names_of_this_machine():
+def test_the_shipped_records_are_complete_and_hold_no_paths():
     imdb = table_of_runs(shipped_records("imdb"))
     bert = imdb[imdb["method"] == BERT]
     assert {64, 128, 256} <= set(bert["max_length"])
@@ -181,8 +173,6 @@ def test_what_ships_is_data_of_trials_without_names_of_this_machine():
 
 
 def test_the_shipped_trials_are_those_of_the_preset_quick():
-    from sentiment_lib.settings import make_settings
-
     settings = make_settings()
     dataset, _ = prepare(settings)
     found = same_experiment(shipped_records("snippets"), dataset, settings)
@@ -190,7 +180,7 @@ def test_the_shipped_trials_are_those_of_the_preset_quick():
     assert all(0.83 < r["test"]["accuracy"] < 0.88 for r in found)
 
 
-def test_a_setting_with_the_name_of_a_measure_is_the_setting():
+def test_a_setting_takes_precedence_over_a_metric_of_the_same_name():
     test = {"precision": 0.7, "accuracy": 0.8, "f1": 0.8, "average_precision": 0.9, "roc_auc": 0.9, "examples": 10}
     changed = [
         {"trial": {"method": BERT, "train_size": 9, "seed": 0, "changes": {"precision": value}}, "test": test}
@@ -199,7 +189,7 @@ def test_a_setting_with_the_name_of_a_measure_is_the_setting():
     assert table_of_runs(changed)["precision"].tolist() == ["float32", "bfloat16"]
 
 
-def test_another_model_is_not_asked_for_with_the_runs_revision():
+def test_another_model_does_not_get_the_runs_revision():
     settings = make_settings("full")
     assert settings.model_revision
     assert trial_settings(Trial(BERT, 100), settings).model_revision == settings.model_revision

@@ -12,7 +12,7 @@ from sentiment_lib.settings import make_settings
 
 @pytest.fixture
 def command(home, tiny_checkpoint):
-    """A sweep of four trainings of a second each."""
+    """A sweep of four trainings that take a second each."""
     review_file = write_reviews(home)
     return [
         "sweep", "--source", str(review_file), "--model", str(tiny_checkpoint), "--name", "small",
@@ -32,17 +32,17 @@ def test_every_combination_is_one_trial():
         variations({"seed": [1, 2]}, [100], [0], settings)
 
 
-def test_a_sweep_compares_on_validation_and_goes_on_where_it_was(command, capsys, monkeypatch):
+def test_a_sweep_compares_on_validation_and_continues_after_a_stop(command, capsys, monkeypatch):
     assert main(command) == 0
-    shown = capsys.readouterr().out
-    assert "4 of 4" in shown
+    printed = capsys.readouterr().out
+    assert "4 of 4" in printed
     folder = make_settings(run="small").paths.sweep / "validation"
     table = pd.read_csv(folder / "trials.csv")
     assert len(table) == 4
     means = table.groupby("learning_rate")["accuracy"].mean()
     assert means[5e-3] > 0.8 > means[1e-6]
-    table_shown = shown.split("Accuracy on validation")[1]
-    assert table_shown.index(" 0.005 ") < table_shown.index(" 1e-06 ")  # the best comes first
+    means_printed = printed.split("Accuracy on validation")[1]
+    assert means_printed.index(" 0.005 ") < means_printed.index(" 1e-06 ")  # the best comes first
     assert set(table["test_examples"]) == {6}  # validation reviews, not the 8 of the test split
 
     monkeypatch.setattr("sentiment_lib.experiments.records.compute_trial", lambda *_: pytest.fail("computed again"))
@@ -62,7 +62,7 @@ def test_workers_find_what_one_process_finds(command):
     keys = ["learning_rate", "seed"]
     both = alone.merge(shared, on=keys, suffixes=("_alone", "_shared"))
     assert len(both) == 4
-    assert (both["accuracy_alone"] - both["accuracy_shared"]).abs().max() <= 1 / 6  # another order of sums
+    assert (both["accuracy_alone"] - both["accuracy_shared"]).abs().max() <= 1 / 6  # sums in another order
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_workers_find_what_one_process_finds(command):
         (["--scheduler", "tcp://127.0.0.1:9"], "No Dask scheduler answers at 'tcp://127.0.0.1:9'"),
     ],
 )
-def test_what_is_wrong_with_a_sweep_is_said(command, capsys, changed, message, monkeypatch):
+def test_errors_of_a_sweep(command, capsys, changed, message, monkeypatch):
     monkeypatch.setattr("sentiment_lib.experiments.records.compute_trial", lambda *_: pytest.fail("work began"))
     monkeypatch.setattr("sentiment_lib.experiments.sweep.PATIENCE", "1s")
     assert main([*command, *changed]) == 2

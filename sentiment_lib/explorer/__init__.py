@@ -1,6 +1,6 @@
 """The interactive part: widgets for a notebook, and views that need no kernel.
 
-What is drawn in the browser, and how it answers, is plain JavaScript in ``front_end/``.
+In the browser, plain JavaScript from ``front_end/`` draws the views and answers the user.
 
 - :mod:`~sentiment_lib.explorer.rendering`: predictions as HTML
 - :mod:`~sentiment_lib.explorer.view`: attention in a page without a kernel

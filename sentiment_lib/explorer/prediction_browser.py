@@ -1,23 +1,15 @@
-"""A table of predictions to filter and to read, with ipywidgets.
-
-Used in lesson 04.
-"""
-
-from __future__ import annotations
+"""A table of predictions to filter and to read, with ipywidgets. Used in lesson 04."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import ipywidgets as ipw
 import numpy as np
+import pandas as pd
 import traitlets
 
 from ..errors import ArgumentError
 from ..evaluation.examples import label_flip_probability
 from .rendering import render_predictions
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 ROWS = 8  # predictions on a page
 WHICH = ("all", "wrong", "wrong: called positive", "wrong: called negative", "right")
@@ -31,8 +23,8 @@ class PredictionBrowser(ipw.VBox):
     Parameters
     ----------
     predictions : pandas.DataFrame
-        From :func:`sentiment_lib.evaluation.prediction_table`; with columns ``rating`` and ``rating_std`` the human
-        rating and the doubt about the label are shown too.
+        From :func:`sentiment_lib.evaluation.prediction_table`. With columns ``rating`` and ``rating_std``, the human
+        rating and the doubt about the label are shown, too.
     slices : mapping of (str, str) to array of bool, optional
         From :func:`sentiment_lib.evaluation.make_slices`.
 
@@ -40,7 +32,7 @@ class PredictionBrowser(ipw.VBox):
     ----------
     which, order, slice : str
     contains : str
-        Shows reviews with this text in them, whatever its case.
+        Show only reviews that contain this text, in upper or lower case.
     confidence : tuple of float
         Lowest and highest confidence shown.
     page : int
@@ -92,7 +84,7 @@ class PredictionBrowser(ipw.VBox):
         return f"PredictionBrowser(which={self.which!r}, {len(self.selected)} of {len(self._table)} reviews)"
 
     def _repr_mimebundle_(self, **kwargs):
-        """The widget, and the page as it is now as plain HTML for readers who cannot run widgets."""
+        """The widget, and the current page as plain HTML, for readers who cannot run widgets."""
         bundle = super()._repr_mimebundle_(**kwargs)
         return bundle | {"text/html": self._shown.value} if isinstance(bundle, dict) else bundle
 
@@ -108,7 +100,7 @@ class PredictionBrowser(ipw.VBox):
         return min(max(1, proposal.value), self._controls["page"].max)
 
     def _filter(self) -> None:
-        """Choose the rows again and go to the first page."""
+        """Select the rows again and go to the first page."""
         table = self._table
         right, called = table["predicted"] == table["label"], table["predicted"] == 1
         outcome = {

@@ -1,43 +1,40 @@
 """Predictions as HTML: pure functions, so that tests and static pages see what the widgets show.
 
-A review is data: its text is shown and never run.
+The text of a review is shown; markup in it never runs.
 """
 
-from __future__ import annotations
-
 import html
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from ..data.labels import LABEL_NAMES
 from ..evaluation.metrics import logit
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 NEGATIVE, POSITIVE = "#D55E00", "#0072B2"
 TEXT = "var(--jp-content-font-color1, #222)"
 FONT = "font-family: var(--jp-content-font-family, sans-serif)"
 
 
-def render_prediction(probability: float, whole: float | None = None) -> str:
-    """The prediction as a bar, in HTML: orange for negative, blue for positive.
+def render_prediction(probability: float, baseline: float | None = None) -> str:
+    """The prediction as a bar in HTML: orange for negative, blue for positive.
 
     Parameters
     ----------
     probability : float
-        Of positive.
-    whole : float, optional
-        The same with all heads on; the bar marks it and the change is said.
+        Probability of positive.
+    baseline : float, optional
+        Probability of positive with all heads on. The bar marks it, and the text states the change.
     """
     label = LABEL_NAMES[int(probability >= 0.5)]
     color = POSITIVE if probability >= 0.5 else NEGATIVE
     change = mark = ""
-    if whole is not None:
-        moved = float(logit([probability])[0] - logit([whole])[0])
-        change = f" · with all heads on {whole:.3f}; switching off changed the logit of positive by {moved:+.2f}"
-        mark = (
-            f'<div style="position:absolute;left:{whole:.1%};top:-5px;height:22px;border-left:3px solid #009E73"></div>'
+    if baseline is not None:
+        difference = float(logit([probability])[0] - logit([baseline])[0])
+        change = (
+            f" · with all heads on {baseline:.3f}; switching off changed the logit of positive by {difference:+.2f}"
         )
+        style = f"position:absolute;left:{baseline:.1%};top:-5px;height:22px;border-left:3px solid #009E73"
+        mark = f'<div style="{style}"></div>'
     return (
         f'<div role="img" aria-label="{label}, probability of positive {probability:.3f}{change}" style="{FONT}">'
         f'<div style="font-size:15px"><b style="color:{color}">{label}</b> '
@@ -50,17 +47,17 @@ def render_prediction(probability: float, whole: float | None = None) -> str:
 
 
 def render_predictions(table: pd.DataFrame, caption: str) -> str:
-    """Rows of predictions as an HTML table. The text of a review is data: markup in it is shown, never run.
+    """Rows of predictions as an HTML table.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        ``text``, ``label``, ``predicted`` (0 or 1), ``confidence``, and if there are any ``rating``, ``doubt``.
+        ``text``, ``label``, ``predicted`` (0 or 1) and ``confidence``; optionally ``rating`` and ``doubt``.
     caption : str
     """
     extra = [name for name in ("rating", "doubt") if name in table]
-    named = {"rating": "human rating", "doubt": "doubt about the label"}
-    heads = ["review", "label", "predicted", "confidence", *(named[name] for name in extra)]
+    titles = {"rating": "human rating", "doubt": "doubt about the label"}
+    heads = ["review", "label", "predicted", "confidence", *(titles[name] for name in extra)]
     cell = 'style="text-align:left;vertical-align:top;padding:4px 8px;white-space:normal"'
     rows = []
     for row in table.to_dict("records"):

@@ -1,3 +1,5 @@
+import zlib
+
 import numpy as np
 import pytest
 import traitlets
@@ -18,20 +20,22 @@ def explorer(tiny, tmp_path):
     return AttentionExplorer(*tiny, REVIEWS, corpus=CORPUS, folder=tmp_path)
 
 
-def shown_weights(explorer, panel=-1):
-    """What the browser is sent, unpacked."""
-    import zlib
+def probability_of(text, tiny):
+    return predict([text], *tiny, precision="float32")[0]
 
-    sent = explorer.canvas.panels[panel]
-    n = len(sent["tokens"])
-    codes = np.frombuffer(zlib.decompress(sent["packed"]), "u1").reshape(sent["layers"], sent["heads"], n, n)
+
+def shown_weights(explorer, panel=-1):
+    """The weights that the browser receives, unpacked."""
+    packed = explorer.canvas.panels[panel]
+    n = len(packed["tokens"])
+    codes = np.frombuffer(zlib.decompress(packed["packed"]), "u1").reshape(packed["layers"], packed["heads"], n, n)
     return (codes / 255) ** 2
 
 
 def test_it_starts_with_the_first_review(explorer, tiny):
     c = explorer.controls
     assert c["text"].value == explorer.text == REVIEWS["Good"]
-    assert f"{predict([explorer.text], *tiny)[0]:.3f}" in explorer._prediction.value
+    assert f"{probability_of(explorer.text, tiny):.3f}" in explorer._prediction.value
     assert (c["layer"].max, c["head"].max, c["play"].max) == (1, 1, 1)
     np.testing.assert_allclose(shown_weights(explorer), explorer.maps.weights, atol=0.004)
     assert explorer.canvas.panels[0]["tokens"] == explorer.maps.tokens
@@ -56,30 +60,30 @@ def test_choosing_and_typing_change_prediction_and_picture(explorer, tiny):
     assert c["review"].label == "(a text of your own)"  # the list no longer claims that one of its reviews is shown
     assert explorer._prediction.value != chosen
     assert "entirely" in explorer.canvas.panels[0]["tokens"]
-    assert f"{predict([explorer.text], *tiny)[0]:.3f}" in explorer._prediction.value
+    assert f"{probability_of(explorer.text, tiny):.3f}" in explorer._prediction.value
 
 
 def test_switching_a_head_off_changes_prediction_and_later_layers(explorer, tiny):
-    whole, before = explorer.maps.probability, shown_weights(explorer)
+    baseline, before = explorer.maps.probability, shown_weights(explorer)
     explorer.head = 1
     explorer.controls["off"].value = True
     assert explorer.silenced == [(0, 1)]
     with silenced(tiny[0], [(0, 1)]):
-        expected = predict([explorer.text], *tiny)[0]
+        expected = probability_of(explorer.text, tiny)
     assert explorer.maps.probability == pytest.approx(expected, abs=1e-6)
-    assert abs(expected - whole) > 1e-4
-    assert f"with all heads on {whole:.3f}" in explorer._prediction.value
+    assert abs(expected - baseline) > 1e-4
+    assert f"with all heads on {baseline:.3f}" in explorer._prediction.value
     after = shown_weights(explorer)
     np.testing.assert_array_equal(after[0], before[0])
     assert np.abs(after[1] - before[1]).max() > 0.01
-    assert "layer 0 head 1" in explorer._said.value
+    assert "layer 0 head 1" in explorer._message.value
     explorer.head = 0
-    assert explorer.controls["off"].value is False  # the button speaks of the head that is shown
+    assert explorer.controls["off"].value is False  # the button is about the head that is shown
     explorer.head = 1
     assert explorer.controls["off"].value is True
     explorer.buttons["all on"].click()
     assert explorer.silenced == []
-    assert explorer.maps.probability == whole
+    assert explorer.maps.probability == baseline
     assert explorer.controls["off"].value is False
 
 
@@ -106,7 +110,7 @@ def test_state_is_set_and_read_from_code(explorer):
         ("view", "3d", "3d"),
     ],
 )
-def test_a_state_that_cannot_be(explorer, name, value, message):
+def test_an_impossible_state_is_refused(explorer, name, value, message):
     before = getattr(explorer, name)
     with pytest.raises(traitlets.TraitError, match=message):
         setattr(explorer, name, value)
@@ -146,28 +150,28 @@ def test_reviews_peculiar_for_a_head(explorer):
 def test_without_a_corpus_there_is_no_such_button(tiny):
     explorer = AttentionExplorer(*tiny, REVIEWS)
     assert explorer.buttons["peculiar"].layout.display == "none"
-    with pytest.raises(ValueError, match="There is no corpus to look in"):
+    with pytest.raises(ValueError, match="There is no corpus to search"):
         explorer.peculiar()
 
 
 @pytest.mark.parametrize("view", ["bipartite", "heatmap", "overview"])
-def test_what_is_shown_can_be_kept(explorer, view, tmp_path):
+def test_what_is_shown_can_be_saved(explorer, view, tmp_path):
     from PIL import Image
 
     explorer.view, explorer.words, explorer.special, explorer.silenced = view, True, False, [(1, 0)]
-    picture = Image.open(explorer.save("kept.png"))
+    picture = Image.open(explorer.save("saved.png"))
     assert min(picture.size) > 300
     assert str(len(condense(explorer.maps, special=False).tokens)) in picture.info["Description"]
-    page = explorer.save("kept.html").read_text()
+    page = explorer.save("saved.html").read_text()
     assert '"silenced": [[1, 0]]' in page
     assert f'"view": "{view}"' in page
-    assert {path.name for path in tmp_path.iterdir()} == {"kept.png", "kept.html"}
+    assert {path.name for path in tmp_path.iterdir()} == {"saved.png", "saved.html"}
     for kind in ("png", "html"):
         explorer.buttons[kind].click()
         assert (tmp_path / f"explorer_{view}_layer0_head0.{kind}").is_file()
-    assert "saved " in explorer._said.value
-    with pytest.raises(ValueError, match=r"name='kept.gif' should end in .png or .html"):
-        explorer.save("kept.gif")
+    assert "saved " in explorer._message.value
+    with pytest.raises(ValueError, match=r"name='saved.gif' should end in .png or .html"):
+        explorer.save("saved.gif")
 
 
 def test_an_executed_notebook_shows_a_picture(explorer):
@@ -177,7 +181,7 @@ def test_an_executed_notebook_shows_a_picture(explorer):
     assert "application/vnd.jupyter.widget-view+json" in bundle
 
 
-def test_an_emptied_text_is_no_error(explorer):
+def test_an_empty_text_is_no_error(explorer):
     explorer.controls["text"].value = ""
     assert explorer.maps.tokens == ["[CLS]", "[SEP]"]
     explorer.special = False
@@ -190,9 +194,9 @@ def test_no_reviews_is_an_error(tiny):
 
 
 @pytest.mark.parametrize(("probability", "label"), [(0.9, "positive"), (0.1, "negative"), (0.5, "positive")])
-def test_the_prediction_is_said_in_words(probability, label):
+def test_the_prediction_is_stated_in_words(probability, label):
     assert "<b style" in render_prediction(probability)
     assert f'aria-label="{label}, probability of positive {probability:.3f}"' in render_prediction(probability)
-    said = render_prediction(probability, 0.5)
-    assert "with all heads on 0.500" in said
-    assert f"by {np.log(probability / (1 - probability)):+.2f}" in said
+    compared = render_prediction(probability, 0.5)
+    assert "with all heads on 0.500" in compared
+    assert f"by {np.log(probability / (1 - probability)):+.2f}" in compared

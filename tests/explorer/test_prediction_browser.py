@@ -18,7 +18,7 @@ def browser():
     return PredictionBrowser(table, {("length", "first half"): np.arange(N) < 10})
 
 
-def shown(browser):
+def page_of(browser):
     return browser.children[-1].value
 
 
@@ -27,20 +27,20 @@ def test_it_opens_with_the_most_confident_mistakes(browser):
     assert (table["label"] != table["predicted"]).all()
     assert table["confidence"].is_monotonic_decreasing
     assert len(table) == sum((p >= 0.5) != y for p, y in zip(PROBABILITIES, LABELS, strict=True))
-    assert f"{len(table)} of 20 reviews; shown are 1 to {ROWS}" in shown(browser)
-    assert "human rating" in shown(browser)
-    assert "doubt about the label" in shown(browser)
+    assert f"{len(table)} of 20 reviews; shown are 1 to {ROWS}" in page_of(browser)
+    assert "human rating" in page_of(browser)
+    assert "doubt about the label" in page_of(browser)
 
 
 def test_filters_work_from_code_and_from_the_controls_alike(browser):
     browser.which = "wrong: called positive"
     assert (browser.selected["predicted"] == 1).all()
     assert (browser.selected["label"] == 0).all()
-    which, sliced, contains = browser.children[0].children[0].children
+    which, chosen_slice, contains = browser.children[0].children[0].children
     assert which.value == "wrong: called positive"
     which.value = "all"
     assert len(browser.selected) == N
-    sliced.value = "length: first half"
+    chosen_slice.value = "length: first half"
     assert browser.selected.index.tolist() == sorted(browser.selected.index, key=lambda i: PROBABILITIES[i])
     assert set(browser.selected.index) == set(range(10))
     contains.value = "BUT but"
@@ -63,8 +63,8 @@ def test_orders(browser, order, expected):
 def test_pages(browser):
     browser.which = "all"
     browser.page = 3
-    assert "shown are 17 to 20" in shown(browser)
-    assert shown(browser).count("<tr>") == 1 + 4
+    assert "shown are 17 to 20" in page_of(browser)
+    assert page_of(browser).count("<tr>") == 1 + 4
     browser.page = 99
     assert browser.page == 3
     browser.contains = "review"
@@ -73,13 +73,13 @@ def test_pages(browser):
 
 def test_readers_without_widgets_see_the_page(browser):
     bundle = browser._repr_mimebundle_()
-    assert bundle["text/html"] == shown(browser)
+    assert bundle["text/html"] == page_of(browser)
     assert "application/vnd.jupyter.widget-view+json" in bundle
 
 
 def test_nothing_found_says_so(browser):
     browser.contains = "no such word"
-    assert "0 of 20 reviews" in shown(browser)
+    assert "0 of 20 reviews" in page_of(browser)
     assert len(browser.selected) == 0
 
 
@@ -104,5 +104,5 @@ def test_bad_values_are_named(browser):
 
 def test_without_ratings_and_slices_it_works_too():
     plain = PredictionBrowser(prediction_table(["a", "b"], [0, 1], [0.9, 0.9]))
-    assert "human rating" not in shown(plain)
+    assert "human rating" not in page_of(plain)
     assert len(plain.selected) == 1

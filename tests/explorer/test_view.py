@@ -1,4 +1,4 @@
-"""The self-contained view: what it holds, and in a browser without a network what it draws."""
+"""The self-contained view: what it contains, and what it draws in a browser without a network."""
 
 import base64
 import json
@@ -27,7 +27,7 @@ def data_of(view):
     return json.loads(re.search(r'<script type="application/json">(.*?)</script>', view._repr_html_(), re.S)[1])
 
 
-def test_the_weights_are_in_it_to_four_thousandths():
+def test_weights_are_stored_to_four_thousandths():
     maps = maps_of("abc")
     panel = data_of(attention_view(maps))["panels"][0]
     codes = np.frombuffer(zlib.decompress(base64.b64decode(panel["packed"])), "u1").reshape(maps.weights.shape)
@@ -55,7 +55,7 @@ def test_it_loads_nothing():
         assert forbidden not in front_end()
 
 
-def test_a_text_cannot_leave_its_place():
+def test_a_text_cannot_break_out_of_the_data():
     html = attention_view(maps_of(["[CLS]", HOSTILE, "</script><script>alert(2)</script>"]))._repr_html_()
     assert HOSTILE not in html
     assert "alert(2)</script>" not in html
@@ -77,7 +77,7 @@ def test_the_same_view_is_the_same_html():
         ({"silenced": [(5, 0)]}, "layer=5 is out of range"),
     ],
 )
-def test_what_is_not_there_cannot_be_shown(wrong, message):
+def test_missing_views_layers_and_heads_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         attention_view(maps_of("abc"), **wrong)
 
@@ -90,29 +90,29 @@ def test_only_maps_of_the_same_tokens_compare():
 
 
 def test_the_widget_runs_the_same_code():
-    assert front_end() in AttentionCanvas._esm
+    assert AttentionCanvas._esm.startswith(front_end())
 
 
 @pytest.fixture
 def open_view(tmp_path):
-    """Opens a saved view in Chromium with the network cut off; fails on any request or error."""
+    """Opens a saved view in Chromium without a network; fails on any request or error."""
     with chromium_page(offline=True) as page:
-        asked, errors = listen(page)
+        requested, errors = listen(page)
 
         def show(view):
             path = view.save(tmp_path / "view.html")
-            asked.clear()
+            requested.clear()
             page.goto(path.as_uri())
             page.wait_for_selector("[data-drawn]")
             return page
 
         yield show
-        assert [url for url in asked if not url.startswith("file:")] == []
+        assert [url for url in requested if not url.startswith("file:")] == []
         assert errors == []
 
 
 def numbers(page):
-    """The weights written beside the tokens looked at, as shares; 0 where none is written."""
+    """The weights written beside the tokens, as shares; 0 where none is written."""
     found = page.locator(".number").all_text_contents()
     return [float(text.strip().removesuffix("%")) / 100 if text.strip() else 0.0 for text in found]
 
@@ -195,8 +195,8 @@ def test_everything_has_a_name(open_view):
 def test_hostile_text_is_shown_and_not_run(open_view):
     tokens = ["[CLS]", HOSTILE, "</script><script>alert(2)</script>", "<svg onload=alert(3)>", "&lt;b&gt;", "[SEP]"]
     page = open_view(attention_view(maps_of(tokens, words=(-1, 0, 1, 2, 3, -1))))
-    ran = []
-    page.on("dialog", lambda dialog: (ran.append(dialog.message), dialog.dismiss()))
+    dialogs = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     for view in ("bipartite", "heatmap", "overview"):
         page.get_by_label("view").select_option(view)
         if view != "overview":
@@ -204,7 +204,7 @@ def test_hostile_text_is_shown_and_not_run(open_view):
             page.locator(".from .token, .left .token").nth(1).hover()
             assert HOSTILE in page.get_by_role("status").text_content()
     page.wait_for_timeout(200)
-    assert ran == []
+    assert dialogs == []
     assert page.locator("img").count() == 0
 
 
@@ -235,7 +235,7 @@ def test_text_can_be_read_in_both_themes(scheme, tmp_path):
 
 
 def test_a_lesson_exported_as_a_page_asks_the_network_for_nothing(tmp_path):
-    """nbconvert's page of lesson 05, offline: the view plays, and the explorer is a still picture."""
+    """nbconvert's page of lesson 05, offline: the view works, and the explorer is a picture."""
     import nbformat
     from nbconvert import HTMLExporter
 
@@ -246,14 +246,12 @@ def test_a_lesson_exported_as_a_page_asks_the_network_for_nothing(tmp_path):
     path = tmp_path / "lesson.html"
     path.write_text(page_of.from_notebook_node(notebook)[0], encoding="utf-8")
     with chromium_page(offline=True) as page:
-        asked, errors = [], []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda message: message.type == "error" and errors.append(message.text))
+        requested, errors = listen(page)
         page.goto(path.as_uri())
         page.wait_for_selector("[data-drawn]")
         page.get_by_label("view").select_option("overview")
         assert page.locator(".grid canvas").count() == 72
-        still = page.locator(".jp-Cell", has_text="corpus = [text for text").locator("img")
-        assert still.count() == 1
-        assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+        picture = page.locator(".jp-Cell", has_text="corpus = [text for text").locator("img")
+        assert picture.count() == 1
+        assert [url for url in requested if not url.startswith(("file:", "data:"))] == []
         assert errors == []

@@ -19,9 +19,8 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from browser import drawn, jupyterlab, run_all_cells
+from support.browser import chromium_page, drawn, jupyterlab, run_all_cells
 
-from conftest import chromium_page
 from sentiment_lib.run.paths import HOME_VARIABLE, home
 
 TEXT = "A tearjerking, wonderful and never boring film about two old friends. " * 6

@@ -1,4 +1,4 @@
-"""The explorer as a learner meets it: JupyterLab on loopback, in headless Chromium."""
+"""The lessons in JupyterLab as a learner uses them, on loopback and in headless Chromium."""
 
 import os
 from pathlib import Path
@@ -56,7 +56,7 @@ def test_the_explorer_answers_in_jupyterlab(lab, page, quick_run):
     page.on("console", lambda message: message.type == "error" and errors.append(message.text))
     run_all_cells(page, lab.format("05_explore_attention"))
     drawn(page, view="heatmap", layer=5, head=11)
-    assert page.locator("[data-drawn]").count() == 2  # the view without a kernel is above the explorer
+    assert page.locator("[data-drawn]").count() == 2  # the view without a kernel stands above the explorer
     view = page.locator("[data-drawn]").last
     widget = page.locator(".jp-OutputArea-output:has(.noUi-handle)").last
     prediction = widget.locator("[aria-label*='probability of positive']")
@@ -69,22 +69,22 @@ def test_the_explorer_answers_in_jupyterlab(lab, page, quick_run):
     box, track = sliders.nth(1).bounding_box(), widget.locator(".noUi-base").nth(1).bounding_box()
     page.mouse.move(box["x"] + 5, box["y"] + 5)
     page.mouse.down()
-    page.mouse.move(track["x"] + 2, box["y"] + 5, steps=12)  # dragged by the mouse from head 11 to head 0
+    page.mouse.move(track["x"] + 2, box["y"] + 5, steps=12)  # dragged from head 11 to head 0
     page.mouse.up()
     drawn(page, layer=4, head=0)
 
     play = widget.locator(".widget-play button")
-    play.first.click()  # walks through the heads, in the browser alone
+    play.first.click()  # steps through the heads, without the kernel
     drawn(page, layer=4, head=1)
     play.nth(1).click()
-    drawn(page, layer=4, head=0)  # stop goes back to the first
+    drawn(page, layer=4, head=0)  # stop returns to the first head
 
-    said = prediction.get_attribute("aria-label")
+    first_prediction = prediction.get_attribute("aria-label")
     area = widget.locator("textarea")
     area.fill("An absolutely wonderful film that I will watch again.")
     page.wait_for_function(
         "old => [...document.querySelectorAll('[aria-label*=\"probability of positive\"]')].at(-1).ariaLabel !== old",
-        arg=said,
+        arg=first_prediction,
     )
     assert prediction.get_attribute("aria-label").startswith("positive")
     view.get_by_role("button", name="absolutely").wait_for()
@@ -101,7 +101,7 @@ def test_the_explorer_answers_in_jupyterlab(lab, page, quick_run):
     assert prediction.get_attribute("aria-label") != before
     off = view.get_by_role("button", name="open layer 4, head 0 (switched off)")
     off.wait_for()
-    assert view.evaluate(pictures) != weights  # later layers look elsewhere now
+    assert view.evaluate(pictures) != weights  # the attention of later layers has changed
     widget.get_by_role("combobox").nth(2).select_option("all heads on")
     view.get_by_role("region", name="now").wait_for()
     keep_screenshot(page, "explorer_all_heads")
@@ -136,30 +136,30 @@ def test_exercises_and_questions_answer_in_jupyterlab(lab, page):
     page.get_by_text("○ Exercise 01.1: not attempted yet.").scroll_into_view_if_needed()
     first = exercises("01")[0]
     wrong = f"{first.answer.replace(', ', ' = ')} = 0.5"
-    for source, said in ((wrong, "✗ Exercise 01.1"), (first.solution, "✓ Exercise 01.1")):
+    for source, verdict in ((wrong, "✗ Exercise 01.1"), (first.solution, "✓ Exercise 01.1")):
         page.locator(".jp-CodeCell", has_text='check("01.1"').locator(".cm-content").click()
         page.keyboard.press("Control+a")
         page.keyboard.insert_text(f'{source}\ncheck("01.1", {first.answer})')
         page.keyboard.press("Shift+Enter")
-        page.get_by_text(said).wait_for()
+        page.get_by_text(verdict).wait_for()
     keep_screenshot(page, "exercise")
 
-    asked = questions("01")[0]
+    question = questions("01")[0]
     form = page.locator(".jp-OutputArea-output:has(.widget-radio-box, .widget-checkbox)").first
     form.scroll_into_view_if_needed()
     boxes = form.locator("input")
-    assert boxes.count() == len(asked.options)
+    assert boxes.count() == len(question.options)
     boxes.first.focus()
-    wrong = next(i for i, (_, right, _) in enumerate(asked.options) if not right)
+    wrong = next(i for i, (_, right, _) in enumerate(question.options) if not right)
     boxes.nth(wrong).check()
     form.get_by_role("button", name="Answer").press("Enter")  # by keyboard
     form.get_by_text("Not right yet.").wait_for()
-    assert form.get_by_text(asked.options[wrong][2]).count() == 1
+    assert form.get_by_text(question.options[wrong][2]).count() == 1
     keep_screenshot(page, "question")
     assert not errors
     folded = page.locator("details", has_text="Options and reasons").first
     folded.locator("summary").click()
-    assert folded.get_by_text(asked.options[0][2]).is_visible()
+    assert folded.get_by_text(question.options[0][2]).is_visible()
     page.locator("img[alt*='flow of data']").first.scroll_into_view_if_needed()
     page.wait_for_function("() => document.querySelector(\"img[alt*='flow of data']\").naturalWidth > 400")
     keep_screenshot(page, "head_of_a_lesson")
@@ -173,6 +173,8 @@ def test_key_terms_lead_to_their_entries_in_jupyterlab(lab, page):
     page.locator("a[href*='glossary.ipynb'][href$='#cell-id=warm-up']").first.click()
     shown = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
     expect(shown.locator("h2[data-jupyter-id='warm-up']")).to_be_in_viewport()
-    shown.locator(".jp-Cell:has(h2[data-jupyter-id='warm-up']) a", has_text="learning rate").click()  # entry to entry
+    shown.locator(
+        ".jp-Cell:has(h2[data-jupyter-id='warm-up']) a", has_text="learning rate"
+    ).click()  # from entry to entry
     expect(shown.locator("h2[data-jupyter-id='learning-rate']")).to_be_in_viewport()
     keep_screenshot(page, "glossary")

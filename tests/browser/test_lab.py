@@ -1,4 +1,4 @@
-"""`make lab` as a user calls it: on loopback only, and with a token."""
+"""`make lab` as a user calls it listens on loopback only and requires a token."""
 
 import json
 import os
@@ -52,21 +52,21 @@ def status(address):
         return error.code
 
 
-def test_make_lab_listens_on_loopback_and_wants_its_token(lab):
+def test_make_lab_listens_on_loopback_and_requires_its_token(lab):
     assert lab["hostname"] == "127.0.0.1"
     assert len(lab["token"]) >= 32
     address = f"http://127.0.0.1:{lab['port']}/api/contents"
     assert status(address) == 403
     assert status(f"{address}?token=wrong") == 403
     assert status(f"{address}?token={lab['token']}") == 200
-    assert listening(lab["port"]) <= {"0100007F"}  # 127.0.0.1, as Linux writes it, and nothing in tcp6
+    assert listening(lab["port"]) <= {"0100007F"}  # 127.0.0.1 in the notation of Linux, and nothing in tcp6
 
 
 def listening(port):
-    """The addresses, in hexadecimal digits, on which somebody listens at this port (empty where there is no /proc)."""
+    """The addresses, in hexadecimal, on which a process listens at this port (empty on systems without /proc)."""
     tables = [path for path in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")) if path.is_file()]
     rows = [line.split() for path in tables for line in path.read_text().splitlines()[1:]]
-    places = [row[1].split(":") for row in rows if row[3] == "0A"]
-    found = {address for address, number in places if int(number, 16) == port}
+    sockets = [row[1].split(":") for row in rows if row[3] == "0A"]
+    found = {address for address, number in sockets if int(number, 16) == port}
     assert found or not tables
     return found

@@ -1,4 +1,4 @@
-"""Input that is wrong: each case ends in an error that names the value and the remedy, or is handled as documented."""
+"""Wrong input: each case ends in an error that names the value and the remedy, or is handled as documented."""
 
 import json
 import shutil
@@ -40,7 +40,7 @@ def cut_parquet(path):
 
 
 def arrow(**columns):
-    """Parquet with the types of Arrow, such as lists and bytes."""
+    """Parquet with Arrow types such as lists and bytes."""
 
     def write(path):
         import pyarrow as pa
@@ -63,7 +63,7 @@ def folder(**files):
 TEXTS, LABELS = [t for t, _ in ROWS], [n for _, n in ROWS]
 SWAPPED = [(t, {"neg": "0", "pos": "1"}[n]) for t, n in ROWS]
 
-# file name, content (text, bytes or a function that writes it), options, what the error must say
+# file name, content (text, bytes or a function that writes it), options, part of the expected message
 WRONG_TABLES = {
     "empty file": ("r.csv", "", {}, "r.csv is empty"),
     "blank lines only": ("r.csv", "\n\n\n", {}, "could not be read as csv"),
@@ -143,14 +143,14 @@ def write(path, content):
 
 @pytest.mark.parametrize("case", WRONG_TABLES)
 def test_a_wrong_table_is_an_error(tmp_path, case):
-    name, content, options, said = WRONG_TABLES[case]
+    name, content, options, message = WRONG_TABLES[case]
     with pytest.raises(DataError) as caught:
         load_and_prepare_dataset(write(tmp_path / name, content), **options)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert len(str(caught.value)) < 1000
 
 
-# what is added to forty good reviews, and what becomes of it
+# a text that is added to forty good reviews, and what is kept of it
 ODD_TEXTS = {
     "an empty text": ("", None),
     "blanks": (" \t\u00a0\u2003 ", None),
@@ -180,7 +180,7 @@ def test_an_odd_text_is_read_cleaned_and_classified(tmp_path, tiny, case):
     path = tmp_path / "r.jsonl"
     path.write_text(lines([*ROWS, (text, "pos")]))
     dataset, summary = load_and_prepare_dataset(str(path))
-    found = [one for split in dataset.values() for one in split["text"] if one not in TEXTS]
+    found = [text for split in dataset.values() for text in split["text"] if text not in TEXTS]
     assert found == ([] if kept is None else [kept])
     assert summary.empty == (kept is None)
     if isinstance(text, str):
@@ -197,11 +197,11 @@ ODD_TABLES = {
     "a byte order mark in JSON lines": ("r.jsonl", "\ufeff" + lines(), {}),
     "Windows line ends": ("r.csv", csv().replace("\n", "\r\n").encode(), {}),
     "an index column": ("r.csv", csv([(i, *row) for i, row in enumerate(ROWS)], ",text,label"), {}),
-    "a column of that name that is not meant": (
+    "a column of the default name that is not the chosen one": (
         "r.csv", csv([("title", t, n) for t, n in ROWS], "text,review,label"), {"text_column": "review"}),
     "columns whose names are swapped": (
         "r.csv", csv(header="label,text"), {"text_column": "label", "label_column": "text"}),
-    "a rating that is no number": ("r.csv", csv([(*row, "5 stars") for row in ROWS], "text,label,rating"), {}),
+    "a rating that is not a number": ("r.csv", csv([(*row, "5 stars") for row in ROWS], "text,label,rating"), {}),
     "other columns in later lines": ("r.jsonl", lines(ROWS[:39]) + lines(ROWS[39:], extra=1), {}),
     "categories of Arrow": (
         "r.parquet", lambda p: pd.DataFrame({"text": TEXTS, "label": pd.Categorical(LABELS)}).to_parquet(p), {}),
@@ -219,7 +219,7 @@ def test_an_odd_table_is_read(tmp_path, case):
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "message"),
     [
         ("nowhere.csv", "There is no source 'nowhere.csv'"),
         ("x" * 5000, "There is no source 'xxx"),
@@ -229,15 +229,15 @@ def test_an_odd_table_is_read(tmp_path, case):
     ],
     ids=["not there", "long name", "long path", "NUL", "empty"],
 )
-def test_a_wrong_path_is_an_error(source, said):
+def test_a_wrong_path_is_an_error(source, message):
     with pytest.raises(DataError) as caught:
         load_and_prepare_dataset(source)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert len(str(caught.value)) < 1000
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("learning_rate", "nan", "must be a finite number"),
         ("learning_rate", float("inf"), "must be a finite number"),
@@ -271,10 +271,10 @@ def test_a_wrong_path_is_an_error(source, said):
         ("leaning_rate", 1e-4, "Did you mean 'learning_rate'?"),
     ],
 )
-def test_a_wrong_setting_is_an_error(name, value, said):
+def test_a_wrong_setting_is_an_error(name, value, message):
     with pytest.raises(SettingsError) as caught:
         make_settings(**{name: value})
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert name in str(caught.value)
 
 
@@ -316,8 +316,8 @@ def larger_vocabulary(folder):
 def three_labels(folder):
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
-    read = AutoConfig.from_pretrained(folder, num_labels=3)
-    AutoModelForSequenceClassification.from_config(read).save_pretrained(folder)
+    changed = AutoConfig.from_pretrained(folder, num_labels=3)
+    AutoModelForSequenceClassification.from_config(changed).save_pretrained(folder)
 
 
 def other_model(folder):
@@ -329,31 +329,31 @@ def other_model(folder):
 WRONG_MODELS = {
     "no config.json": (without("config.json"), "could not be loaded"),
     "no weights": (without("model.safetensors"), "could not be loaded"),
-    "config.json is no JSON": (change("config.json", lambda c: c[:-5]), "could not be loaded"),
+    "config.json is not JSON": (change("config.json", lambda c: c[:-5]), "could not be loaded"),
     "config.json is empty": (change("config.json", lambda c: b""), "could not be loaded"),
     "truncated weights": (change("model.safetensors", lambda c: c[: len(c) // 2]), "could not be loaded"),
-    "weights that are none": (change("model.safetensors", lambda c: b"PK" * 1000), "could not be loaded"),
+    "weights that are not weights": (change("model.safetensors", lambda c: b"PK" * 1000), "could not be loaded"),
     "weights of another size": (config(hidden_size=48, intermediate_size=96), "could not be loaded"),
     "an unknown kind of model": (config(model_type="bart9000"), "could not be loaded"),
-    "code of its own": (
+    "a model with its own code": (
         config(auto_map={"AutoConfig": "evil.Config"}, model_type="evil"), "code that comes with a model is not run"),
     "no tokenizer": (lambda f: [p.unlink() for p in f.glob("*token*")] and None, "could not be loaded"),
-    "tokenizer.json is no JSON": (change("tokenizer.json", lambda c: c[:-50]), "could not be loaded"),
-    "a tokenizer that knows more": (larger_vocabulary, "do not belong together"),
+    "tokenizer.json is not JSON": (change("tokenizer.json", lambda c: c[:-50]), "could not be loaded"),
+    "a tokenizer with a larger vocabulary": (larger_vocabulary, "do not belong together"),
     "three labels": (three_labels, "was trained for 3 labels"),
-    "a model that is no encoder": (other_model, "is no BERT-like encoder"),
+    "a model that is not an encoder": (other_model, "is no BERT-like encoder"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", WRONG_MODELS)
 def test_a_wrong_model_is_an_error(tiny_checkpoint, tmp_path, case):
-    damage, said = WRONG_MODELS[case]
+    damage, message = WRONG_MODELS[case]
     folder = tmp_path / "model"
     shutil.copytree(tiny_checkpoint, folder)
     damage(folder)
     with pytest.raises(ModelError) as caught:
         initialize_model_and_tokenizer(str(folder))
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert str(folder) in str(caught.value)
 
 
@@ -370,21 +370,21 @@ def test_a_model_that_is_not_there(name, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"max_length": 2}, "leaves no room for a word; use at least 3"),
         ({"max_length": 4096}, "longer than the 128 tokens this model can read"),
         ({"truncation": "middle"}, "is not one of head, tail, head+tail"),
     ],
 )
-def test_wrong_lengths_are_errors(tiny, options, said):
+def test_wrong_lengths_are_errors(tiny, options, message):
     with pytest.raises(ValueError, match=r"max_length|truncation") as caught:
         encode(["a text"], tiny[1], **({"max_length": 32} | options))
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("texts", "error", "said"),
+    ("texts", "error", "message"),
     [
         ("a text", TypeError, "give a list of one"),
         ([None], TypeError, "texts[0] is None"),
@@ -392,10 +392,10 @@ def test_wrong_lengths_are_errors(tiny, options, said):
         ([b"a"], TypeError, "texts[0] is b'a'"),
     ],
 )
-def test_what_cannot_be_classified(tiny, texts, error, said):
+def test_what_cannot_be_classified(tiny, texts, error, message):
     with pytest.raises(error) as caught:
         predict(texts, *tiny, max_length=16)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_no_texts_have_no_probabilities(tiny):
@@ -404,7 +404,7 @@ def test_no_texts_have_no_probabilities(tiny):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "target", "said"),
+    ("name", "content", "target", "message"),
     [
         ("r.csv", csv(header="review,label"), "o.csv", "no column 'text'"),
         ("r.csv", csv(header="text,probability"), "o.csv", "already has a column 'probability'"),
@@ -422,14 +422,14 @@ def test_no_texts_have_no_probabilities(tiny):
         ("none.csv", None, "o.csv", "There is no file"),
     ],
 )
-def test_a_wrong_file_is_not_classified(tiny, tmp_path, monkeypatch, name, content, target, said):
-    monkeypatch.setattr(Classifier, "predict", lambda *a, **k: pytest.fail("long work began"))
+def test_a_wrong_file_is_not_classified(tiny, tmp_path, monkeypatch, name, content, target, message):
+    monkeypatch.setattr(Classifier, "predict", lambda *a, **k: pytest.fail("prediction began"))
     if content is not None:
         write(tmp_path / name, content)
     before = {path.name for path in tmp_path.iterdir()}
     with pytest.raises(DataError) as caught:
         predict_file(tmp_path / name, tmp_path / target, Classifier(*tiny, Encoding(16)), text_column="text")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert {path.name for path in tmp_path.iterdir()} == before
 
 

@@ -1,4 +1,4 @@
-"""Texts that would run something: shown everywhere a text is shown, and never run. Pickles and archives: never opened."""
+"""Hostile texts are shown wherever a text is shown, and never run. Pickles are never opened, archives never escape."""
 
 import io
 import json
@@ -64,7 +64,10 @@ attention_view(AttentionMaps(HOSTILE, weights, 0.5, tuple(range(len(HOSTILE)))))
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory, tiny_checkpoint):
-    """A notebook that shows all these texts in all ways the lessons have, run in JupyterLab: the page, still open."""
+    """A notebook that shows the hostile texts in every way that lessons do, run in JupyterLab.
+
+    What ran or was requested, the text of the page, and the path of the saved notebook.
+    """
     folder = tmp_path_factory.mktemp("hostile")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source.strip()) for source in CELLS])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -73,12 +76,12 @@ def shown(tmp_path_factory, tiny_checkpoint):
     with jupyterlab(folder) as address:
         nbformat.write(notebook, folder / "notebooks" / "hostile.ipynb")
         with chromium_page() as page:
-            asked = []
-            page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+            unwanted = []
+            page.on("dialog", lambda dialog: (unwanted.append(dialog.message), dialog.dismiss()))
             page.on(
                 "request",
                 lambda request: (
-                    asked.append(request.url)
+                    unwanted.append(request.url)
                     if "127.0.0.1" not in request.url and request.url.startswith("http")
                     else None
                 ),
@@ -89,24 +92,24 @@ def shown(tmp_path_factory, tiny_checkpoint):
             page.keyboard.press("Control+s")
             page.wait_for_timeout(2000)
             ran, text = page.evaluate("window.ran"), page.evaluate(ALL_TEXT)
-    return ran + asked, text, folder / "notebooks" / "hostile.ipynb"
+    return ran + unwanted, text, folder / "notebooks" / "hostile.ipynb"
 
 
 def test_nothing_runs_in_jupyterlab(shown):
     ran, text, _ = shown
     assert ran == []
-    for one in HOSTILE:  # they are shown, not swallowed
-        assert one.strip("\x1b")[-30:] in text, one
+    for hostile in HOSTILE:  # they are shown, not swallowed
+        assert hostile.strip("\x1b")[-30:] in text, hostile
 
 
-def test_the_cells_did_what_they_should(shown):
+def test_only_the_last_cell_failed(shown):
     path = shown[2]
     cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     failed = [i for i, cell in enumerate(cells) if any(o.output_type == "error" for o in cell.outputs)]
-    assert failed == [len(CELLS) - 1]  # the last one, which is to show the error
+    assert failed == [len(CELLS) - 1]  # the last cell is meant to fail
 
 
-def test_nothing_runs_in_the_notebook_as_a_page(shown, tmp_path):
+def test_nothing_runs_in_the_exported_notebook(shown, tmp_path):
     import nbconvert
 
     body, _ = nbconvert.HTMLExporter().from_filename(str(shown[2]))
@@ -121,13 +124,13 @@ def test_nothing_runs_in_a_saved_view(tmp_path):
     check_page(view.save(tmp_path / "view.html"))
 
 
-def test_figures_take_them_for_text():
+def test_figures_show_hostile_texts_as_text():
     formulas = [text for text in HOSTILE if "$" in text or "\\" in text]
-    for one in [HOSTILE[0], *formulas, "$\\frac{", "$x^$", "\\$", "$$", "\\", "^_{}", "%"]:
-        words = (one, "b")
+    for text in [HOSTILE[0], *formulas, "$\\frac{", "$x^$", "\\$", "$$", "\\", "^_{}", "%"]:
+        words = (text, "b")
         maps = AttentionMaps(list(words), np.full((2, 2, 2, 2), 0.5, "float32"), 0.5, (0, 1))
         for view in ("heatmap", "bipartite", "overview"):
-            plots.to_png(plots.attention({one: maps}, view=view))
+            plots.to_png(plots.attention({text: maps}, view=view))
         effects = WordEffects(words, (0.1, -0.2), 0.5)
         plots.to_png(plots.word_effects(effects))
         plots.to_png(plots.words_side_by_side({"leave one out": effects}))
@@ -150,49 +153,49 @@ def test_formulas_are_harmless_in_csv(tiny, tmp_path):
 
 
 class Bomb:
-    def __init__(self, mark):
-        self.mark = mark
+    """An object whose unpickling creates a file."""
+
+    def __init__(self, path):
+        self.path = path
 
     def __reduce__(self):
-        return Path.touch, (self.mark,)
+        return Path.touch, (self.path,)
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "model.safetensors", "tokenizer.json", "vocab.txt"])
 def test_a_pickle_is_never_opened(tiny_checkpoint, tmp_path, name):
-    folder, mark = tmp_path / "model", tmp_path / "opened"
+    folder, trace = tmp_path / "model", tmp_path / "opened"
     folder.mkdir()
     for path in tiny_checkpoint.iterdir():
         if path.name not in ("model.safetensors", name):
             (folder / path.name).write_bytes(path.read_bytes())
-    (folder / name).write_bytes(pickle.dumps({"bert.embeddings.word_embeddings.weight": Bomb(mark)}))
+    (folder / name).write_bytes(pickle.dumps({"bert.embeddings.word_embeddings.weight": Bomb(trace)}))
     with pytest.raises(ModelError, match=r"pickled weights are not read|could not be loaded"):
         initialize_model_and_tokenizer(str(folder))
-    assert not mark.exists()
-    pickle.loads((folder / name).read_bytes())  # it would have gone off
-    assert mark.exists()
+    assert not trace.exists()
+    pickle.loads((folder / name).read_bytes())  # opening it does run its code
+    assert trace.exists()
 
 
 def test_code_beside_a_model_is_not_run(tiny_checkpoint, tmp_path):
-    folder, mark = tmp_path / "model", tmp_path / "run"
+    folder, trace = tmp_path / "model", tmp_path / "run"
     folder.mkdir()
     for path in tiny_checkpoint.iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
-    code = f"from pathlib import Path\nPath({str(mark)!r}).touch()\n"
+    code = f"from pathlib import Path\nPath({str(trace)!r}).touch()\n"
     (folder / "evil.py").write_text(
         code + "from transformers import BertConfig as Config, BertForSequenceClassification as Model"
     )
     config = json.loads((folder / "config.json").read_text())
     config["auto_map"] = {"AutoConfig": "evil.Config", "AutoModelForSequenceClassification": "evil.Model"}
     (folder / "config.json").write_text(json.dumps(config))
-    model, _ = initialize_model_and_tokenizer(
-        str(folder)
-    )  # a BERT that transformers knows itself: its own code is used
+    model, _ = initialize_model_and_tokenizer(str(folder))  # transformers knows BERT and uses its own code
     assert type(model).__module__.startswith("transformers.")
     config["model_type"] = "evil"
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(ModelError, match="code that comes with a model is not run"):
         initialize_model_and_tokenizer(str(folder))
-    assert not mark.exists()
+    assert not trace.exists()
 
 
 def archive(path, members):
@@ -223,7 +226,7 @@ def test_an_archive_cannot_leave_its_folder(home, tmp_path, monkeypatch):
     assert list((home / "data").rglob("*.txt")) == []
 
 
-def test_a_terminal_gets_no_orders(home, tiny_checkpoint, review_file, capsys):
+def test_control_characters_do_not_reach_the_terminal(home, tiny_checkpoint, review_file, capsys):
     from sentiment_lib.cli import main
 
     assert main(["train", "--source", str(review_file), "--model", str(tiny_checkpoint), "--set", "epochs=1"]) == 0
@@ -249,14 +252,14 @@ def test_a_damaged_bundled_checkpoint_is_refused(tmp_path, monkeypatch, name):
         model.bundled_checkpoint()
 
 
-def test_an_error_message_gives_no_orders_to_a_terminal():
+def test_an_error_message_has_no_control_characters():
     with pytest.raises(DataError) as caught:
         map_labels(pd.Series(["\x1b[2J"]))
     assert "\x1b" not in str(caught.value)
 
 
-def test_the_trap_works(tmp_path):
-    """Put on a page as they are, these texts do run: what the tests above look for would be seen."""
+def test_hostile_texts_run_where_nothing_escapes_them(tmp_path):
+    """Put on a page as they are, these texts do run, so that the tests above would see it."""
     (tmp_path / "page.html").write_text("<meta charset=utf-8><body>" + "\n".join(HOSTILE[:21]), encoding="utf-8")
     with pytest.raises(AssertionError):
         check_page(tmp_path / "page.html")

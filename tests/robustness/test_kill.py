@@ -1,8 +1,11 @@
-"""Training and file prediction, killed at random moments: the end is that of a run that was never killed."""
+"""Training and file prediction, killed at random moments: the result is that of a run that was never killed."""
 
 import json
 import os
 import shutil
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -51,14 +54,14 @@ def test_a_killed_training_ends_as_one_that_was_not(tiny_checkpoint, tmp_path):
         training = json.loads((folder / "training.json").read_text())
         return load_file(folder / "model" / "model.safetensors"), training["history"], training["best_step"]
 
-    wanted = results(homes["reference"])
+    expected = results(homes["reference"])
     rounds = []
 
     def compare():
         weights, history, best = results(homes["killed"])
-        assert weights.keys() == wanted[0].keys()
-        assert all(np.allclose(weights[name], wanted[0][name], atol=1e-6) for name in weights)
-        assert (history, best) == wanted[1:]
+        assert weights.keys() == expected[0].keys()
+        assert all(np.allclose(weights[name], expected[0][name], atol=1e-6) for name in weights)
+        assert (history, best) == expected[1:]
         no_leftovers(homes["killed"])
         rounds.append(1)
         shutil.rmtree(homes["killed"])
@@ -80,10 +83,10 @@ def test_a_killed_file_prediction_has_the_same_rows_none_twice(tiny_checkpoint, 
         return ["-c", SMALL + PREDICT, str(tiny_checkpoint), str(source), str(targets[name])]
 
     run(command("reference"))
-    wanted, rounds = targets["reference"].read_bytes(), []
+    expected, rounds = targets["reference"].read_bytes(), []
 
     def compare():
-        assert targets["killed"].read_bytes() == wanted
+        assert targets["killed"].read_bytes() == expected
         no_leftovers(tmp_path)
         assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
             ["reviews.csv", *(t.name for t in targets.values())]
@@ -104,10 +107,6 @@ def test_a_killed_writer_leaves_the_old_file_whole(tmp_path):
         "print('ready', flush=True)\n"
         "for n in range(3000): write_json(Path(sys.argv[1]), {'n': n, 'more': list(range(20000))})"
     )
-    import subprocess
-    import sys
-    import time
-
     for turn in range(KILLS * 3):
         process = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE)
         process.stdout.readline()
@@ -119,7 +118,7 @@ def test_a_killed_writer_leaves_the_old_file_whole(tmp_path):
 
 
 def test_a_folder_that_was_moved_aside_comes_back(home):
-    """Killed between the two renames of ``replacing``: the old folder has its name again at the next look."""
+    """After a kill between the two renames of ``replacing``, the next access restores the old folder."""
     from sentiment_lib.run.files import replacing
     from sentiment_lib.run.paths import RunPaths
 
@@ -129,9 +128,9 @@ def test_a_folder_that_was_moved_aside_comes_back(home):
     paths.model.replace(paths.model.with_name(".model.old"))
     assert (paths.require(paths.model, "03") / "a").read_text() == "old"
     paths.model.replace(paths.model.with_name(".model.old"))
-    with replacing(paths.model) as beside:
+    with replacing(paths.model) as temporary:
         assert (paths.model / "a").read_text() == "old"
-        beside.mkdir()
-        (beside / "a").write_text("new")
+        temporary.mkdir()
+        (temporary / "a").write_text("new")
     assert (paths.model / "a").read_text() == "new"
     no_leftovers(home)

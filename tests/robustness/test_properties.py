@@ -1,4 +1,4 @@
-"""What holds for any input, tried on thousands (Hypothesis): truncation, batching, metrics, cleaning, the readers."""
+"""Properties of any input, tested with thousands of examples (Hypothesis)."""
 
 import os
 import random
@@ -31,11 +31,11 @@ LISTS = st.lists(TEXT, max_size=12)
 def test_a_text_is_cut_to_its_head_and_tail(tiny, text, length, truncation, share):
     tokenizer = tiny[1]
     (ids,) = encode([text], tokenizer, length, truncation, share)
-    (whole,) = encode([text], tokenizer, 128, "head")
+    (full,) = encode([text], tokenizer, 128, "head")
     assert len(ids) <= length
     assert (ids[0], ids[-1]) == (tokenizer.cls_token_id, tokenizer.sep_token_id)
-    if len(whole) < 128:  # the tokenizer's own limit did not cut
-        room, inner = length - 2, whole[1:-1]
+    if len(full) < 128:  # the tokenizer's own limit did not cut
+        room, inner = length - 2, full[1:-1]
         kept = ids[1:-1]
         assert len(kept) == min(room, len(inner))
         if len(inner) <= room:
@@ -54,20 +54,20 @@ def test_a_text_is_cut_to_its_head_and_tail(tiny, text, length, truncation, shar
 def test_batches_hold_every_text_once_and_pad_to_the_longest(tiny, texts, size):
     model, tokenizer = tiny
     classifier = Classifier(model, tokenizer, Encoding(16), batch_size=size)
-    wanted, seen = encode(texts, tokenizer, **classifier.encoding), []
+    expected, seen = encode(texts, tokenizer, **classifier.encoding), []
     for rows, batch in classifier.batches(texts):
         assert 1 <= len(rows) <= size
-        assert batch["input_ids"].shape[1] == max(len(wanted[i]) for i in rows)
-        for row, ids, there in zip(rows, batch["input_ids"].tolist(), batch["attention_mask"].tolist(), strict=True):
-            assert ids[: sum(there)] == wanted[row]
+        assert batch["input_ids"].shape[1] == max(len(expected[i]) for i in rows)
+        for row, ids, mask in zip(rows, batch["input_ids"].tolist(), batch["attention_mask"].tolist(), strict=True):
+            assert ids[: sum(mask)] == expected[row]
         seen += rows
     assert sorted(seen) == list(range(len(texts)))
 
 
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=1, max_size=60))
-def test_measures_are_those_of_scikit_learn(pairs):
+def test_metrics_are_those_of_scikit_learn(pairs):
     labels, probabilities = np.array([int(a) for a, _ in pairs]), np.array([b for _, b in pairs])
-    assume(0 < labels.sum() < len(labels))  # else it is an error that says so
+    assume(0 < labels.sum() < len(labels))  # otherwise evaluate raises an error
     ours, predicted = evaluate(labels, probabilities), (probabilities >= 0.5).astype(int)
     assert ours.accuracy == pytest.approx(sk.accuracy_score(labels, predicted))
     assert np.array(ours.confusion_matrix).tolist() == sk.confusion_matrix(labels, predicted, labels=[0, 1]).tolist()
@@ -78,7 +78,7 @@ def test_measures_are_those_of_scikit_learn(pairs):
 
 
 @given(TEXT)
-def test_cleaning_ends_in_a_text_that_can_be_stored_and_is_cleaned_no_further(text):
+def test_a_clean_text_can_be_stored_and_stays_as_it_is(text):
     clean = clean_text(text)
     clean.encode()
     assert clean == clean.strip()
@@ -87,7 +87,7 @@ def test_cleaning_ends_in_a_text_that_can_be_stored_and_is_cleaned_no_further(te
 
 
 @given(st.lists(st.sampled_from(["pos", "neg", " POS", "0", "1.0", "True", "false"]), min_size=1))
-def test_labels_keep_their_places(labels):
+def test_labels_keep_their_order(labels):
     found = map_labels(pd.Series(labels))
     assert found.tolist() == [int(label.strip().lower() in ("pos", "1.0", "true")) for label in labels]
 
@@ -101,7 +101,9 @@ STORED = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
     part=st.integers(1, 7),
 )
 def test_what_is_written_is_read_again(tmp_path_factory, rows, ending, part):
-    assume(ending not in (".csv", ".tsv") or all("\x00" not in one and "\r" not in one for row in rows for one in row))
+    assume(
+        ending not in (".csv", ".tsv") or all("\x00" not in cell and "\r" not in cell for row in rows for cell in row)
+    )
     assume(ending not in (".csv", ".tsv") or not any(a == b == "" for a, b in rows))  # a blank line
     table = pd.DataFrame(rows, columns=["text", "other"])
     path = tmp_path_factory.mktemp("tables") / f"t{ending}"
@@ -115,8 +117,8 @@ def test_what_is_written_is_read_again(tmp_path_factory, rows, ending, part):
         table.to_csv(path, index=False, sep="," if ending == ".csv" else "\t")
     assert [tuple(row) for row in read_table(path).itertuples(index=False)] == rows
     parts = list(table_parts(path, part))
-    assert all(len(one) <= part for one in parts)
-    assert [tuple(row) for one in parts for row in one.itertuples(index=False)] == rows
+    assert all(len(table) <= part for table in parts)
+    assert [tuple(row) for table in parts for row in table.itertuples(index=False)] == rows
 
 
 @given(st.lists(STORED, min_size=1, max_size=20))
@@ -126,18 +128,18 @@ def test_no_text_of_a_harmless_table_begins_a_formula(texts):
         assert after in (before, f"'{before}")
         begins = after.lstrip()[:1] in tuple("=+-@＝＋－＠") or after[:1] in tuple("\t\r\n")
         if begins and after:
-            float(after)  # a number is no formula
+            float(after)  # a number is not a formula
     assert harmless(pd.DataFrame({"text": made}))["text"].tolist() == made.tolist()
 
 
-def damaged(content, chance):
-    """Some bytes changed, left out, doubled or cut off."""
+def damaged(content, random_source):
+    """The content with some bytes changed, left out, doubled or cut off."""
     content = bytearray(content)
-    for _ in range(chance.randint(1, 4)):
-        at, length = chance.randrange(len(content) or 1), chance.choice([1, 1, 4, 40])
-        kind = chance.randrange(5)
+    for _ in range(random_source.randint(1, 4)):
+        at, length = random_source.randrange(len(content) or 1), random_source.choice([1, 1, 4, 40])
+        kind = random_source.randrange(5)
         if kind == 0:
-            content[at : at + length] = bytes(chance.randrange(256) for _ in range(length))
+            content[at : at + length] = bytes(random_source.randrange(256) for _ in range(length))
         elif kind == 1:
             del content[at : at + length]
         elif kind == 2:
@@ -145,7 +147,7 @@ def damaged(content, chance):
         elif kind == 3:
             del content[at:]
         else:
-            content[at:at] = chance.choice(
+            content[at:at] = random_source.choice(
                 [b'"', b",", b"\n", b"\x00", b"\r", b"{", b"\xff\xfe", "\u2028".encode(), b"\\"]
             )
     return bytes(content)
@@ -153,22 +155,22 @@ def damaged(content, chance):
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
 def test_damaged_files_are_read_or_refused(tmp_path, ending):
-    """Never another error, and what is said fits on a screen."""
-    chance = random.Random(ending)
+    """There is no other error, and the message fits on a screen."""
+    random_source = random.Random(ending)
     table = pd.DataFrame({"text": [f'Scene {i}, a "fine" piece.' for i in range(24)], "label": ["pos", "neg"] * 12})
-    path = tmp_path / f"whole{ending}"
+    path = tmp_path / f"intact{ending}"
     if ending == ".csv":
         table.to_csv(path, index=False)
     elif ending == ".jsonl":
         table.to_json(path, orient="records", lines=True)
     else:
         table.to_parquet(path)
-    whole, outcomes, longest = path.read_bytes(), Counter(), 0
+    intact, outcomes, longest = path.read_bytes(), Counter(), 0
     path = tmp_path / f"damaged{ending}"
     for _ in range(FUZZ // 3):
-        path.write_bytes(damaged(whole, chance))
+        path.write_bytes(damaged(intact, random_source))
         for name, read in {
-            "as a whole": lambda: load_and_prepare_dataset(str(path)),
+            "at once": lambda: load_and_prepare_dataset(str(path)),
             "in parts": lambda: sum(map(len, table_parts(path, 5))),
         }.items():
             try:

@@ -1,4 +1,4 @@
-"""What tests share: where the checkout is, what to do without something, and small files of reviews."""
+"""What tests share: the checkout, what to do when something is missing, and a small file of reviews."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def missing(reason: str):
-    """Skip on a user's machine, fail in CI: a test that silently does not run proves nothing."""
+    """Skip the test on a user's machine, but fail in CI, where every test must run."""
     if os.environ.get("CI") == "true":
         pytest.fail(f"CI must not skip this: {reason}")
     pytest.skip(reason)

@@ -35,21 +35,21 @@ def chromium_page(**context):
 
 
 def listen(page):
-    """What a page asks for, and its errors: two lists that grow."""
-    asked, errors = [], []
-    page.on("request", lambda request: asked.append(request.url))
+    """The requests of a page and its errors: two lists that grow."""
+    requested, errors = [], []
+    page.on("request", lambda request: requested.append(request.url))
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: message.type == "error" and errors.append(message.text))
-    return asked, errors
+    return requested, errors
 
 
 @contextmanager
 def jupyterlab(folder):
-    """A JupyterLab with copies of the lessons in `folder`; the address of a lesson, with a place for its name."""
+    """Start a JupyterLab with copies of the lessons in `folder`; yields the address of a lesson, to format with its name."""
     for path in (CHECKOUT / "notebooks").glob("*.ipynb"):
         notebook = nbformat.read(path, as_version=4)
         notebook.metadata.pop("widgets", None)
-        for cell in notebook.cells:  # so that all that is seen was made by the kernel of this test
+        for cell in notebook.cells:  # all outputs shall come from the kernel of this test
             cell.update({"outputs": [], "execution_count": None} if cell.cell_type == "code" else {})
         (folder / "notebooks").mkdir(exist_ok=True)
         nbformat.write(notebook, folder / "notebooks" / path.name)
@@ -81,7 +81,7 @@ def jupyterlab(folder):
 
 
 def run_all_cells(page, address):
-    """Open a lesson and run it to its end."""
+    """Open a lesson and run all its cells."""
     page.goto(address)
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell", state="attached")
     page.wait_for_selector("text=Python 3 (ipykernel) | Idle")
@@ -94,11 +94,11 @@ def run_all_cells(page, address):
     )
 
 
-def drawn(page, **wanted):
-    """Wait until the explorer's picture, the last view on the page, shows what is wanted."""
+def drawn(page, **expected):
+    """Wait until the explorer's picture, the last view on the page, is in the expected state."""
     page.wait_for_function(
-        "wanted => { const view = [...document.querySelectorAll('[data-drawn]')].at(-1);"
+        "expected => { const view = [...document.querySelectorAll('[data-drawn]')].at(-1);"
         " const state = JSON.parse(view?.dataset.drawn ?? '{}');"
-        " return Object.entries(wanted).every(([key, value]) => state[key] === value); }",
-        arg=wanted,
+        " return Object.entries(expected).every(([key, value]) => state[key] === value); }",
+        arg=expected,
     )

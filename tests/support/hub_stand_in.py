@@ -1,7 +1,6 @@
 """A stand-in for the hub on loopback: folders served by the hub's own routes, for the real client libraries.
 
-``hub.fault`` is asked before each answer: ``fault(method, path)`` returns None for the true answer or one of the faults
-below.
+Before each answer, ``hub.fault(method, path)`` is called. It returns None for the true answer, or one of the faults below.
 """
 
 import hashlib
@@ -20,7 +19,7 @@ FILE = re.compile(r"/(datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)$")
 
 @dataclass
 class Status:
-    """Another status, with a page of text."""
+    """An answer with another status."""
 
     code: int
     headers: dict = field(default_factory=dict)
@@ -28,14 +27,14 @@ class Status:
 
 @dataclass
 class Stall:
-    """The body up to this share of the whole, then nothing; below 0 not even headers."""
+    """The body up to this share of its length, then nothing; below 0 not even headers."""
 
     share: float = 0.5
 
 
 @dataclass
 class Cut:
-    """The body up to this share of the whole, then the connection is closed."""
+    """The body up to this share of its length, then a closed connection."""
 
     share: float = 0.5
 
@@ -45,7 +44,7 @@ class Wrong:
 
 
 class Page:
-    """The page of a network that asks for a login first."""
+    """The login page of a network that requires one."""
 
 
 class Hub:
@@ -80,7 +79,7 @@ class Hub:
                     status, headers, body = 200, {"Content-Type": "text/html"}, b"<html>Please log in</html>"
                 elif isinstance(fault, Wrong):
                     body = bytes(255 - byte for byte in body)
-                whole, start = len(body), re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+                full_length, start = len(body), re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
                 if start and status == 200:
                     size, body = len(body), body[int(start[1]) :]
                     status, headers = 206, headers | {"Content-Range": f"bytes {start[1]}-{size - 1}/{size}"}
@@ -93,7 +92,7 @@ class Hub:
                 if self.command == "HEAD":
                     return None
                 if isinstance(fault, (Stall, Cut)):
-                    self.wfile.write(body[: max(0, int(fault.share * whole) - (whole - len(body)))])
+                    self.wfile.write(body[: max(0, int(fault.share * full_length) - (full_length - len(body)))])
                     self.wfile.flush()
                     self.close_connection = True
                     return self.wait() if isinstance(fault, Stall) else None
@@ -149,8 +148,8 @@ class Hub:
                 answer = [e for e in answer if "/" not in e["path"][len(prefix) :]]
                 answer += [{"type": "directory", "oid": "0" * 40, "size": 0, "path": prefix + d} for d in sorted(inner)]
         elif what == "paths-info":
-            wanted = json.loads(body)["paths"] if body.startswith(b"{") else re.findall(r"paths=([^&]+)", body.decode())
-            answer = [e for e in entries if e["path"] in map(unquote, wanted)]
+            paths = json.loads(body)["paths"] if body.startswith(b"{") else re.findall(r"paths=([^&]+)", body.decode())
+            answer = [e for e in entries if e["path"] in map(unquote, paths)]
         else:
             siblings = [{"rfilename": e["path"]} for e in entries]
             answer = {"id": name, "sha": commit, "siblings": siblings, "private": False, "gated": False, "tags": []}
@@ -166,7 +165,7 @@ class Hub:
         return entry
 
     def large(self, path):
-        """The hub keeps these kinds of files in its large file storage, which names them by SHA-256."""
+        """Whether the hub keeps a file in its large file storage, which names files by SHA-256."""
         return path.suffix in (".parquet", ".safetensors", ".bin")
 
     def file(self, kind, name, revision, file):

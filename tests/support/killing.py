@@ -1,4 +1,4 @@
-"""Kill processes at random moments, until enough of them were killed while they worked."""
+"""Kill processes at random moments, until enough of them were killed while they were working."""
 
 import os
 import random
@@ -10,20 +10,20 @@ KILLS = int(os.environ.get("KILLS", "2"))  # of each kind; "make soak" takes 20
 
 
 def run(command, **options):
-    """Run Python to its end; what it printed."""
+    """Run Python to its end; returns what it printed."""
     done = subprocess.run([sys.executable, *command], capture_output=True, text=True, timeout=900, **options)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
 
 def kill_until(command, kills, seconds, when_done, seed=0, ready=None, **options):
-    """Start the command again and again and kill it (SIGKILL) at random moments of its first `seconds`.
+    """Start the command repeatedly and kill it (SIGKILL) at random moments of its first `seconds`.
 
-    With `ready`, the moments are counted from the line with this word, which the command prints when its imports are
-    over. When it ends before, `when_done` is called, which looks at the result and clears the way for another round.
-    Ends after `kills` kills and one more end; returns the moments of the kills.
+    With `ready`, time is counted from the line with this word, which the command prints after its imports. When the
+    command ends before it is killed, `when_done` is called; it checks the result and prepares the next round. Stops
+    after `kills` kills and one more end; returns the moments of the kills.
     """
-    chance, moments = random.Random(seed), []
+    random_source, moments = random.Random(seed), []
     while True:
         process = subprocess.Popen(
             [sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
@@ -33,7 +33,7 @@ def kill_until(command, kills, seconds, when_done, seed=0, ready=None, **options
                 if ready in line:
                     break
         if len(moments) < kills:
-            moment = chance.uniform(0, seconds)
+            moment = random_source.uniform(0, seconds)
             try:
                 process.wait(moment)
             except subprocess.TimeoutExpired:
@@ -49,7 +49,7 @@ def kill_until(command, kills, seconds, when_done, seed=0, ready=None, **options
 
 
 def no_leftovers(folder):
-    """Nothing half written stays behind when all is done."""
+    """Check that no temporary file is left."""
     left = [
         path
         for path in folder.rglob("*")
@@ -59,7 +59,7 @@ def no_leftovers(folder):
 
 
 def timed(function, *arguments, **options):
-    """Seconds that a call takes, and what it returns."""
+    """The seconds that a call takes, and what it returns."""
     began = time.perf_counter()
     found = function(*arguments, **options)
     return time.perf_counter() - began, found

@@ -29,7 +29,7 @@ notebooks: $(READY)
 
 # Measure what benchmarks/records does not hold yet, some four hours for all of it, and write benchmarks/RESULTS.md.
 # Run nothing else meanwhile. IMDB is a folder with train.parquet and test.parquet.
-BENCHMARKS := training levers roofline inference files growth imdb baselines
+BENCHMARKS := training levers alone roofline inference files growth imdb baselines
 bench: $(READY)
 	@test -f "$(IMDB)/train.parquet" || { echo "give the folder of IMDB's Parquet files: make bench IMDB=folder"; exit 2; }
 	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"

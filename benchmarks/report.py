@@ -139,8 +139,9 @@ def alone(place: Path) -> str:
         )
     head = ["measure", "without, reviews/s", "with", "times as fast", "pairs"]
     return (
-        "Everything else is on. Medians over pairs of runs in turn. A measure that pays less than 5 % goes; the allocator "
-        "is tuned for training only, since what it brings to prediction is not decided.\n\n" + markdown(head, rows)
+        "Everything else is on. Medians over pairs of runs in turn. A measure that pays less than 5 % goes; the "
+        "allocator is tuned for training only, since what it brings to prediction is not decided.\n\n"
+        + markdown(head, rows)
     )
 
 

@@ -67,12 +67,12 @@ def review_file(tmp_path):
 
 @pytest.fixture(scope="session")
 def quick_run():
-    """What the lessons left under the preset quick, in this session (pytest runs them before these tests)."""
+    """What the lessons left under the preset quick, in this session (make test runs them before these tests)."""
     from sentiment_lib.run.paths import RunPaths
 
     paths = RunPaths("quick")
     if not paths.metrics.is_file() or not paths.model.is_dir():
-        missing("the lessons have not run in this session; call pytest without arguments")
+        missing("the lessons have not run in this session, as they do in make test")
     return paths
 
 

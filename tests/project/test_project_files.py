@@ -3,6 +3,7 @@
 import importlib
 import json
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -87,7 +88,8 @@ def test_the_pip_section_of_environment_yml_installs(tmp_path):
     subprocess.run([python, "-m", "pip", "check"], check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("target", ["run", "test", "lab", "notebooks"])
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no make")
+@pytest.mark.parametrize("target", ["run", "lab", "check", "test", "notebooks"])
 def test_make_targets_of_the_readme_exist(target):
     assert f"make {target}" in (CHECKOUT / "README.md").read_text()
     done = subprocess.run(["make", "-n", target], cwd=CHECKOUT, capture_output=True, text=True)
@@ -137,6 +139,13 @@ def test_a_room_imports_only_rooms_above_it():
     }
     assert all(contract["exhaustive"] for contract in contracts)
     assert lint_imports(config_filename=str(CHECKOUT / "pyproject.toml"), cache_dir=None) == 0
+
+
+def test_the_picture_of_the_rooms_is_that_of_the_imports():
+    drawn = runpy.run_path(str(CHECKOUT / "docs" / "house.py"))
+    assert (CHECKOUT / "docs" / "house.svg").read_text() == drawn["picture"](), "run python docs/house.py"
+    contracts = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    assert ("__main__", *reversed(drawn["ROOMS"])) == tuple(contracts[0]["layers"])
 
 
 def test_each_room_offers_what_its_stub_lists():

@@ -15,6 +15,10 @@ INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check -c $(CONSTRA
 # What learners need, and what the tests need on top of it.
 READY := $(VENV)/.ready
 READY_TEST := $(VENV)/.ready-test
+# Tests in as many processes as WORKERS says, each with one thread: two PyTorch processes with two threads each would
+# slow each other down.
+WORKERS ?= 2
+SIDE_BY_SIDE = OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(WORKERS) --dist loadgroup
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with notebooks/nbval_sanitize.cfg
 
 .PHONY: run lab lint check test everything lessons notebooks bench soak versions installed format clean
@@ -31,13 +35,14 @@ lint: $(READY_TEST)
 
 # What can be said in three minutes: no trained model, no kernel, no browser.
 check: lint
-	$(PY) -m pytest -q -m "not slow and not browser"
+	$(SIDE_BY_SIDE) -m "not slow and not browser" tests
 
 test: lint everything
 
-# The lessons come first, since tests look at what they leave.
+# The lessons come first, since tests look at what they leave. They use all cores; the tests run side by side.
 everything: $(READY_TEST)
-	$(PY) -m pytest -q $(NBVAL) notebooks tests
+	export SENTIMENT_LIB_TEST_HOME=$$(mktemp -d) && trap 'rm -rf "$$SENTIMENT_LIB_TEST_HOME"' EXIT && \
+	$(PY) -m pytest -q $(NBVAL) notebooks && $(SIDE_BY_SIDE) tests
 
 # Execute the lessons and compare their outputs with those that are committed.
 lessons: $(READY_TEST)

@@ -6,6 +6,17 @@ from support import CHECKOUT, missing, write_reviews
 SHARED_IMDB = CHECKOUT.parent / "shared" / "data" / "imdb"
 
 
+def pytest_collection_modifyitems(items):
+    """Mark what ``make check`` leaves out, and keep on one worker what shares a run of the whole series."""
+    for item in items:
+        if "small_series" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("series"))
+        if {"small_series", "quick_run"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
+        if item.path.parent.name == "browser":
+            item.add_marker(pytest.mark.browser)
+
+
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """A project folder of the test's own."""

@@ -155,18 +155,18 @@ def test_a_form_judges_every_choice(name, home):
     form = quiz(name)
     form.answer()
     assert form.answered == ""
-    assert "Choose first" in form._said.value
+    assert "Choose first" in form._feedback.value
     for i, (_, good, _) in enumerate(one.options):
         form.chosen = [i]
         form.answer()
         assert form.answered == ("solved" if right == [i] else "wrong")
-        assert ("✓" if good else "✗") in form._said.value
+        assert ("✓" if good else "✗") in form._feedback.value
         if form.answered == "wrong":  # it does not give away what was not chosen
-            assert form._said.value.count("<i>") == 1
+            assert form._feedback.value.count("<i>") == 1
     form.chosen = right
     form.answer()
     assert form.answered == "solved"
-    assert form._said.value.count("<i>") == len(one.options)
+    assert form._feedback.value.count("<i>") == len(one.options)
     states = [json.loads(line)["state"] for line in progress_file().read_text().splitlines()]
     assert states[-1] == "solved"
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .learner import note_attempt
+from .attempts import note_attempt
 
 LEVELS = {
     "predict": "Predict, then check.",

@@ -7,8 +7,8 @@ import html
 import ipywidgets as ipw
 import traitlets
 
+from .attempts import note_attempt
 from .exercises import pick
-from .learner import note_attempt
 from .question_bank import QUESTIONS, Question
 
 

@@ -10,9 +10,9 @@ import nbformat
 import pytest
 
 from sentiment_lib.course import check, quiz, solved_table
+from sentiment_lib.course.attempts import progress_file
 from sentiment_lib.course.build import course_cells, main, refreshed
 from sentiment_lib.course.exercises import exercises, judge
-from sentiment_lib.course.learner import progress_file
 from sentiment_lib.course.quizzes import questions
 from sentiment_lib.course.series import lessons
 

@@ -22,7 +22,7 @@ def quiz(name: str) -> Quiz:
 
     Raises
     ------
-    ValueError
+    ArgumentError
         For a name that no question has.
     """
     return Quiz(pick(name, questions(str(name)[:2]), "question", "04.a"))

@@ -18,7 +18,7 @@ READY_TEST := $(VENV)/.ready-test
 # Tests in as many processes as WORKERS says, each with one thread: two PyTorch processes with two threads each would
 # slow each other down.
 WORKERS ?= 2
-SIDE_BY_SIDE = OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(WORKERS) --dist loadgroup
+SIDE_BY_SIDE = OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(WORKERS)
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with notebooks/nbval_sanitize.cfg
 
 .PHONY: run lab lint check test everything lessons notebooks bench soak versions installed format clean

@@ -165,7 +165,7 @@ def test_no_texts_are_an_error(tiny):
 
 MEMORY = """
 import resource
-from sentiment_lib import initialize_model_and_tokenizer
+from sentiment_lib import Classifier, Encoding, initialize_model_and_tokenizer
 from sentiment_lib.attention.statistics import head_statistics
 model, tokenizer = initialize_model_and_tokenizer()
 texts = ["A film with good scenes, a slow middle part and a bad end, but I did not regret the evening. " * (i % 3 + 1)

@@ -1,35 +1,26 @@
-from .attribution import WordEffects, attribute, leave_one_word_out, rollout
-from .erasure import Faithfulness, faithfulness, means_table, rank_agreement
-from .heads import HeadEffects, head_importance, heads_without_loss, least_first, silence_each, silence_in_order
-from .maps import AttentionMaps, attention_maps, condense
-from .silencing import all_heads, gated, silenced
-from .statistics import STATISTICS, HeadStatistics, attention_change, head_distances, head_statistics, peculiar_texts
-
-__all__ = [
-    "STATISTICS",
-    "AttentionMaps",
-    "Faithfulness",
-    "HeadEffects",
-    "HeadStatistics",
-    "WordEffects",
-    "all_heads",
-    "attention_change",
-    "attention_maps",
-    "attribute",
-    "condense",
-    "faithfulness",
-    "gated",
-    "head_distances",
-    "head_importance",
-    "head_statistics",
-    "heads_without_loss",
-    "least_first",
-    "leave_one_word_out",
-    "means_table",
-    "peculiar_texts",
-    "rank_agreement",
-    "rollout",
-    "silence_each",
-    "silence_in_order",
-    "silenced",
-]
+from .attribution import WordEffects as WordEffects
+from .attribution import attribute as attribute
+from .attribution import leave_one_word_out as leave_one_word_out
+from .attribution import rollout as rollout
+from .erasure import Faithfulness as Faithfulness
+from .erasure import faithfulness as faithfulness
+from .erasure import means_table as means_table
+from .erasure import rank_agreement as rank_agreement
+from .heads import HeadEffects as HeadEffects
+from .heads import head_importance as head_importance
+from .heads import heads_without_loss as heads_without_loss
+from .heads import least_first as least_first
+from .heads import silence_each as silence_each
+from .heads import silence_in_order as silence_in_order
+from .maps import AttentionMaps as AttentionMaps
+from .maps import attention_maps as attention_maps
+from .maps import condense as condense
+from .silencing import all_heads as all_heads
+from .silencing import gated as gated
+from .silencing import silenced as silenced
+from .statistics import STATISTICS as STATISTICS
+from .statistics import HeadStatistics as HeadStatistics
+from .statistics import attention_change as attention_change
+from .statistics import head_distances as head_distances
+from .statistics import head_statistics as head_statistics
+from .statistics import peculiar_texts as peculiar_texts

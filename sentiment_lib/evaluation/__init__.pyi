@@ -1,51 +1,31 @@
-from .behaviour import behavioural_cases, capabilities, case_texts, run_behavioural_tests
-from .calibration import (
-    apply_platt,
-    apply_temperature,
-    calibration_report,
-    expected_calibration_error,
-    fit_platt,
-    fit_temperature,
-    reliability,
-)
-from .examples import example_predictions, label_flip_probability
-from .metrics import Evaluation, choose_threshold, evaluate, precision_recall_curve, prediction_table, roc_curve
-from .model_card import write_model_card
-from .results import load_metrics, save_evaluation
-from .significance import compare, compare_with, holm
-from .slices import make_slices, slice_report
-from .uncertainty import Interval, bootstrap_means, mean_interval, metric_intervals
-
-__all__ = [
-    "Evaluation",
-    "Interval",
-    "apply_platt",
-    "apply_temperature",
-    "behavioural_cases",
-    "bootstrap_means",
-    "calibration_report",
-    "capabilities",
-    "case_texts",
-    "choose_threshold",
-    "compare",
-    "compare_with",
-    "evaluate",
-    "example_predictions",
-    "expected_calibration_error",
-    "fit_platt",
-    "fit_temperature",
-    "holm",
-    "label_flip_probability",
-    "load_metrics",
-    "make_slices",
-    "mean_interval",
-    "metric_intervals",
-    "precision_recall_curve",
-    "prediction_table",
-    "reliability",
-    "roc_curve",
-    "run_behavioural_tests",
-    "save_evaluation",
-    "slice_report",
-    "write_model_card",
-]
+from .behaviour import behavioural_cases as behavioural_cases
+from .behaviour import capabilities as capabilities
+from .behaviour import case_texts as case_texts
+from .behaviour import run_behavioural_tests as run_behavioural_tests
+from .calibration import apply_platt as apply_platt
+from .calibration import apply_temperature as apply_temperature
+from .calibration import calibration_report as calibration_report
+from .calibration import expected_calibration_error as expected_calibration_error
+from .calibration import fit_platt as fit_platt
+from .calibration import fit_temperature as fit_temperature
+from .calibration import reliability as reliability
+from .examples import example_predictions as example_predictions
+from .examples import label_flip_probability as label_flip_probability
+from .metrics import Evaluation as Evaluation
+from .metrics import choose_threshold as choose_threshold
+from .metrics import evaluate as evaluate
+from .metrics import precision_recall_curve as precision_recall_curve
+from .metrics import prediction_table as prediction_table
+from .metrics import roc_curve as roc_curve
+from .model_card import write_model_card as write_model_card
+from .results import load_metrics as load_metrics
+from .results import save_evaluation as save_evaluation
+from .significance import compare as compare
+from .significance import compare_with as compare_with
+from .significance import holm as holm
+from .slices import make_slices as make_slices
+from .slices import slice_report as slice_report
+from .uncertainty import Interval as Interval
+from .uncertainty import bootstrap_means as bootstrap_means
+from .uncertainty import mean_interval as mean_interval
+from .uncertainty import metric_intervals as metric_intervals

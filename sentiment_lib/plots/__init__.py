@@ -1,7 +1,7 @@
 """Every figure: data in, :class:`matplotlib.figure.Figure` out.
 
 Nothing is computed here. Each figure carries its alternative text as ``figure.alt``; :func:`show` puts figure and
-text into a notebook and keeps the picture as a file.
+text into a notebook and writes a file.
 
 - :mod:`~sentiment_lib.plots.style`: how all figures look, and how they are shown and kept
 - :mod:`~sentiment_lib.plots.training`: lengths of reviews and training curves

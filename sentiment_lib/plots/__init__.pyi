@@ -1,37 +1,21 @@
-from .comparison import agreement, failure_rates, intervals, learning_curve, word_effects
-from .evaluation import (
-    confusion_matrix,
-    precision_recall_curve,
-    probability_histogram,
-    reliability_diagram,
-    roc_curve,
-    thresholds,
-)
-from .heads import deletion_curves, head_clusters, head_maps, heads_left, words_side_by_side
-from .style import show, to_png
-from .training import review_lengths, training_curve
-from .weights import attention
-
-__all__ = [
-    "agreement",
-    "attention",
-    "confusion_matrix",
-    "deletion_curves",
-    "failure_rates",
-    "head_clusters",
-    "head_maps",
-    "heads_left",
-    "intervals",
-    "learning_curve",
-    "precision_recall_curve",
-    "probability_histogram",
-    "reliability_diagram",
-    "review_lengths",
-    "roc_curve",
-    "show",
-    "thresholds",
-    "to_png",
-    "training_curve",
-    "word_effects",
-    "words_side_by_side",
-]
+from .comparison import agreement as agreement
+from .comparison import failure_rates as failure_rates
+from .comparison import intervals as intervals
+from .comparison import learning_curve as learning_curve
+from .comparison import word_effects as word_effects
+from .evaluation import confusion_matrix as confusion_matrix
+from .evaluation import precision_recall_curve as precision_recall_curve
+from .evaluation import probability_histogram as probability_histogram
+from .evaluation import reliability_diagram as reliability_diagram
+from .evaluation import roc_curve as roc_curve
+from .evaluation import thresholds as thresholds
+from .heads import deletion_curves as deletion_curves
+from .heads import head_clusters as head_clusters
+from .heads import head_maps as head_maps
+from .heads import heads_left as heads_left
+from .heads import words_side_by_side as words_side_by_side
+from .style import show as show
+from .style import to_png as to_png
+from .training import review_lengths as review_lengths
+from .training import training_curve as training_curve
+from .weights import attention as attention

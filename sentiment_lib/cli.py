@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from .course.report import write_report
 from .course.series import kept_parameters, lessons, lessons_done, only_this, run_series
 from .data.tables import existing_path
 from .errors import SettingsError, WorkbookError
@@ -87,6 +86,8 @@ def _as_before(asked: Settings, kept: dict[str, Any], options: argparse.Namespac
 
 
 def _run(options: argparse.Namespace) -> int:
+    from .course.report import write_report
+
     settings = settings_from(options)
     if options.trained:
         from .model.training import check_trained
@@ -112,6 +113,8 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
+    from .course.report import write_report
+
     paths = make_settings(run=options.name).paths
     other = make_settings(run=options.beside).paths if options.beside else None
     print(short_path(write_report(paths, other)))

@@ -15,6 +15,7 @@ from ..data.tokenization import encode
 from ..evaluation.metrics import logit
 from ..model.compute import device_of
 from ..model.inference import predict
+from ..run.environment import needs_extra
 from ..run.progress import progress_bar
 from .maps import eager
 
@@ -250,7 +251,8 @@ def _inside(text, model, tokenizer, encoding, methods, steps) -> tuple[dict[str,
             weights = torch.cat([layer.detach() for layer in output.attentions]).cpu().numpy()
             found["rollout"] = torch.tensor(rollout(weights)[0])
         if "integrated gradients" in methods:
-            from captum.attr import IntegratedGradients
+            with needs_extra("lessons"):
+                from captum.attr import IntegratedGradients
 
             blank = ids.clone()
             blank[0, 1:-1] = tokenizer.pad_token_id

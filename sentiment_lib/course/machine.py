@@ -9,14 +9,15 @@ import shutil
 import time
 from typing import TYPE_CHECKING
 
-import ipywidgets as ipw
-
 from ..model.compute import choose_compute
 from ..model.pretrained import initialize_model_and_tokenizer
-from ..run.environment import versions
+from ..run.environment import needs_extra, versions
 from ..run.paths import home
 from ..settings import PRESETS, make_settings
 from .speed import training_step
+
+with needs_extra("lessons"):
+    import ipywidgets as ipw
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,11 +5,13 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass
 
-import ipywidgets as ipw
-import traitlets
-
+from ..run.environment import needs_extra
 from .exercises import pick
 from .learner import note_attempt
+
+with needs_extra("lessons"):
+    import ipywidgets as ipw
+    import traitlets
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,14 @@ import functools
 import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..run.environment import needs_extra
 from ..run.files import replacing
 
-if TYPE_CHECKING:
+with needs_extra("lessons"):
+    import matplotlib
     from IPython.display import Image
     from matplotlib.figure import Figure
 
@@ -42,8 +43,6 @@ def in_house_style(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
     @functools.wraps(draw)
     def styled(*args, **kwargs) -> Figure:
-        import matplotlib
-
         with matplotlib.rc_context(_STYLE):
             return draw(*args, **kwargs)
 
@@ -66,16 +65,12 @@ def signed_colors():
 
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **grid) -> tuple[Figure, np.ndarray]:
     """An empty figure (inches) and its axes, shape ``(rows, columns)``; pyplot's state is not touched."""
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **grid)
 
 
 def show(figure: Figure, path: Path | None = None) -> Image:
     """The figure as a picture with alternative text for a notebook; kept as a PNG file where `path` is given."""
-    from IPython.display import Image
-
     png = to_png(figure)
     if path is not None:
         with replacing(path) as beside:

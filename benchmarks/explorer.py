@@ -5,7 +5,8 @@ Opens lesson 05 in JupyterLab and headless Chromium, runs it, and measures in th
 - from a key on a slider (layer or head) to the new picture painted, for each view;
 - from a click that switches a head off to the new prediction;
 
-for a text of 64 tokens. Needs the results of lessons 01 to 03 under the preset quick (``make run``).
+for a text of 64 tokens. Needs the results of lessons 01 to 03 under the preset quick (``make run``),
+and the extra ``test``.
 
 Run: ``.venv/bin/python benchmarks/explorer.py``
 """
@@ -19,9 +20,8 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from browser import drawn, jupyterlab, run_all_cells
+from support.browser import chromium_page, drawn, jupyterlab, run_all_cells
 
-from conftest import chromium_page
 from sentiment_lib.run.paths import HOME_VARIABLE, home
 
 TEXT = "A tearjerking, wonderful and never boring film about two old friends. " * 6

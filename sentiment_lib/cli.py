@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .course.report import write_report
 from .course.series import kept_parameters, lessons, lessons_done, only_this, run_series
 from .data.tables import existing_path
 from .errors import SettingsError, WorkbookError
@@ -89,6 +88,8 @@ def _as_before(asked: Settings, kept: dict[str, Any], options: argparse.Namespac
 
 
 def _run(options: argparse.Namespace) -> int:
+    from .course.report import write_report
+
     settings = settings_from(options)
     if options.trained:
         from .model.training import check_trained
@@ -114,6 +115,8 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
+    from .course.report import write_report
+
     paths = make_settings(run=options.name).paths
     other = make_settings(run=options.beside).paths if options.beside else None
     print(short_path(write_report(paths, other)))

@@ -12,6 +12,7 @@ from ..data.tokenization import encode
 from ..errors import ArgumentError
 from ..evaluation.metrics import logit
 from ..model.inference import Classifier
+from ..run.environment import needs_extra
 from ..run.progress import progress_bar
 from .maps import eager
 
@@ -213,7 +214,8 @@ def _inside(text: str, classifier: Classifier, methods: list[str], steps: int) -
             weights = torch.cat([layer.detach() for layer in output.attentions]).cpu().numpy()
             found["rollout"] = torch.tensor(rollout(weights)[0])
         if "integrated gradients" in methods:
-            from captum.attr import IntegratedGradients
+            with needs_extra("lessons"):
+                from captum.attr import IntegratedGradients
 
             blank = ids.clone()
             blank[0, 1:-1] = tokenizer.pad_token_id

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 
-import ipywidgets as ipw
-import traitlets
-
+from ..run.environment import needs_extra
 from .attempts import note_attempt
 from .exercises import pick
 from .question_bank import QUESTIONS, Question
+
+with needs_extra("lessons"):
+    import ipywidgets as ipw
+    import traitlets
 
 
 def questions(lesson: str) -> list[Question]:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError
-from ..run.paths import lessons_dir
+from ..run.paths import shipped_file
 from ..settings import Settings
 from .labels import LABEL_NAMES, map_labels
 from .sources import read_source
@@ -192,7 +192,7 @@ def example_reviews() -> pd.DataFrame:
     """The workbook's own reviews: ``title``, ``kind`` (what is hard about it), ``label`` and ``text``."""
     import pandas as pd
 
-    return pd.read_csv(lessons_dir().parent / "data" / "example_reviews.csv", dtype=str, keep_default_na=False)
+    return pd.read_csv(shipped_file("example_reviews.csv"), dtype=str, keep_default_na=False)
 
 
 def clean_text(text: str) -> str:

@@ -16,7 +16,7 @@ from ..errors import MissingResult
 from ..evaluation.results import load_metrics
 from ..evaluation.uncertainty import mean_interval
 from ..run.files import write_json
-from ..run.paths import lessons_dir, short_path
+from ..run.paths import shipped_file, short_path
 from ..settings import Settings
 from .trials import BERT, LinearProbe, Trial, Work, compute_trial, trial_settings
 
@@ -138,8 +138,7 @@ def shipped_records(name: str) -> list[dict[str, Any]]:
     -----
     They are the trials' ``metrics.json``, collected by ``benchmarks/measure.py``, without file paths and times.
     """
-    path = lessons_dir().parent / "data" / "measured" / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8"))
+    return json.loads(shipped_file(f"measured/{name}.json").read_text(encoding="utf-8"))
 
 
 def same_experiment(

@@ -11,19 +11,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import ipywidgets as ipw
-import traitlets
-
 from .. import plots
 from ..attention.maps import AttentionMaps, attention_maps, condense
 from ..attention.silencing import silenced
 from ..attention.statistics import HeadStatistics, head_statistics, peculiar_texts
 from ..errors import ArgumentError
 from ..model.inference import Classifier
+from ..run.environment import needs_extra
 from ..run.paths import short_path
 from ..settings import Encoding
 from .rendering import FONT, TEXT, render_prediction
 from .view import STATE, VIEWS, AttentionCanvas, AttentionView, attention_view, pack_panel
+
+with needs_extra("lessons"):
+    import ipywidgets as ipw
+    import traitlets
 
 if TYPE_CHECKING:
     import pandas as pd

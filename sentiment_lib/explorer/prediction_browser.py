@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import ipywidgets as ipw
 import numpy as np
-import traitlets
 
 from ..errors import ArgumentError
 from ..evaluation.examples import label_flip_probability
+from ..run.environment import needs_extra
 from .rendering import render_predictions
+
+with needs_extra("lessons"):
+    import ipywidgets as ipw
+    import traitlets
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,4 +15,10 @@ What the room offers is listed in ``__init__.pyi``. Names are loaded when they a
 
 import lazy_loader
 
+from ..run.environment import needs_extra
+
+with needs_extra("lessons"):
+    import matplotlib  # noqa: F401
+    import seaborn  # noqa: F401
+
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -6,20 +6,18 @@ import functools
 import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
 import numpy as np
 import PIL.Image
+from IPython.display import Image
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from PIL.PngImagePlugin import PngInfo
 
 from ..run.files import replacing
-
-if TYPE_CHECKING:
-    from IPython.display import Image
 
 P = ParamSpec("P")
 T = TypeVar("T")

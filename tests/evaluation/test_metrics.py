@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.integrate import trapezoid
 
 from sentiment_lib import evaluate
 from sentiment_lib.evaluation.metrics import choose_threshold, precision_recall_curve, prediction_table, roc_curve
@@ -59,7 +60,7 @@ def test_the_roc_curve_runs_from_corner_to_corner_and_holds_its_area():
     curve = roc_curve(LABELS, PROBABILITIES)
     ends = curve[["false_positive_rate", "true_positive_rate"]].iloc[[0, -1]]
     assert ends.to_numpy().tolist() == [[0, 0], [1, 1]]
-    area = np.trapezoid(curve["true_positive_rate"], curve["false_positive_rate"])
+    area = trapezoid(curve["true_positive_rate"], curve["false_positive_rate"])
     assert area == pytest.approx(evaluate(LABELS, PROBABILITIES).roc_auc)
 
 

@@ -100,7 +100,12 @@ def test_it_agrees_with_scipys_bootstrap():
         return skl.roc_auc_score(np.r_[np.ones(len(p)), np.zeros(len(n))], np.r_[p, n])
 
     expected = stats.bootstrap(
-        (positive, negative), auc, n_resamples=2000, vectorized=False, method="percentile", rng=np.random.default_rng(0)
+        (positive, negative),
+        auc,
+        n_resamples=2000,
+        vectorized=False,
+        method="percentile",
+        random_state=np.random.default_rng(0),
     ).confidence_interval
     found = metric_intervals(labels, probabilities)["roc_auc"]
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.004)

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from statsmodels.stats.proportion import proportion_confint
 
 from ..data.labels import LABEL_NAMES
 from ..errors import ArgumentError
 from . import behaviour_templates as t
+from .uncertainty import share_intervals
 
 TOLERANCE = 0.1  # by how much a probability may move against the expected direction
 _MAX_CASES = 60  # of one capability
@@ -67,7 +67,7 @@ class BehaviourReport:
         groups = self.table.groupby("capability", sort=False)
         summary = groups.agg(kind=("kind", "first"), cases=("failed", "size"), failures=("failed", "sum"))
         summary["failure_rate"] = summary["failures"] / summary["cases"]
-        summary["low"], summary["high"] = proportion_confint(summary["failures"], summary["cases"], method="wilson")
+        summary["low"], summary["high"] = share_intervals(summary["failures"], summary["cases"])
         return summary
 
     def examples(self, capability: str, n: int = 3) -> pd.DataFrame:

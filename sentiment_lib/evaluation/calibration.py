@@ -8,11 +8,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 from sklearn.linear_model import LogisticRegression
-from statsmodels.stats.proportion import proportion_confint
 
 from ..errors import ArgumentError
 from .metrics import PlainData, check_predictions, logit
-from .uncertainty import RESAMPLES, Interval, bootstrap, metric_intervals
+from .uncertainty import RESAMPLES, Interval, bootstrap, metric_intervals, share_intervals
 
 BINS = 15
 STRATEGIES = ("width", "mass")
@@ -60,7 +59,7 @@ def reliability(labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS, s
     filled = count > 0
     hits = np.bincount(index, labels, bins)[filled]
     mean = np.bincount(index, probabilities, bins)[filled] / count[filled]
-    low, high = proportion_confint(hits, count[filled], method="wilson")
+    low, high = share_intervals(hits, count[filled])
     columns = {"count": count[filled], "probability": mean, "observed": hits / count[filled], "low": low, "high": high}
     return pd.DataFrame(columns)
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import binomtest
-from statsmodels.stats.multitest import multipletests
 
 from ..errors import ArgumentError
 from .metrics import PlainData
@@ -47,7 +46,10 @@ class Comparison(PlainData):
 
 def holm(p_values: ArrayLike) -> list[float]:
     """P values corrected for their number (Holm 1979), in their order."""
-    return multipletests(p_values, method="holm")[1].tolist() if np.size(p_values) else []
+    p = np.asarray(p_values, dtype=float)
+    order, corrected = np.argsort(p), np.empty(p.size)
+    corrected[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1)))
+    return corrected.tolist()
 
 
 def mcnemar(only_first: int, only_second: int) -> float:

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import fisher_exact
-from statsmodels.stats.proportion import proportion_confint
 
 from ..errors import ArgumentError
 from .significance import holm
+from .uncertainty import share_intervals
 
 TOO_WIDE = 0.1  # half-width of an interval above which a slice has too few texts for a verdict
 NEGATION = re.compile(
@@ -96,7 +96,7 @@ def slice_report(right: ArrayLike, slices: Mapping[tuple[str, str], ArrayLike]) 
         if mask.shape != right.shape or not mask.any():
             raise ArgumentError(f"The slice {name!r} marks {mask.sum()} of {mask.size} texts; there are {right.size}.")
         inside, outside = right[mask], right[~mask]
-        low, high = proportion_confint(inside.sum(), inside.size, method="wilson")
+        (low,), (high,) = share_intervals(inside.sum(), inside.size)
         rows.append((subject, name, inside.size, inside.mean(), low, high))
         counts = [[inside.sum(), (~inside).sum()], [outside.sum(), (~outside).sum()]]
         p_values.append(fisher_exact(counts).pvalue)

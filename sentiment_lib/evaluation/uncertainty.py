@@ -145,6 +145,13 @@ def bootstrap_means(
     return values.mean(axis=1), low, high
 
 
+def share_intervals(hits: ArrayLike, counts: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of the 95 % Wilson intervals of the shares ``hits / counts``, each of shape ``(k,)`` (Wilson 1927)."""
+    pairs = zip(np.atleast_1d(hits), np.atleast_1d(counts), strict=True)
+    ends = [stats.binomtest(int(hit), int(count)).proportion_ci(method="wilson") for hit, count in pairs]
+    return np.array([end.low for end in ends]), np.array([end.high for end in ends])
+
+
 def percentile_interval(estimate: float, resampled: np.ndarray, level: float = 0.95) -> Interval:
     """The interval between the outer percentiles of a bootstrapped statistic, shape ``(resamples,)``."""
     if not 0 < level < 1:

@@ -10,7 +10,6 @@ import pytest
 from sentiment_lib.cli import main, make_parser, settings_from
 from sentiment_lib.course.series import parameters_of
 from sentiment_lib.errors import SettingsError
-from sentiment_lib.model import file_prediction as scoring
 from sentiment_lib.model.training import save_training
 from sentiment_lib.run.files import write_json
 from sentiment_lib.settings import make_settings
@@ -104,13 +103,13 @@ def test_predict_does_as_the_run_was_set_up(home, tiny, tmp_path, monkeypatch):
     a_run(*tiny, text_column="review", precision="float32", device="cpu")
     (tmp_path / "in.csv").write_text("review\nA joy\nDull\n")
     asked_for = {}
-    real = scoring.predict
+    plain = Classifier.predict
 
-    def predict(*arguments, **how):
-        asked_for.update(how)
-        return real(*arguments, **how)
+    def predict(classifier, texts, **options):
+        asked_for.update(classifier.encoding, precision=classifier.precision)
+        return plain(classifier, texts, **options)
 
-    monkeypatch.setattr(scoring, "predict", predict)
+    monkeypatch.setattr(Classifier, "predict", predict)
     words = ["predict", "--input", str(tmp_path / "in.csv"), "--output", str(tmp_path / "out.csv")]
     assert main(words) == 0
     assert (asked_for["precision"], asked_for["max_length"]) == ("float32", 32)

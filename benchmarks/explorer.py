@@ -5,7 +5,8 @@ Opens lesson 05 in JupyterLab and headless Chromium, runs it, and measures in th
 - from a key on a slider (layer or head) to the new picture painted, for each view;
 - from a click that switches a head off to the new prediction;
 
-for a text of 64 tokens. Needs the results of lessons 01 to 03 under the preset quick (``make run``).
+for a text of 64 tokens. Needs the results of lessons 01 to 03 under the preset quick (``make run``),
+and the extra ``test``.
 
 Run: ``.venv/bin/python benchmarks/explorer.py``
 """

@@ -46,6 +46,14 @@ class StorageError(WorkbookError, OSError):
     """A file or folder that cannot be written."""
 
 
+class MissingExtra(WorkbookError, ImportError):
+    """A package of an optional extra is not installed. The message has the command that installs it."""
+
+
+class NeedsClone(WorkbookError, FileNotFoundError):
+    """What an installed package does not have: the lessons, which belong to a clone of the project."""
+
+
 class BusyError(WorkbookError, RuntimeError):
     """Another process is working on the same files."""
 

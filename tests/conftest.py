@@ -1,7 +1,20 @@
+import os
+
 import pytest
 from support import CHECKOUT, missing, write_reviews
 
 SHARED_IMDB = CHECKOUT.parent / "shared" / "data" / "imdb"
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what ``make check`` leaves out, and keep on one worker what shares a run of the whole series."""
+    for item in items:
+        if "small_series" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("series"))
+        if {"small_series", "quick_run"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
+        if item.path.parent.name == "browser":
+            item.add_marker(pytest.mark.browser)
 
 
 @pytest.fixture
@@ -50,6 +63,8 @@ def bundled():
 
 @pytest.fixture(scope="session")
 def imdb_folder():
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        pytest.skip("the IMDB corpus is not passed on to GitHub")
     if not (SHARED_IMDB / "train.parquet").is_file():
         missing(f"the IMDB corpus is not at {SHARED_IMDB}")
     return SHARED_IMDB
@@ -63,12 +78,12 @@ def review_file(tmp_path):
 
 @pytest.fixture(scope="session")
 def quick_run():
-    """What the lessons left under the preset quick, in this session (pytest runs them before these tests)."""
+    """What the lessons left under the preset quick, in this session (make test runs them before these tests)."""
     from sentiment_lib.run.paths import RunPaths
 
     paths = RunPaths("quick")
     if not paths.metrics.is_file() or not paths.model.is_dir():
-        missing("the lessons have not run in this session; call pytest without arguments")
+        missing("the lessons have not run in this session, as they do in make test")
     return paths
 
 

@@ -1,31 +1,25 @@
-"""Which words a prediction rests on: six ways to say, and chance.
-
-Taught in lessons 04 (leaving words out) and 06 (all of them, and whether to believe them).
-"""
-
-from __future__ import annotations
+"""Which words a prediction rests on: six methods, and a random control (lessons 04 and 06)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from numpy.typing import ArrayLike
 
 from ..data.tokenization import encode
 from ..errors import ArgumentError
 from ..evaluation.metrics import logit
 from ..model.inference import Classifier
+from ..run.environment import needs_extra
 from ..run.progress import progress_bar
 from .maps import eager
 
-if TYPE_CHECKING:
-    pass
-
 UNSIGNED = ("attention", "rollout")  # say how much, not for which label
 SIGNED = ("gradient × attention", "gradient × input", "integrated gradients")
-REFERENCE, CHANCE = "leave one out", "random"
-METHODS = (*UNSIGNED, *SIGNED, REFERENCE, CHANCE)
+REFERENCE, RANDOM = "leave one out", "random"
+METHODS = (*UNSIGNED, *SIGNED, REFERENCE, RANDOM)
 
 
 @dataclass(frozen=True)
@@ -37,48 +31,42 @@ class WordEffects:
     words : tuple of str
         The text, split at white space.
     effects : tuple of float
-        Above 0 the word speaks for positive, below 0 for negative. For words left out: by how much the logit of
-        positive falls then. For methods that say how much, not for which label (:data:`UNSIGNED`): at least 0.
+        Above 0 the word supports positive, below 0 negative. For words left out: by how much the logit of positive
+        then falls. For methods that say how much, not for which label (:data:`UNSIGNED`): at least 0.
     probability : float
-        Of positive, for the whole text.
+        Of positive, for the complete text.
     """
 
     words: tuple[str, ...]
     effects: tuple[float, ...]
     probability: float
 
+    @property
+    def support(self) -> np.ndarray:
+        """How strongly each word supports the label that was predicted, shape ``(words,)``."""
+        return np.array(self.effects) * (1 if self.probability >= 0.5 else -1)
+
     def driving(self, n: int = 3) -> list[str]:
-        """The `n` words that speak most for the prediction that was made, the strongest first."""
-        side = 1 if self.probability >= 0.5 else -1
-        order = np.argsort(-side * np.array(self.effects), kind="stable")[:n]
-        return [self.words[i] for i in order if side * self.effects[i] > 0]
+        """The `n` words that most support the prediction that was made, the strongest first."""
+        support = self.support
+        return [self.words[i] for i in np.argsort(-support, kind="stable")[:n] if support[i] > 0]
 
 
-def leave_one_word_out(texts: Sequence[str], predict: Callable[[list[str]], Sequence[float]]) -> list[WordEffects]:
+def leave_one_word_out(texts: Sequence[str], predict: Callable[[list[str]], ArrayLike]) -> list[WordEffects]:
     """Leave out each word in turn and see what the prediction becomes.
 
-    It works for any classifier and asks it once a word. It sees what single words do; where two words say the
-    same, leaving out one may change nothing.
+    This works for any classifier (Li et al., Understanding neural networks through representation erasure, 2016).
+    It sees what single words do; if two words say the same, leaving out one may change nothing.
 
     Parameters
     ----------
-    texts : sequence of str
     predict : callable
-        Takes a list of texts and returns the probability of positive for each; called once.
-
-    Returns
-    -------
-    list of WordEffects
-        One a text.
+        Takes a list of texts and returns the probability of positive for each; called once, for all variants.
 
     Raises
     ------
     ArgumentError
-        For a text without words.
-
-    References
-    ----------
-    Li et al., Understanding neural networks through representation erasure, 2016.
+        If a text has no words.
     """
     split = [text.split() for text in texts]
     for i, words in enumerate(split):
@@ -86,53 +74,40 @@ def leave_one_word_out(texts: Sequence[str], predict: Callable[[list[str]], Sequ
             raise ArgumentError(f"texts[{i}] is {texts[i]!r}: there is no word to leave out.")
     variants = [" ".join(words[:i] + words[i + 1 :]) for words in split for i in range(len(words))]
     logits = logit(predict([*(" ".join(words) for words in split), *variants]))
-    found, place = [], len(split)
-    for words, whole in zip(split, logits, strict=False):
-        effects = whole - logits[place : place + len(words)]
-        place += len(words)
-        found.append(WordEffects(tuple(words), tuple(effects.tolist()), float(1 / (1 + np.exp(-whole)))))
-    return found
+    ends = np.cumsum([len(texts), *map(len, split)])[:-1]
+    complete, *without = np.split(logits, ends)
+    return [
+        WordEffects(tuple(words), tuple((gap - left).tolist()), float(1 / (1 + np.exp(-gap))))
+        for words, gap, left in zip(split, complete, without, strict=True)
+    ]
 
 
 def words_seen(text: str, classifier: Classifier) -> list[str]:
-    """The words of a text, split at white space, that fit into the model: of a longer text both ends, as a rule.
+    """The words of a text, split at white space, that fit into the model: both ends of a longer text, by default.
 
-    Words are dropped from the place where the encoding cuts, until what is left is not cut any more.
+    Words are dropped where the encoding cuts, until the rest is no longer cut.
     """
     words = text.split()
     if not words:
         return []
     encoding, tokenizer = classifier.encoding, classifier.tokenizer
-    cut = encoding.truncation
-    share = {"head": 1.0, "tail": 0.0}.get(cut, encoding.head_share)
+    share = {"head": 1.0, "tail": 0.0}.get(encoding.truncation, encoding.head_share)
     room = encoding.max_length - tokenizer.num_special_tokens_to_add()
     lengths = [len(ids) for ids in tokenizer(words, add_special_tokens=False)["input_ids"]]
     if sum(lengths) > room:
         head = int(np.searchsorted(np.cumsum(lengths), round(room * share), side="right"))
-        left = 0 if cut == "head" else room - sum(lengths[:head])
+        left = 0 if encoding.truncation == "head" else room - sum(lengths[:head])
         tail = int(np.searchsorted(np.cumsum(lengths[::-1]), left, side="right"))
         words = words[:head] + words[len(words) - tail :]
     return words
 
 
 def rollout(attentions: np.ndarray) -> np.ndarray:
-    """How much of each input token reaches each token of the last layer, if attention were all that mixes them.
+    """How much of each input token would reach each token of the last layer if only attention mixed them.
 
-    Heads are averaged, half of the weight stays where it is (the residual connection), and the layers are
-    multiplied up.
-
-    Parameters
-    ----------
-    attentions : array of float, shape (layers, heads, tokens, tokens)
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(tokens, tokens)``; rows sum to 1.
-
-    References
-    ----------
-    Abnar and Zuidema, Quantifying Attention Flow in Transformers, 2020, section 3.
+    Weights of shape ``(layers, heads, tokens, tokens)`` become shares of shape ``(tokens, tokens)``, whose rows sum
+    to 1. Heads are averaged, half of the weight stays where it is (the residual connection), and the layers are
+    multiplied (Abnar and Zuidema, Quantifying Attention Flow in Transformers, 2020, section 3).
     """
     mixed = (np.asarray(attentions, dtype=float).mean(axis=1) + np.eye(attentions.shape[-1])) / 2
     reached = mixed[0]
@@ -142,12 +117,7 @@ def rollout(attentions: np.ndarray) -> np.ndarray:
 
 
 def attribute(
-    texts: Sequence[str],
-    classifier: Classifier,
-    *,
-    methods: Sequence[str] = METHODS,
-    steps: int = 24,
-    seed: int = 0,
+    texts: Sequence[str], classifier: Classifier, *, methods: Sequence[str] = METHODS, steps: int = 24, seed: int = 0
 ) -> dict[str, list[WordEffects]]:
     """What each word of each text does to its prediction, according to several methods.
 
@@ -155,7 +125,6 @@ def attribute(
     ----------
     texts : sequence of str
         Of a text that is too long, only the words that the model sees are kept.
-    classifier : Classifier
     methods : sequence of str
         Some of :data:`METHODS`:
 
@@ -163,25 +132,25 @@ def attribute(
         - ``"rollout"``: :func:`rollout` from [CLS];
         - ``"gradient × attention"``: those weights times the derivative of the logit by them, summed over heads;
         - ``"gradient × input"``: the word embedding times the derivative by it (Denil et al. 2014);
-        - ``"integrated gradients"``: the same, with the derivative averaged over the way from a text of [PAD] to
+        - ``"integrated gradients"``: the same, with the derivative averaged over the path from a text of [PAD] to
           this one (Sundararajan et al. 2017), computed by Captum;
         - ``"leave one out"``: :func:`leave_one_word_out`;
         - ``"random"``: normal random numbers, the control.
     steps : int
-        Points on the way of the integrated gradients.
+        Points on the path of the integrated gradients.
     seed : int
         Of the random control.
 
     Returns
     -------
     dict of str to list of WordEffects
-        One a text, for each method. The logit of positive is ``logits[1] - logits[0]``; what a method gives to
-        the pieces of a word is summed, what it gives to special tokens is left out.
+        For each method, one per text. The logit of positive is ``logits[1] - logits[0]``. What a method gives to
+        the pieces of a word is summed; what it gives to special tokens is left out.
 
     Raises
     ------
     ArgumentError
-        For an unknown method, and for a text without words.
+        If a method is unknown or a text has no words.
     """
     unknown = [name for name in methods if name not in METHODS]
     if unknown:
@@ -196,37 +165,37 @@ def attribute(
     found: dict[str, list[WordEffects]] = {name: [] for name in methods}
     if REFERENCE in methods:
         found[REFERENCE] = leave_one_word_out(joined, partial(classifier.predict, progress=False))
-    inner = [name for name in methods if name not in (REFERENCE, CHANCE)]
+    inner = [name for name in methods if name not in (REFERENCE, RANDOM)]
     pairs = progress_bar(zip(seen, joined, strict=True), total=len(seen), desc="attributing", unit="text")
     for words, text in pairs:
         per_token, probability = _inside(text, classifier, inner, steps)
-        place = _word_of_token(text, words, classifier.tokenizer)
-        for name in inner:
-            effects = np.zeros(len(words))
-            np.add.at(effects, place, per_token[name][1 : 1 + len(place)])
+        word_of = _word_of_token(text, words, classifier.tokenizer)
+        pieces = slice(1, 1 + len(word_of))
+        per_word: dict[str, np.ndarray] = {
+            name: np.bincount(word_of, per_token[name][pieces], len(words)) for name in inner
+        }
+        if RANDOM in methods:
+            per_word[RANDOM] = rng.normal(size=len(words))
+        for name, effects in per_word.items():
             found[name].append(WordEffects(tuple(words), tuple(effects.tolist()), probability))
-        if CHANCE in methods:
-            found[CHANCE].append(WordEffects(tuple(words), tuple(rng.normal(size=len(words)).tolist()), probability))
     return found
 
 
-def _word_of_token(text: str, words: list[str], tokenizer) -> list[int]:
-    """For each token without the special ones: which of the words, split at white space, it is a piece of."""
+def _word_of_token(text: str, words: list[str], tokenizer) -> np.ndarray:
+    """For each token without the special ones: index of the word, split at white space, that it is a piece of."""
     starts = np.cumsum([0, *(len(word) + 1 for word in words)])
     offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-    # some tokenizers count the space before a word to it, so that its end is the surer sign
-    return [int(np.searchsorted(starts, max(end - 1, 0), side="right")) - 1 for _, end in offsets]
+    # some tokenizers count the space before a word as part of it, so the end is the safer sign
+    return np.searchsorted(starts, [max(end - 1, 0) for _, end in offsets], side="right") - 1
 
 
 def _inside(text: str, classifier: Classifier, methods: list[str], steps: int) -> tuple[dict[str, np.ndarray], float]:
     """What the methods that look into the model give to each token, and the probability of positive."""
-    import torch
-
     model, tokenizer = classifier.model, classifier.tokenizer
     ids = torch.tensor(encode([text], tokenizer, **classifier.encoding), device=classifier.device)
     table = model.get_input_embeddings()
 
-    def positive(embedded):
+    def positive(embedded: torch.Tensor) -> torch.Tensor:
         logits = model(inputs_embeds=embedded, attention_mask=torch.ones(embedded.shape[:2], device=ids.device)).logits
         return logits[:, 1] - logits[:, 0]
 
@@ -245,12 +214,13 @@ def _inside(text: str, classifier: Classifier, methods: list[str], steps: int) -
             weights = torch.cat([layer.detach() for layer in output.attentions]).cpu().numpy()
             found["rollout"] = torch.tensor(rollout(weights)[0])
         if "integrated gradients" in methods:
-            from captum.attr import IntegratedGradients
+            with needs_extra("lessons"):
+                from captum.attr import IntegratedGradients
 
             blank = ids.clone()
             blank[0, 1:-1] = tokenizer.pad_token_id
             start = table(blank).detach()
-            way = IntegratedGradients(positive).attribute(embedded, start, n_steps=steps, internal_batch_size=steps)
-            found["integrated gradients"] = way[0].sum(dim=-1)
+            path = IntegratedGradients(positive).attribute(embedded, start, n_steps=steps, internal_batch_size=steps)
+            found["integrated gradients"] = path[0].sum(dim=-1)
     values = {name: found[name].detach().cpu().double().numpy() for name in methods}
     return values, float(torch.sigmoid(gap.detach()))

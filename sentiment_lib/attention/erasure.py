@@ -1,22 +1,16 @@
-"""Whether an explanation is true to the model: take away the words it names, or keep only them, and see.
-
-Taught in lesson 06.
-"""
-
-from __future__ import annotations
+"""Whether an explanation is faithful to the model: remove the words it names, or keep only them (lesson 06)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.stats import kendalltau
 
 from ..errors import ArgumentError
 from ..evaluation.uncertainty import bootstrap_means
 from .attribution import REFERENCE, UNSIGNED, WordEffects
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FRACTIONS = (0.01, 0.05, 0.1, 0.2, 0.5)  # of the words; those of DeYoung et al. 2020
 Attributions = Mapping[str, Sequence[WordEffects]]
@@ -24,14 +18,14 @@ Attributions = Mapping[str, Sequence[WordEffects]]
 
 @dataclass(frozen=True)
 class Faithfulness:
-    """How the probability of the predicted label falls, for each method, text and share of words.
+    """How much the probability of the predicted label falls, for each method, text and fraction of words.
 
     Attributes
     ----------
     fractions : tuple of float
         Shares of a text's words, rounded up to whole words.
     without, alone : dict of str to numpy.ndarray
-        Fall of the probability when the words named first are taken away, or when only they are kept; shape
+        Fall of the probability when the words ranked first are removed, or when only they are kept; shape
         ``(texts, fractions)``.
     """
 
@@ -50,7 +44,7 @@ class Faithfulness:
         return {name: values.mean(axis=1) for name, values in self.alone.items()}
 
     def table(self, measure: str, *, minus: str | None = None) -> pd.DataFrame:
-        """Mean over the texts with its 95 % bootstrap interval, a row a method.
+        """Mean over the texts with its 95 % bootstrap interval, one row per method.
 
         Parameters
         ----------
@@ -62,8 +56,6 @@ class Faithfulness:
 
     def curve(self, which: str) -> pd.DataFrame:
         """Columns ``method``, ``fraction``, ``estimate``, ``low``, ``high`` of `which`, "without" or "alone"."""
-        import pandas as pd
-
         parts = []
         for name, values in getattr(self, which).items():
             mean, low, high = bootstrap_means(values.T)
@@ -75,10 +67,8 @@ class Faithfulness:
 def means_table(values: Mapping[str, np.ndarray], *, minus: str | None = None) -> pd.DataFrame:
     """Means over texts: index the names, columns ``estimate``, ``low``, ``high``, ``texts``.
 
-    `minus` names a row that is subtracted text by text; texts with a NaN in any row are left out.
+    `minus` names a row that is subtracted text by text. Texts with a NaN in any row are left out.
     """
-    import pandas as pd
-
     names = [name for name in values if name != minus]
     stacked = np.stack([values[name] - (values[minus] if minus else 0) for name in names])
     stacked = stacked[:, np.isfinite(stacked).all(axis=0)]
@@ -87,17 +77,8 @@ def means_table(values: Mapping[str, np.ndarray], *, minus: str | None = None) -
     return pd.DataFrame(columns, index=pd.Index(names, name="method"))
 
 
-def importance(effects: WordEffects, *, signed: bool) -> np.ndarray:
-    """How much each word speaks for the label that was predicted, shape ``(words,)``."""
-    values = np.array(effects.effects)
-    return values if not signed or effects.probability >= 0.5 else -values
-
-
 def faithfulness(
-    attributions: Attributions,
-    predict: Callable[[list[str]], Sequence[float]],
-    *,
-    fractions: Sequence[float] = FRACTIONS,
+    attributions: Attributions, predict: Callable[[list[str]], ArrayLike], *, fractions: Sequence[float] = FRACTIONS
 ) -> Faithfulness:
     """Comprehensiveness and sufficiency of explanations.
 
@@ -110,10 +91,6 @@ def faithfulness(
     fractions : sequence of float
         Shares of the words, above 0 and up to 1; rounded up, so that at least one word is taken.
 
-    Returns
-    -------
-    Faithfulness
-
     References
     ----------
     DeYoung et al., ERASER: A Benchmark to Evaluate Rationalized NLP Models, 2020, section 4.
@@ -121,47 +98,38 @@ def faithfulness(
     for fraction in fractions:
         if not 0 < fraction <= 1:
             raise ArgumentError(f"fractions holds {fraction}; each must lie above 0 and up to 1.")
-    wanted: list[str] = []
-    for name, explained in attributions.items():
-        for one in explained:
-            wanted.append(" ".join(one.words))
-            order = np.argsort(-importance(one, signed=name not in UNSIGNED), kind="stable")
+    variants: list[str] = []
+    for name, effects in attributions.items():
+        for explained in effects:
+            words = explained.words
+            variants.append(" ".join(words))
+            rank = np.array(explained.effects) if name in UNSIGNED else explained.support
+            order = np.argsort(-rank, kind="stable").tolist()
             for fraction in fractions:
-                top = set(order[: int(np.ceil(fraction * len(order) - 1e-9))].tolist())
-                wanted.append(" ".join(word for i, word in enumerate(one.words) if i not in top))
-                wanted.append(" ".join(word for i, word in enumerate(one.words) if i in top))
-    different = list(dict.fromkeys(wanted))  # many methods name the same words first
-    chance = dict(zip(different, map(float, predict(different)), strict=True))
+                top = set(order[: int(np.ceil(fraction * len(order) - 1e-9))])
+                variants.append(" ".join(word for i, word in enumerate(words) if i not in top))
+                variants.append(" ".join(word for i, word in enumerate(words) if i in top))
+    index, texts = pd.factorize(np.array(variants, dtype=object))  # many methods rank the same words first
     shape = (len(attributions), -1, 1 + 2 * len(fractions))
-    probability = np.array([chance[text] for text in wanted]).reshape(shape)
+    probability = np.asarray(predict(texts.tolist()), dtype=float)[index].reshape(shape)
     predicted = probability[..., :1] >= 0.5
-    probability = np.where(predicted, probability, 1 - probability)  # of the label predicted for the whole text
+    probability = np.where(predicted, probability, 1 - probability)  # of the label predicted for the complete text
     fall = probability[..., :1] - probability[..., 1:]
-    names = list(attributions)
-    return Faithfulness(
-        tuple(fractions),
-        {name: fall[i, :, 0::2] for i, name in enumerate(names)},
-        {name: fall[i, :, 1::2] for i, name in enumerate(names)},
-    )
+    without, alone = (dict(zip(attributions, fall[..., i::2], strict=True)) for i in (0, 1))
+    return Faithfulness(tuple(fractions), without, alone)
 
 
 def rank_agreement(attributions: Attributions, reference: str = REFERENCE) -> dict[str, np.ndarray]:
     """Whether methods rank the words of a text alike: Kendall's tau-b with a reference, shape ``(texts,)``.
 
-    Compared are magnitudes, because some methods have no sign. NaN where a method ranks all words alike.
-
-    References
-    ----------
-    Jain and Wallace, Attention is not Explanation, 2019, section 4.1.
+    Magnitudes are compared, because some methods have no sign. NaN if a method ranks all words alike (Jain and
+    Wallace, Attention is not Explanation, 2019, section 4.1).
     """
-    from scipy.stats import kendalltau
-
     if reference not in attributions:
         raise ArgumentError(f"reference={reference!r} is not among {', '.join(map(repr, attributions))}.")
-    found = {}
-    for name, explained in attributions.items():
+    agreement = {}
+    for name, effects in attributions.items():
         if name != reference:
-            pairs = zip(explained, attributions[reference], strict=True)
-            taus = [kendalltau(np.abs(a.effects), np.abs(b.effects)).statistic for a, b in pairs]
-            found[name] = np.array(taus, dtype=float)
-    return found
+            pairs = zip(effects, attributions[reference], strict=True)
+            agreement[name] = np.array([kendalltau(np.abs(a.effects), np.abs(b.effects)).statistic for a, b in pairs])
+    return agreement

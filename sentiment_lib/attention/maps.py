@@ -1,7 +1,4 @@
-"""The attention weights of a model for a text.
-
-Taught in lesson 05.
-"""
+"""The attention weights of a model for a text (lesson 05)."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from ..data.tokenization import encode_with_words
 from ..errors import ArgumentError, ArgumentTypeError, ModelError
@@ -35,7 +33,7 @@ class AttentionMaps:
     probability : float
         The model's probability that the text is positive.
     words : tuple of int
-        Number of the word that each token is a piece of, and -1 for special tokens. Empty: each token is a word.
+        Index of the word that each token is a piece of, and -1 for special tokens. Empty: each token is a word.
     """
 
     tokens: list[str]
@@ -44,12 +42,12 @@ class AttentionMaps:
     words: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.words:
-            object.__setattr__(self, "words", tuple(range(len(self.tokens))))
         n = len(self.tokens)
+        if not self.words:
+            object.__setattr__(self, "words", tuple(range(n)))
         if self.weights.ndim != 4 or self.weights.shape[2:] != (n, n) or len(self.words) != n:
             raise ArgumentError(
-                f"weights of shape {self.weights.shape} and {len(self.words)} word numbers do not fit {n} tokens; the "
+                f"weights of shape {self.weights.shape} and {len(self.words)} word indices do not fit {n} tokens; the "
                 f"shape should be (layers, heads, {n}, {n})."
             )
 
@@ -60,7 +58,7 @@ class AttentionMaps:
 
     @property
     def heads(self) -> int:
-        """Number of heads in a layer."""
+        """Number of heads per layer."""
         return self.weights.shape[1]
 
 
@@ -80,43 +78,36 @@ def attention_maps(
 
     Parameters
     ----------
-    text : str
     model, tokenizer
         From :func:`sentiment_lib.initialize_model_and_tokenizer`.
     max_length, truncation, head_share
         As in :func:`sentiment_lib.data.encode`. The weights take
         ``4 * layers * heads * tokens ** 2`` bytes: 1.1 MiB for 64 tokens of the bundled model.
 
-    Returns
-    -------
-    AttentionMaps
-
     Raises
     ------
     ArgumentTypeError
-        For a text that is not a string.
+        If the text is not a string.
     ModelError
-        For a model that does not give its attention weights.
+        If the model does not return its attention weights.
     """
-    import torch
-
     if not isinstance(text, str):
         raise ArgumentTypeError(f"text is {text!r}, not a string.")
     ids, words = encode_with_words(text, tokenizer, max_length, truncation, head_share)
     with eager(model), torch.inference_mode():
         output = model(torch.tensor([ids], device=device_of(model)), output_attentions=True)
-    if not output.attentions or len(output.attentions) != model.config.num_hidden_layers:
+    if len(output.attentions or ()) != model.config.num_hidden_layers:
         raise ModelError(
             f"{type(model).__name__} returned {len(output.attentions or ())} attention maps for "
             f"{model.config.num_hidden_layers} layers; use a model that supports attn_implementation='eager'."
         )
-    weights = torch.stack([layer[0] for layer in output.attentions]).float().cpu().numpy()
+    weights = torch.cat(output.attentions).float().cpu().numpy()
     probability = torch.softmax(output.logits[0].cpu().double(), dim=-1)[1].item()
-    return AttentionMaps(tokenizer.convert_ids_to_tokens(ids), weights, probability, words)
+    return AttentionMaps(list(tokenizer.convert_ids_to_tokens(ids)), weights, probability, words)
 
 
 def condense(maps: AttentionMaps, *, words: bool = True, special: bool = True) -> AttentionMaps:
-    """The same maps with word pieces put together to words, or without the special tokens, or both.
+    """The same maps with word pieces joined to words, or without the special tokens, or both.
 
     Attention *to* a split word is the sum over its pieces, attention *from* it their mean (Clark et al., What
     Does BERT Look At?, 2019, section 4.1). Without special tokens the rest of each row is divided by its sum,
@@ -124,9 +115,8 @@ def condense(maps: AttentionMaps, *, words: bool = True, special: bool = True) -
 
     Parameters
     ----------
-    maps : AttentionMaps
     words : bool
-        Put word pieces together.
+        Join word pieces.
     special : bool
         Keep the special tokens.
     """
@@ -145,13 +135,13 @@ def condense(maps: AttentionMaps, *, words: bool = True, special: bool = True) -
     if not special:
         total = weights.sum(axis=-1, keepdims=True)
         weights = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
-    names = ["".join(t.removeprefix("##") if k else t for k, t in enumerate(maps.tokens[i] for i in u)) for u in units]
+    names = ["".join([maps.tokens[u[0]], *(maps.tokens[i].removeprefix("##") for i in u[1:])]) for u in units]
     return AttentionMaps(names, weights, maps.probability, tuple(maps.words[unit[0]] for unit in units))
 
 
 @contextmanager
 def eager(model: PreTrainedModel) -> Iterator[None]:
-    """The model in evaluation mode with the attention kernel that keeps its weights; then as it was before."""
+    """The model in evaluation mode, with the attention kernel that returns its weights, until the block ends."""
     training, kernel = model.training, model.config._attn_implementation
     model.eval()
     if kernel != "eager":

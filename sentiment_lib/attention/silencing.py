@@ -1,20 +1,18 @@
-"""Heads switched off, or turned up and down, for a while.
-
-Taught in lesson 06.
-"""
+"""Heads switched off, or their output scaled, for a while (lesson 06)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
+
+import torch
 
 from ..errors import ArgumentError, ModelError
 from ..model.compute import device_of
 from ..model.encoder import encoder_layers, part_of
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel
 
 
@@ -26,29 +24,24 @@ def all_heads(model: PreTrainedModel) -> list[tuple[int, int]]:
 
 @contextmanager
 def gated(model: PreTrainedModel, gates: Mapping[int, torch.Tensor]) -> Iterator[None]:
-    """The model with the output of its heads multiplied by gates, for as long as the block lasts.
+    """The model with the output of its heads multiplied by gates, until the block ends.
+
+    The gates act between a layer's heads and its output projection. transformers 5 silently ignores the argument
+    ``head_mask`` of older recipes, so that no head would seem to matter.
 
     Parameters
     ----------
-    model
-        From :func:`sentiment_lib.initialize_model_and_tokenizer`.
     gates : mapping of int to torch.Tensor
-        For a layer a tensor of shape ``(heads,)``, or ``(texts, heads)`` with gates of each text's own.
+        For a layer a tensor of shape ``(heads,)``, or ``(texts, heads)`` with separate gates for each text.
 
     Raises
     ------
     ModelError
-        For a model whose attention is not found.
-
-    Notes
-    -----
-    The gate is set between a layer's heads and its output projection. transformers 5 ignores the argument
-    ``head_mask`` of older recipes without a word, so that no head would seem to matter.
+        If the model's attention is not found.
     """
-    layers, hooks = encoder_layers(model), []
-    heads = model.config.num_attention_heads
+    layers, heads = encoder_layers(model), model.config.num_attention_heads
 
-    def multiply(gate):
+    def multiply_by(gate: torch.Tensor):
         def hook(_, inputs):
             mixed = inputs[0]  # (texts, tokens, heads * size of a head)
             split = mixed.reshape(*mixed.shape[:-1], heads, -1)
@@ -56,45 +49,26 @@ def gated(model: PreTrainedModel, gates: Mapping[int, torch.Tensor]) -> Iterator
 
         return hook
 
-    try:
+    with ExitStack() as stack:
         for layer, gate in gates.items():
-            hooks.append(_output_projection(layers[layer]).register_forward_pre_hook(multiply(gate)))
+            projection = part_of(layers[layer], "attention.output.dense", "attention.out_lin")
+            if projection is None:
+                raise ModelError(
+                    f"Heads cannot be switched off in a {type(layers[layer]).__name__}; use a BERT, RoBERTa or "
+                    "DistilBERT."
+                )
+            stack.callback(projection.register_forward_pre_hook(multiply_by(gate)).remove)
         yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _output_projection(layer):
-    """The linear layer that mixes what the heads of a layer bring."""
-    found = part_of(layer, "attention.output.dense", "attention.out_lin")
-    if found is None:
-        raise ModelError(
-            f"Heads cannot be switched off in a {type(layer).__name__}; use a BERT, RoBERTa or DistilBERT."
-        )
-    return found
 
 
 @contextmanager
 def silenced(model: PreTrainedModel, heads: Iterable[tuple[int, int]]) -> Iterator[None]:
-    """The model with some heads switched off (their output is 0) for as long as the block lasts.
+    """The model with some heads, each ``(layer, head)``, switched off (their output is 0), until the block ends.
 
-    Parameters
-    ----------
-    model
-        From :func:`sentiment_lib.initialize_model_and_tokenizer`.
-    heads : iterable of (layer, head)
-        Counted from 0.
-
-    Raises
-    ------
-    ArgumentError
-        For a head that is not there.
+    A head that the model does not have is an ArgumentError.
     """
-    import torch
-
     layers, width = model.config.num_hidden_layers, model.config.num_attention_heads
-    gates = {}
+    gates: dict[int, torch.Tensor] = {}
     for layer, head in heads:
         if not (0 <= layer < layers and 0 <= head < width):
             raise ArgumentError(f"There is no head ({layer}, {head}); this model has {layers} layers of {width} heads.")

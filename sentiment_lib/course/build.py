@@ -3,7 +3,7 @@
 python -m sentiment_lib.course.build
 
 Cells that belong to an exercise or a question say so in their metadata (``"course": "04.2 stub"``); their source is
-written anew, their place is kept. What has no cells yet comes before the summary of its lesson.
+written again and they stay where they are. New ones are put before the summary of their lesson.
 """
 
 from __future__ import annotations
@@ -15,23 +15,25 @@ from typing import Any
 
 from ..run.files import replacing
 from ..run.paths import lessons_dir, short_path
-from .exercises import LEVELS, Exercise, exercises, help_text
+from .exercises import exercises
+from .exercises.exercise import LEVELS, Exercise, help_text
 from .flow import diagram
-from .quizzes import Question, question_text, questions
+from .question_bank import Question
+from .quizzes import question_text, questions
 from .series import lessons
 
 
-def _task(one: Exercise) -> str:
-    return f"### Exercise {one.name} · {one.title}\n\n*{LEVELS[one.level]}* {one.task}"
+def _task(exercise: Exercise) -> str:
+    return f"### Exercise {exercise.name} · {exercise.title}\n\n*{LEVELS[exercise.level]}* {exercise.task}"
 
 
-def _form(one: Question) -> str:
-    return f'from sentiment_lib.course import quiz\n\nquiz("{one.name}")'
+def _form(question: Question) -> str:
+    return f'from sentiment_lib.course import quiz\n\nquiz("{question.name}")'
 
 
 PARTS: dict[str, tuple[str, Callable[[Any], str], list[str]]] = {  # kind of cell, source, tags
     "task": ("markdown", _task, []),
-    "stub": ("code", lambda one: one.stub, []),
+    "stub": ("code", lambda exercise: exercise.stub, []),
     "help": ("markdown", help_text, []),
     "question": ("markdown", question_text, []),
     "form": ("code", _form, ["nbval-ignore-output"]),
@@ -40,22 +42,19 @@ PARTS: dict[str, tuple[str, Callable[[Any], str], list[str]]] = {  # kind of cel
 
 def course_cells(lesson: str) -> dict[str, dict[str, Any]]:
     """The cells of a lesson that are made here, by what their metadata say, in order."""
-    wanted: list[tuple[str, Any]] = []
-    for asked in questions(lesson):
-        wanted += [(f"{asked.name} {part}", asked) for part in ("question", "form")]
-    for one in exercises(lesson):
-        wanted += [(f"{one.name} {part}", one) for part in ("task", "stub", "help")]
-    return {key: _cell(key, one) for key, one in wanted}
+    wanted: list[tuple[Question | Exercise, str]] = []
+    wanted += [(question, part) for question in questions(lesson) for part in ("question", "form")]
+    wanted += [(exercise, part) for exercise in exercises(lesson) for part in ("task", "stub", "help")]
+    return {f"{item.name} {part}": _cell(item, part) for item, part in wanted}
 
 
-def _cell(key: str, one: Exercise | Question) -> dict[str, Any]:
-    name, part = key.split()
+def _cell(item: Exercise | Question, part: str) -> dict[str, Any]:
     kind, source, tags = PARTS[part]
     cell = {
         "cell_type": kind,
-        "id": f"{name.replace('.', '-')}-{part}",
-        "metadata": {"course": key} | ({"tags": tags} if tags else {}),
-        "source": source(one).splitlines(keepends=True),
+        "id": f"{item.name.replace('.', '-')}-{part}",
+        "metadata": {"course": f"{item.name} {part}"} | ({"tags": tags} if tags else {}),
+        "source": source(item).splitlines(keepends=True),
     }
     return cell | ({"execution_count": None, "outputs": []} if kind == "code" else {})
 
@@ -63,21 +62,21 @@ def _cell(key: str, one: Exercise | Question) -> dict[str, Any]:
 def refreshed(cells: list[dict[str, Any]], lesson: str) -> list[dict[str, Any]]:
     """The cells of a lesson with those that are made here brought up to date; outputs of unchanged code are kept."""
     made = course_cells(lesson)
-    there = {cell["metadata"].get("course") for cell in cells}
-    found = []
+    present = {cell["metadata"].get("course") for cell in cells}
+    result = []
     for cell in cells:
         key = cell["metadata"].get("course")
         if key is None:
             if "".join(cell["source"]).startswith("## Summary"):
-                found += [new for name, new in made.items() if name not in there]
-            found.append(cell)
+                result += [new for name, new in made.items() if name not in present]
+            result.append(cell)
         elif key in made:
-            found.append(cell if cell["source"] == made[key]["source"] else made[key])
-    return found
+            result.append(cell if cell["source"] == made[key]["source"] else made[key])
+    return result
 
 
 def main(folder: Path | None = None) -> None:
-    """Write lessons and diagrams; each file is replaced only by a whole one, and only where something changed."""
+    """Write lessons and diagrams. A file that would stay the same is left alone."""
     folder = folder or lessons_dir()
     (folder / "images").mkdir(exist_ok=True)
     for path in lessons():
@@ -87,8 +86,8 @@ def main(folder: Path | None = None) -> None:
         text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
         for file, content in ((path, text), (folder / "images" / f"flow_{lesson}.svg", diagram(lesson))):
             if not file.is_file() or file.read_text(encoding="utf-8") != content:
-                with replacing(file) as beside:
-                    beside.write_text(content, encoding="utf-8")
+                with replacing(file) as temporary:
+                    temporary.write_text(content, encoding="utf-8")
                 print(short_path(file))
 
 

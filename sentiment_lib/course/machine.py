@@ -9,14 +9,15 @@ import shutil
 import time
 from typing import TYPE_CHECKING
 
-import ipywidgets as ipw
-
 from ..model.compute import choose_compute
 from ..model.pretrained import initialize_model_and_tokenizer
-from ..run.environment import versions
+from ..run.environment import needs_extra, versions
 from ..run.paths import home
 from ..settings import PRESETS, make_settings
 from .speed import training_step
+
+with needs_extra("lessons"):
+    import ipywidgets as ipw
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 # by how much its checkpoint is heavier to compute than the bundled one (parameters of its layers: 85 to 10.6 million).
 NEEDS = {"quick": (4, 1, 32, 7_608, 1), "imdb": (10, 3, 264, 22_361, 1), "full": (16, 6, 264, 22_361, 8)}
 SERIES = 8.0  # the whole series of `quick` in units of its training (7.0 on Zen 4, 9.6 on Zen 5)
-LOWEST = {"python": (3, 11), "torch": (2, 13), "transformers": (5, 23), "datasets": (5, 2), "ipywidgets": (8, 1)}
+LOWEST = {"python": (3, 11), "torch": (2, 6), "transformers": (5, 6), "datasets": (4, 0), "ipywidgets": (8, 1)}
 
 
 def check_environment() -> pd.DataFrame:

@@ -1,268 +1,381 @@
 """All quiz questions."""
 
-from .quizzes import question
+from __future__ import annotations
 
-# An option takes one line or two, not five.
-# fmt: off
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question.
+
+    Attributes
+    ----------
+    name : str
+        Lesson and letter, such as ``"04.a"``.
+    text : str
+        Plain text.
+    options : tuple of (str, bool, str)
+        What can be chosen, whether it is right, and why or why not.
+    """
+
+    name: str
+    text: str
+    options: tuple[tuple[str, bool, str], ...]
+
+    @property
+    def multiple(self) -> bool:
+        """Whether more than one option is right."""
+        return sum(right for _, right, _ in self.options) > 1
+
+
+QUESTIONS: list[Question] = []
+
+
+def question(name: str, text: str, *options: tuple[str, bool, str]) -> None:
+    """Add a question."""
+    QUESTIONS.append(Question(name, text, options))
+
+
+def right(text: str, reason: str) -> tuple[str, bool, str]:
+    """An option that is right, and why."""
+    return text, True, reason
+
+
+def wrong(text: str, reason: str) -> tuple[str, bool, str]:
+    """An option that is wrong, and why."""
+    return text, False, reason
+
 
 question(
     "00.a",
     'You set preset to "quick", run to None and overrides to {"epochs": 3}. What holds?',
-    ("The results land in the folder named quick.", True,
-     "The run's name says where, and None means the preset's name."),
-    ("The run still reads the reviews of quick.", True, "An override changes what it names and nothing else."),
-    ("Had you written epoch for epochs, it would be ignored.", False,
-     "A name that is no setting is refused, and the error names the nearest one."),
-    ("The library must be told as well, in its own files.", False, "One cell is enough; the library stays as it is."),
+    right(
+        "The results land in the folder named quick.", "The run's name says where, and None means the preset's name."
+    ),
+    right("The run still reads the reviews of quick.", "An override changes what it names and nothing else."),
+    wrong(
+        "Had you written epoch for epochs, it would be ignored.",
+        "A name that is no setting is refused, and the error names the nearest one.",
+    ),
+    wrong("The library must be told as well, in its own files.", "One cell is enough; the library stays as it is."),
 )
 
 question(
     "00.b",
     "You go from the preset quick to the preset full. What is different?",
-    ("The texts", True, "Whole IMDB reviews take the place of single sentences."),
-    ("The checkpoint", True, "It has 12 layers in the place of 6."),
-    ("The code of the lessons", False, "A preset is a set of values; the same cells read them."),
-    ("Only the time it takes", False, "It takes longer because texts and model are others, so the results are, too."),
+    right("The texts", "Whole IMDB reviews take the place of single sentences."),
+    right("The checkpoint", "It has 12 layers in the place of 6."),
+    wrong("The code of the lessons", "A preset is a set of values; the same cells read them."),
+    wrong("Only the time it takes", "It takes longer because texts and model are others, so the results are, too."),
 )
 
 question(
     "00.c",
     "Why does the model of lesson 00 give about one half to a wonderful film and to a terrible one?",
-    ("Its body has never read English.", False, "The body is pre-trained on a great deal of it; only the head is new."),
-    ("The tokenizer does not know the two words.", False,
-     "Both are common and stay whole; a rare word would be cut into pieces, not lost."),
-    ("Its last layer holds small random numbers.", True,
-     "Whatever the body knows, a head that has learned nothing makes two logits of about the same size from it."),
-    ("It has learned that such sentences are neutral.", False, "It has not been taught anything about reviews yet."),
+    wrong("Its body has never read English.", "The body is pre-trained on a great deal of it; only the head is new."),
+    wrong(
+        "The tokenizer does not know the two words.",
+        "Both are common and stay whole; a rare word would be cut into pieces, not lost.",
+    ),
+    right(
+        "Its last layer holds small random numbers.",
+        "Whatever the body knows, a head that has learned nothing makes two logits of about the same size from it.",
+    ),
+    wrong("It has learned that such sentences are neutral.", "It has not been taught anything about reviews yet."),
 )
 
 question(
     "01.a",
     "One review is in the training split and in the test split. What is the harm, and what is done about it?",
-    ("The test result may be too good; the review leaves training.", True,
-     "A model can recite what it has seen, and the test stays the one that all others report on."),
-    ("The test result may be too good; the review leaves test.", False,
-     "That is the harm, but with another test your number could not be set beside those of others."),
-    ("Training takes longer; either copy may go.", False, "One review more costs nothing; what suffers is the test."),
-    ("There is none if both copies have the same label.", False, "The same label is what makes reciting pay."),
+    right(
+        "The test result may be too good; the review leaves training.",
+        "A model can recite what it has seen, and the test stays the one that all others report on.",
+    ),
+    wrong(
+        "The test result may be too good; the review leaves test.",
+        "That is the harm, but with another test your number could not be set beside those of others.",
+    ),
+    wrong("Training takes longer; either copy may go.", "One review more costs nothing; what suffers is the test."),
+    wrong("There is none if both copies have the same label.", "The same label is what makes reciting pay."),
 )
 
 question(
     "01.b",
     "For which of these do you look at the validation split?",
-    ("To keep the checkpoint of one epoch", True, "A choice between versions of the model is what validation is for."),
-    ("To settle the learning rate", True, "Any setting that is picked by its results is picked here."),
-    ("To set the threshold between negative and positive", True, "A threshold is a choice like the others."),
-    ("To report how good the chosen model is", False,
-     "It had a say in the choice and flatters it; that is the test's job."),
+    right("To keep the checkpoint of one epoch", "A choice between versions of the model is what validation is for."),
+    right("To settle the learning rate", "Any setting that is picked by its results is picked here."),
+    right("To set the threshold between negative and positive", "A threshold is a choice like the others."),
+    wrong(
+        "To report how good the chosen model is", "It had a say in the choice and flatters it; that is the test's job."
+    ),
 )
 
 question(
     "01.c",
     "A file of 25,000 reviews is sorted by label, half and half. Which 1,000 of them are fit to try things out on?",
-    ("The first 1,000", False, "All have one label: the loss looks splendid, and nothing is learned about the other."),
-    ("The first 1,000, shuffled afterwards", False, "That changes their order, and not which reviews they are."),
-    ("1,000 drawn at random", True, "The labels then come in nearly the same proportion as in the file."),
-    ("500 drawn at random from each label", True,
-     "This keeps the proportion of the file, half and half; `train_size` keeps whatever proportion there is."),
+    wrong("The first 1,000", "All have one label: the loss looks splendid, and nothing is learned about the other."),
+    wrong("The first 1,000, shuffled afterwards", "That changes their order, and not which reviews they are."),
+    right("1,000 drawn at random", "The labels then come in nearly the same proportion as in the file."),
+    right(
+        "500 drawn at random from each label",
+        "This keeps the proportion of the file, half and half; `train_size` keeps whatever proportion there is.",
+    ),
 )
 
 question(
     "02.a",
     "BERT reaches 86 %. What does a baseline on the same reviews tell you, if it was tuned with care?",
-    ("How much of the task is easy", True, "What a word count can do needs no BERT."),
-    ("That BERT is the right choice, if it is ahead", False,
-     "To be ahead is not yet to be worth it: the lead may be luck, or too small for its cost."),
-    ("Whether something in the data is odd", True,
-     "A baseline that lands far too high, or too low, points to a leak or to wrong labels in minutes."),
+    right("How much of the task is easy", "What a word count can do needs no BERT."),
+    wrong(
+        "That BERT is the right choice, if it is ahead",
+        "To be ahead is not yet to be worth it: the lead may be luck, or too small for its cost.",
+    ),
+    right(
+        "Whether something in the data is odd",
+        "A baseline that lands far too high, or too low, points to a leak or to wrong labels in minutes.",
+    ),
 )
 
 question(
     "02.b",
     "A TF-IDF model counts single words. Which pairs are the same text to it?",
-    ("Good, not bad. / Bad, not good.", True, "The same words as often; which of them is negated lies in the order."),
-    ("A good film. / Not a good film.", False, "The second has the word not, which gets a weight of its own."),
-    ("The cast saves the plot. / The plot saves the cast.", True, "Who saves whom is in the order only."),
-    ("A dull film. / A tedious film.", False, "Two words are two columns, however close their meanings are."),
+    right("Good, not bad. / Bad, not good.", "The same words as often; which of them is negated lies in the order."),
+    wrong("A good film. / Not a good film.", "The second has the word not, which gets a weight of its own."),
+    right("The cast saves the plot. / The plot saves the cast.", "Who saves whom is in the order only."),
+    wrong("A dull film. / A tedious film.", "Two words are two columns, however close their meanings are."),
 )
 
 question(
     "02.c",
     "On the same reviews one method has an accuracy of 0.80 (0.77 to 0.83), another 0.77 (0.74 to 0.79). What follows?",
-    ("They are equally good, because the intervals overlap.", False,
-     "What is hard for one is hard for the other, so the difference can be surer than the two intervals suggest."),
-    ("The first is better, because its accuracy is higher.", False,
-     "Other reviews of this kind might turn this around."),
-    ("Nothing yet: what is needed is an interval of the difference.", True,
-     "Both read the same reviews, so compare them review by review."),
+    wrong(
+        "They are equally good, because the intervals overlap.",
+        "What is hard for one is hard for the other, so the difference can be surer than the two intervals suggest.",
+    ),
+    wrong("The first is better, because its accuracy is higher.", "Other reviews of this kind might turn this around."),
+    right(
+        "Nothing yet: what is needed is an interval of the difference.",
+        "Both read the same reviews, so compare them review by review.",
+    ),
 )
 
 question(
     "03.a",
     "Why does the learning rate rise over the first tenth of the steps?",
-    ("The first steps would be of full size, in directions that say little yet.", True,
-     "AdamW's first steps are large whatever the gradients; with a random head, small ones keep the damage small."),
-    ("To try rates and keep the best one", False,
-     "Nothing is compared: rise and fall are fixed before the first step."),
-    ("To guard against overfitting", False, "That comes from many passes, at the end; this is about the beginning."),
-    ("To save time while little is learned", False, "A step takes as long with a small rate as with a large one."),
+    right(
+        "The first steps would be of full size, in directions that say little yet.",
+        "AdamW's first steps are large whatever the gradients; with a random head, small ones keep the damage small.",
+    ),
+    wrong("To try rates and keep the best one", "Nothing is compared: rise and fall are fixed before the first step."),
+    wrong("To guard against overfitting", "That comes from many passes, at the end; this is about the beginning."),
+    wrong("To save time while little is learned", "A step takes as long with a small rate as with a large one."),
 )
 
 question(
     "03.b",
     "In the third epoch the training loss falls from 0.30 to 0.15, and the validation loss rises from 0.38 to 0.55. "
     "What holds?",
-    ("The model begins to know its training reviews by heart.", True,
-     "On reviews it has not seen its probabilities get worse; its accuracy may or may not."),
-    ("The checkpoint before this epoch may be the better one.", True,
-     "The checkpoint that is best on validation is kept, here by accuracy: look at that as well."),
-    ("It is still getting better, for the training loss counts.", False,
-     "That loss is about reviews it is learning from."),
-    ("Any distance between the two losses means overfitting.", False,
-     "Some is normal, on reviews never seen; the rise of the validation loss is the sign."),
+    right(
+        "The model begins to know its training reviews by heart.",
+        "On reviews it has not seen its probabilities get worse; its accuracy may or may not.",
+    ),
+    right(
+        "The checkpoint before this epoch may be the better one.",
+        "The checkpoint that is best on validation is kept, here by accuracy: look at that as well.",
+    ),
+    wrong(
+        "It is still getting better, for the training loss counts.", "That loss is about reviews it is learning from."
+    ),
+    wrong(
+        "Any distance between the two losses means overfitting.",
+        "Some is normal, on reviews never seen; the rise of the validation loss is the sign.",
+    ),
 )
 
 question(
     "03.c",
     "Reviews of 12 and of 60 tokens share a batch that is padded to 60. What is true?",
-    ("The attention mask cuts off what is too long.", False, "That is truncation; the mask hides what was filled up."),
-    ("With the mask, the short one gets the answer it would get alone.", True,
-     "No token looks at padding, so that it changes nothing beyond rounding."),
-    ("The padding still costs time.", True,
-     "Its places are computed like all others, so batches of like length are faster."),
-    ("Without the mask nothing changes, for [PAD] has no meaning.", False,
-     "Real tokens would look at it, and its vectors would be mixed into the answer."),
+    wrong("The attention mask cuts off what is too long.", "That is truncation; the mask hides what was filled up."),
+    right(
+        "With the mask, the short one gets the answer it would get alone.",
+        "No token looks at padding, so that it changes nothing beyond rounding.",
+    ),
+    right(
+        "The padding still costs time.",
+        "Its places are computed like all others, so batches of like length are faster.",
+    ),
+    wrong(
+        "Without the mask nothing changes, for [PAD] has no meaning.",
+        "Real tokens would look at it, and its vectors would be mixed into the answer.",
+    ),
 )
 
 question(
     "04.a",
     "A confusion matrix has 930 / 140 in its first row (negative reviews) and 120 / 920 in its second. What is the "
     "recall of the positive class?",
-    ("920 / (920 + 140)", False, "That is the precision: it divides by what was called positive."),
-    ("920 / (920 + 120)", True, "Of the 1,040 positive reviews, 920 were found."),
-    ("(930 + 920) / 2110", False, "That is the accuracy, over both classes."),
+    wrong("920 / (920 + 140)", "That is the precision: it divides by what was called positive."),
+    right("920 / (920 + 120)", "Of the 1,040 positive reviews, 920 were found."),
+    wrong("(930 + 920) / 2110", "That is the accuracy, over both classes."),
 )
 
 question(
     "04.b",
     "Accuracy on 2,000 test reviews is 0.860, with a 95 % interval from 0.845 to 0.875. What is right?",
-    ("Other test reviews of this kind would give a slightly different number.", True,
-     "That is what the interval is about, and its width says how different."),
-    ("Trained with another seed, the model would land in it 95 times in 100.", False,
-     "The luck of the seed is not in it; only further seeds can show that."),
-    ("Half the width takes about four times as many reviews.", True,
-     "The width goes with one over the root of their number."),
-    ("It holds for reviews of books as well.", False, "Reviews of another kind were never drawn."),
+    right(
+        "Other test reviews of this kind would give a slightly different number.",
+        "That is what the interval is about, and its width says how different.",
+    ),
+    wrong(
+        "Trained with another seed, the model would land in it 95 times in 100.",
+        "The luck of the seed is not in it; only further seeds can show that.",
+    ),
+    right(
+        "Half the width takes about four times as many reviews.",
+        "The width goes with one over the root of their number.",
+    ),
+    wrong("It holds for reviews of books as well.", "Reviews of another kind were never drawn."),
 )
 
 question(
     "04.c",
     "You choose a threshold for a precision of at least 0.9, and you fit a temperature, which comes out above 1. "
     "What holds?",
-    ("Both are found on validation, and test shows what they are worth.", True, "They are choices like any other."),
-    ("On test the precision is 0.9 or more, for that was the aim.", False,
-     "The promise was kept where it was made; on other reviews it holds about."),
-    ("The temperature makes the model more often right.", False,
-     "All logits are divided by one positive number: none changes its sign, so no answer changes at one half."),
-    ("The temperature makes a model that is too sure less sure.", True, "All probabilities move towards one half."),
+    right("Both are found on validation, and test shows what they are worth.", "They are choices like any other."),
+    wrong(
+        "On test the precision is 0.9 or more, for that was the aim.",
+        "The promise was kept where it was made; on other reviews it holds about.",
+    ),
+    wrong(
+        "The temperature makes the model more often right.",
+        "All logits are divided by one positive number: none changes its sign, so no answer changes at one half.",
+    ),
+    right("The temperature makes a model that is too sure less sure.", "All probabilities move towards one half."),
 )
 
 question(
     "05.a",
     "In the map of a head, the row of 'bad' has 0.7 in the column of 'not'. How is that read?",
-    ("The other tokens together give 0.3 to 'not'.", False, "That would be its column, and columns need not sum to 1."),
-    ("In this head, 'bad' gets 70 % of what it gathers from 'not'.", True,
-     "The weights of a row sum to 1 and say where its token gets information from."),
-    ("In this head, 'not' gets 70 % of what it gathers from 'bad'.", False,
-     "A row is the token that looks, a column the one that is looked at."),
-    ("70 % of the prediction rest on 'not'.", False,
-     "It is one head of many, and a weight says nothing of what follows."),
+    wrong("The other tokens together give 0.3 to 'not'.", "That would be its column, and columns need not sum to 1."),
+    right(
+        "In this head, 'bad' gets 70 % of what it gathers from 'not'.",
+        "The weights of a row sum to 1 and say where its token gets information from.",
+    ),
+    wrong(
+        "In this head, 'not' gets 70 % of what it gathers from 'bad'.",
+        "A row is the token that looks, a column the one that is looked at.",
+    ),
+    wrong(
+        "70 % of the prediction rest on 'not'.", "It is one head of many, and a weight says nothing of what follows."
+    ),
 )
 
 question(
     "05.b",
     "Among 72 heads you find the one in which 'bad' looks most at 'not', in one text: a weight of 0.7. What now?",
-    ("Call it the negation head.", False, "You looked for the best fit; among dozens of heads some always fit."),
-    ("Look for a head with a larger weight still.", False, "The longer you search, the better luck looks."),
-    ("Look at the map of the same text once more.", False, "What suggested an idea cannot confirm it."),
-    ("Try it on other texts with negations, beside other heads.", True,
-     "An idea from one text is tested on texts that had no part in it."),
+    wrong("Call it the negation head.", "You looked for the best fit; among dozens of heads some always fit."),
+    wrong("Look for a head with a larger weight still.", "The longer you search, the better luck looks."),
+    wrong("Look at the map of the same text once more.", "What suggested an idea cannot confirm it."),
+    right(
+        "Try it on other texts with negations, beside other heads.",
+        "An idea from one text is tested on texts that had no part in it.",
+    ),
 )
 
 question(
     "05.c",
     "Which of these questions does an attention map leave open?",
-    ("What the information was that went from token to token", True, "Weights say from where, not what."),
-    ("Where a token may get information from in this head", False, "This is the one thing that it does show."),
-    ("Whether a later layer made use of it", True, "The map of one head ends with that head."),
-    ("Whether the prediction would be another without it", True,
-     "That takes an intervention, such as switching it off."),
+    right("What the information was that went from token to token", "Weights say from where, not what."),
+    wrong("Where a token may get information from in this head", "This is the one thing that it does show."),
+    right("Whether a later layer made use of it", "The map of one head ends with that head."),
+    right(
+        "Whether the prediction would be another without it", "That takes an intervention, such as switching it off."
+    ),
 )
 
 question(
     "06.a",
     "A head gives nearly all of its weight to the previous token. Switched off, it moves the accuracy by 0.001. "
     "What follows?",
-    ("One of the two measurements must be wrong.", False,
-     "What a head does and whether it is needed are two questions."),
-    ("A striking pattern need not matter to the prediction.", True,
-     "A map describes; only switching off asks about need."),
-    ("The head does nothing.", False, "Others may do the same, and make up for it while it is missing."),
-    ("Switched off along with others, it may still matter.", True,
-     "One by one, the heads of a redundant model look idle."),
+    wrong("One of the two measurements must be wrong.", "What a head does and whether it is needed are two questions."),
+    right(
+        "A striking pattern need not matter to the prediction.", "A map describes; only switching off asks about need."
+    ),
+    wrong("The head does nothing.", "Others may do the same, and make up for it while it is missing."),
+    right(
+        "Switched off along with others, it may still matter.", "One by one, the heads of a redundant model look idle."
+    ),
 )
 
 question(
     "06.b",
     "In your order, 40 of 72 heads go before the loss is significant. Why try random orders, too?",
-    ("They show that the 40 heads do nothing.", False,
-     "A small loss may go unseen, and other heads may make up for one that is gone."),
-    ("They make up for testing at every step.", False, "That needs a correction, or a test on other reviews."),
-    ("They make the number 40 more exact.", False, "They are other orders, and no repetition of yours."),
-    ("They show how many can go in any order.", True, "Only what your order adds to that speaks for it."),
+    wrong(
+        "They show that the 40 heads do nothing.",
+        "A small loss may go unseen, and other heads may make up for one that is gone.",
+    ),
+    wrong("They make up for testing at every step.", "That needs a correction, or a test on other reviews."),
+    wrong("They make the number 40 more exact.", "They are other orders, and no repetition of yours."),
+    right("They show how many can go in any order.", "Only what your order adds to that speaks for it."),
 )
 
 question(
     "06.c",
     "Without the words that a method names, the probability of the predicted label falls from 0.90 to 0.40; without as "
     "many random words, to 0.85. What is right?",
-    ("For this text, and so many words, comprehensiveness is 0.50.", True,
-     "It is the fall for the predicted label, 0.90 minus 0.40."),
-    ("People will find these words convincing.", False, "That is plausibility; the test asks the model, not people."),
-    ("Here these words carried more than random ones: 0.50 against 0.05.", True,
-     "Taking away any words does some harm; the random ones say how much."),
-    ("There is no doubt left, since the model itself was asked.", False,
-     "One text is an anecdote, and a review with holes is a kind of text it was never trained on."),
+    right(
+        "For this text, and so many words, comprehensiveness is 0.50.",
+        "It is the fall for the predicted label, 0.90 minus 0.40.",
+    ),
+    wrong("People will find these words convincing.", "That is plausibility; the test asks the model, not people."),
+    right(
+        "Here these words carried more than random ones: 0.50 against 0.05.",
+        "Taking away any words does some harm; the random ones say how much.",
+    ),
+    wrong(
+        "There is no doubt left, since the model itself was asked.",
+        "One text is an anecdote, and a review with holes is a kind of text it was never trained on.",
+    ),
 )
 
 question(
     "07.a",
     "Two methods are compared over three draws of 300 training reviews. Why do both get the same three draws?",
-    ("Then three draws count as six.", False, "There are three differences, and the interval is made from three."),
-    ("A lucky draw helps both, and leaves their difference alone.", True, "What both share cancels out."),
-    ("As a rule the interval of the difference is narrower.", True,
-     "What a draw does to both is no longer in it; with few draws it may be wider all the same."),
-    ("Then the test reviews need not be the same.", False, "They bring luck of their own, so they are paired as well."),
+    wrong("Then three draws count as six.", "There are three differences, and the interval is made from three."),
+    right("A lucky draw helps both, and leaves their difference alone.", "What both share cancels out."),
+    right(
+        "As a rule the interval of the difference is narrower.",
+        "What a draw does to both is no longer in it; with few draws it may be wider all the same.",
+    ),
+    wrong("Then the test reviews need not be the same.", "They bring luck of their own, so they are paired as well."),
 )
 
 question(
     "07.b",
     "Six differences are tested on 2,000 test reviews, with three seeds each. What do 20,000 test reviews not mend?",
-    ("The spread over seeds", True, "It is a second kind of luck; only more seeds make its interval narrower."),
-    ("That one test of six may succeed by luck", True,
-     "More reviews do not lower that chance; a correction such as Holm's does."),
-    ("The luck of which reviews are in the test", False,
-     "This is what they mend: that interval gets about a third as wide."),
+    right("The spread over seeds", "It is a second kind of luck; only more seeds make its interval narrower."),
+    right(
+        "That one test of six may succeed by luck",
+        "More reviews do not lower that chance; a correction such as Holm's does.",
+    ),
+    wrong(
+        "The luck of which reviews are in the test", "This is what they mend: that interval gets about a third as wide."
+    ),
 )
 
 question(
     "07.c",
     "Ten models differ in nothing but the seed; their accuracies have a standard deviation of 0.016. You report the "
     "best. What is true?",
-    ("That is fair, as all ten were tested on the same reviews.", False, "It was still picked for its number on them."),
-    ("The number lies about 0.025 above what the method gives on average.", True,
-     "The best of ten lies some one and a half standard deviations above the mean, with nothing done."),
-    ("That is fair, as one would use the best one anyway.", False,
-     "Use it if you like; its number speaks for a lucky seed, and not for the method."),
-    ("The best of a hundred would be closer to the truth.", False, "It lies higher still: more tries, more luck."),
+    wrong("That is fair, as all ten were tested on the same reviews.", "It was still picked for its number on them."),
+    right(
+        "The number lies about 0.025 above what the method gives on average.",
+        "The best of ten lies some one and a half standard deviations above the mean, with nothing done.",
+    ),
+    wrong(
+        "That is fair, as one would use the best one anyway.",
+        "Use it if you like; its number speaks for a lucky seed, and not for the method.",
+    ),
+    wrong("The best of a hundred would be closer to the truth.", "It lies higher still: more tries, more luck."),
 )

@@ -14,9 +14,17 @@ from typing import Any
 
 from ..evaluation.results import load_metrics
 from ..evaluation.uncertainty import Interval
+from ..run.environment import needs_extra
 from ..run.files import replacing
 from ..run.paths import RunPaths, lessons_dir
 from .series import GLOSSARY, lessons
+
+with needs_extra("lessons"):
+    import jinja2
+    import mistune
+    import nbformat
+    from nbconvert import HTMLExporter
+    from PIL import Image
 
 MEASURES = {
     "accuracy": "accuracy",
@@ -147,8 +155,6 @@ def _interval(found: dict[str, Any]) -> str:
 
 def _figures(paths: RunPaths, target: Path, titles: dict[str, str]) -> Iterator[dict[str, Any]]:
     """Each figure with its alternative text, kept in the file, and as caption what its lesson says of it."""
-    from PIL import Image
-
     from ..plots.style import DPI
 
     for path in lessons():
@@ -186,15 +192,11 @@ def _title(path: Path) -> str:
 
 def _markdown(text: str) -> str:
     """Markdown as HTML; HTML in it, which nobody of us wrote, is shown as text."""
-    import mistune
-
     html = mistune.create_markdown(escape=True, plugins=["table"])(text)
     return re.sub(r'href="(\w+)\.ipynb', r'href="\1.html', html)
 
 
 def _write(path: Path, template: str, **values: Any) -> None:
-    import jinja2
-
     loader = jinja2.FileSystemLoader(_TEMPLATES)
     pages = jinja2.Environment(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
@@ -204,10 +206,6 @@ def _write(path: Path, template: str, **values: Any) -> None:
 
 def _lesson(path: Path, around: dict[str, Any]) -> str:
     """An executed lesson as a page, without anything from a network."""
-    import jinja2
-    import nbformat
-    from nbconvert import HTMLExporter
-
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LessonError, SettingsError
+from ..run.environment import needs_extra
 from ..run.files import check_writable, write_json
 from ..run.locks import only_one
 from ..run.paths import HOME_VARIABLE, home, lessons_dir, short_path
@@ -39,13 +40,10 @@ def lessons() -> list[Path]:
 
     Raises
     ------
-    FileNotFoundError
+    NeedsClone
         When the package was installed without its checkout.
     """
-    found = sorted(lessons_dir().glob("[0-9][0-9]_*.ipynb"))
-    if not found:
-        raise FileNotFoundError(f"There are no lessons in {lessons_dir()}; run from a clone of the project.")
-    return found
+    return sorted(lessons_dir().glob("[0-9][0-9]_*.ipynb"))
 
 
 def parameters_of(settings: Settings) -> dict[str, Any]:
@@ -159,9 +157,10 @@ def _source(path: Path) -> str:
 
 
 def _execute(path: Path, target: Path, parameters: dict[str, Any]) -> None:
-    import papermill
-    from nbclient.exceptions import DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
+    with needs_extra("lessons"):
+        import papermill
+        from nbclient.exceptions import DeadKernelError
+        from papermill.exceptions import PapermillExecutionError
 
     bar = {"desc": path.stem, "unit": "cell", "leave": False} if progress_wanted() else False
     beside = target.with_name(f"running_{target.name}")  # papermill saves after each cell, in place
@@ -213,7 +212,8 @@ def _kernel_environment() -> Iterator[None]:
 
 def _check_parameters(path: Path) -> None:
     """papermill only warns of a missing parameters cell, and then runs the defaults: that is an error here."""
-    import papermill
+    with needs_extra("lessons"):
+        import papermill
 
     there = set(papermill.inspect_notebook(path))
     missing = set(PARAMETERS) - there

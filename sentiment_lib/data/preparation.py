@@ -13,7 +13,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Value, load_fro
 
 from ..errors import DataError
 from ..run.files import replacing, write_json
-from ..run.paths import lessons_dir
+from ..run.paths import shipped_file
 from ..run.progress import library_bars
 from ..settings import Settings
 from .labels import LABEL_NAMES, map_labels
@@ -204,7 +204,7 @@ def fingerprint(splits: Iterable[Dataset]) -> str:
 
 def example_reviews() -> pd.DataFrame:
     """The workbook's own reviews: ``title``, ``kind`` (what is hard about it), ``label`` and ``text``."""
-    return pd.read_csv(lessons_dir().parent / "data" / "example_reviews.csv", dtype=str, keep_default_na=False)
+    return pd.read_csv(shipped_file("example_reviews.csv"), dtype=str, keep_default_na=False)
 
 
 def clean_text(text: str) -> str:

@@ -1,7 +1,7 @@
 """Predictions in, judgement out.
 
-Metrics with intervals, paired tests, calibration, slices, telling examples and behavioural tests. All of it takes
-labels and probabilities of any classifier, not only of ours.
+Metrics with intervals, paired tests, calibration, slices, examples worth reading and behavioural tests. Everything
+takes the labels and probabilities of any classifier, not only of ours.
 
 - :mod:`~sentiment_lib.evaluation.metrics`: the usual measures, curves and thresholds
 - :mod:`~sentiment_lib.evaluation.uncertainty`: bootstrap intervals

@@ -1,28 +1,26 @@
-"""Behavioural tests: abilities that a classifier of reviews should have, each tested with cases from templates.
+"""Behavioural tests: capabilities that a review classifier should have, tested with cases from templates (lesson 04).
 
-Taught in lesson 04. The method is CheckList's (Ribeiro et al., Beyond accuracy: behavioral testing of NLP models with
-CheckList, ACL 2020); the templates are ours.
+The method is CheckList's (Ribeiro et al., Beyond accuracy: behavioral testing of NLP models with CheckList, ACL 2020);
+the templates are ours.
 """
-
-from __future__ import annotations
 
 import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
 
 from ..data.labels import LABEL_NAMES
 from ..errors import ArgumentError
 from . import behaviour_templates as t
-
-if TYPE_CHECKING:
-    import pandas as pd
+from .uncertainty import share_intervals
 
 TOLERANCE = 0.1  # by how much a probability may move against the expected direction
-_MOST = 60  # cases of one capability
+_MAX_CASES = 60  # of one capability
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Case:
     capability: str
     kind: str
     texts: tuple[str, ...]
-    expected: int | None
+    expected: int | None = None
 
 
 @dataclass(frozen=True)
@@ -54,87 +52,77 @@ class BehaviourReport:
     Attributes
     ----------
     table : pandas.DataFrame
-        A row a case: ``capability``, ``kind``, ``text``, ``changed`` (None for MFT), ``expected``,
+        One row per case: ``capability``, ``kind``, ``text``, ``changed`` (None for MFT), ``expected``,
         ``probability``, ``probability_changed`` (NaN for MFT), ``failed`` and ``size``: how badly, from 0 to 1.
     """
 
     table: pd.DataFrame
 
     def summary(self) -> pd.DataFrame:
-        """A row a capability: ``kind``, ``cases``, ``failures``, ``failure_rate`` and its interval ``low``, ``high``.
+        """One row per capability: ``kind``, ``cases``, ``failures``, ``failure_rate``, its interval ``low``, ``high``.
 
-        The 95 % Wilson interval takes the cases as independent. Cases of one template resemble each other, so as
-        a statement about the language it is too narrow.
+        The 95 % Wilson interval treats the cases as independent. Cases of one template resemble each other, so the
+        interval is too narrow for a statement about the language.
         """
-        from statsmodels.stats.proportion import proportion_confint
-
         groups = self.table.groupby("capability", sort=False)
-        found = groups.agg(kind=("kind", "first"), cases=("failed", "size"), failures=("failed", "sum"))
-        found["failure_rate"] = found["failures"] / found["cases"]
-        found["low"], found["high"] = proportion_confint(found["failures"], found["cases"], method="wilson")
-        return found
+        summary = groups.agg(kind=("kind", "first"), cases=("failed", "size"), failures=("failed", "sum"))
+        summary["failure_rate"] = summary["failures"] / summary["cases"]
+        summary["low"], summary["high"] = share_intervals(summary["failures"], summary["cases"])
+        return summary
 
     def examples(self, capability: str, n: int = 3) -> pd.DataFrame:
-        """The `n` worst failures of a capability: texts, probabilities and, for MFT, the expected label.
-
-        Raises
-        ------
-        ArgumentError
-            For a capability that was not tested.
-        """
-        known = list(dict.fromkeys(self.table["capability"]))
-        if capability not in known:
-            raise ArgumentError(f"capability={capability!r} was not tested; there are {', '.join(map(repr, known))}.")
-        failed = self.table[(self.table["capability"] == capability) & self.table["failed"]]
-        shown = failed.sort_values("size", ascending=False, kind="stable").head(n).reset_index(drop=True)
-        if (self.table.loc[self.table["capability"] == capability, "kind"] == "MFT").all():
-            names = shown["expected"].map(dict(enumerate(LABEL_NAMES)))
-            return shown[["text", "probability"]].assign(expected=names)
-        return shown[["text", "changed", "probability", "probability_changed"]]
+        """The `n` worst failures of a capability: texts, probabilities and, for MFT, the expected label."""
+        cases = self.table[self.table["capability"] == capability]
+        if cases.empty:
+            known = ", ".join(map(repr, self.table["capability"].unique()))
+            raise ArgumentError(f"capability={capability!r} was not tested; there are {known}.")
+        worst = cases[cases["failed"]].sort_values("size", ascending=False, kind="stable", ignore_index=True).head(n)
+        if (cases["kind"] == "MFT").all():
+            return worst[["text", "probability"]].assign(expected=worst["expected"].map(dict(enumerate(LABEL_NAMES))))
+        return worst[["text", "changed", "probability", "probability_changed"]]
 
     def to_dict(self) -> dict[str, Any]:
         """The summary as plain data, ready for JSON, with up to two failures of each capability."""
         rows = self.summary().to_dict("index")
-        for name, row in rows.items():
-            texts = self.examples(name, 2)
-            changed = texts["changed"] if "changed" in texts else [None] * len(texts)
-            row["examples"] = [[a, b] if b else [a] for a, b in zip(texts.get("text", []), changed, strict=True)]
+        for capability, row in rows.items():
+            texts = self.examples(capability, 2).filter(["text", "changed"])
+            row["examples"] = [[text for text in pair if text] for pair in texts.to_numpy().tolist()]
         return rows
 
 
 def behavioural_cases() -> list[Case]:
     """All cases, capability by capability, always the same."""
-    return [case for made in (_minimum(), _invariance(), _direction()) for case in made]
+    return [*_minimum(), *_invariance(), *_direction()]
 
 
 def case_texts(cases: Sequence[Case] | None = None) -> list[str]:
-    """Every different text of the cases, in the order of their first use."""
+    """Every different text of the cases, in the order of first use."""
     cases = behavioural_cases() if cases is None else cases
     return list(dict.fromkeys(text for case in cases for text in case.texts))
 
 
 def capabilities(cases: Sequence[Case] | None = None) -> pd.DataFrame:
-    """A row a capability: ``kind``, ``cases``, ``the model`` (what it must do) and an ``example``."""
-    import pandas as pd
-
+    """One row per capability: ``kind``, ``cases``, ``the model`` (what it must do) and an ``example``."""
     cases = behavioural_cases() if cases is None else cases
-    rows = {}
+    rows: dict[str, dict[str, Any]] = {}
     for case in cases:
-        row = rows.setdefault(
-            case.capability, {"kind": case.kind, "cases": 0, "the model": _EXPECTED[case.capability], "example": ""}
-        )
-        row["cases"] += 1
-        row["example"] = row["example"] or " → ".join(case.texts)
+        new = {
+            "kind": case.kind,
+            "cases": 0,
+            "the model": _EXPECTED[case.capability],
+            "example": " → ".join(case.texts),
+        }
+        rows.setdefault(case.capability, new)["cases"] += 1
     return pd.DataFrame(rows).T
 
 
 def run_behavioural_tests(
-    predict: Callable[[list[str]], Sequence[float]], cases: Sequence[Case] | None = None
+    predict: Callable[[list[str]], ArrayLike], cases: Sequence[Case] | None = None
 ) -> BehaviourReport:
     """Let a model answer all cases.
 
-    A case fails when a text gets the wrong label (MFT), when two texts get different labels (INV), and when the
-    probability moves the wrong way by more than :data:`TOLERANCE` (DIR).
+    A case fails if a text gets the wrong label (MFT), if two texts get different labels (INV), or if the probability
+    moves the wrong way by more than :data:`TOLERANCE` (DIR).
 
     Parameters
     ----------
@@ -146,63 +134,54 @@ def run_behavioural_tests(
     Raises
     ------
     ArgumentError
-        When `predict` returns another number of probabilities, or something that is none.
+        If `predict` returns another number of values, or values that are not probabilities.
     """
-    import pandas as pd
-
-    cases = behavioural_cases() if cases is None else list(cases)
+    cases = behavioural_cases() if cases is None else cases
     texts = case_texts(cases)
     found = np.asarray(predict(texts), dtype=float)
     if found.shape != (len(texts),):
         raise ArgumentError(f"predict returned an array of shape {found.shape} for {len(texts)} texts.")
-    if not ((found >= 0) & (found <= 1)).all():
-        worst = int(np.argmin((found >= 0) & (found <= 1)))
-        raise ArgumentError(f"predict returned {found[worst]} for {texts[worst]!r}; a probability lies in [0, 1].")
+    outside = ~((found >= 0) & (found <= 1))
+    if outside.any():
+        first = int(np.argmax(outside))
+        raise ArgumentError(f"predict returned {found[first]} for {texts[first]!r}; a probability lies in [0, 1].")
     probability = dict(zip(texts, found.tolist(), strict=True))
     return BehaviourReport(pd.DataFrame([_judge(case, *(probability[text] for text in case.texts)) for case in cases]))
 
 
 def _judge(case: Case, before: float, after: float = float("nan")) -> dict[str, Any]:
+    """A row of :attr:`BehaviourReport.table`."""
+    expected = case.expected or 0  # INV has none and needs none
     if case.kind == "MFT":
-        failed, size = int(before >= 0.5) != case.expected, abs(before - case.expected)
+        failed, size = int(before >= 0.5) != expected, abs(before - expected)
     elif case.kind == "INV":
         failed, size = (before >= 0.5) != (after >= 0.5), abs(after - before)
     else:
-        size = max(0.0, case.expected * (before - after))
+        size = max(0.0, expected * (before - after))
         failed = size > TOLERANCE
-    return {
-        "capability": case.capability,
-        "kind": case.kind,
-        "text": case.texts[0],
-        "changed": case.texts[1] if len(case.texts) > 1 else None,
-        "expected": case.expected,
-        "probability": before,
-        "probability_changed": after,
-        "failed": bool(failed),
-        "size": size,
-    }
+    text, changed = (*case.texts, None)[:2]
+    row = {"capability": case.capability, "kind": case.kind, "text": text, "changed": changed}
+    values = {"expected": case.expected, "probability": before, "probability_changed": after}
+    return {**row, **values, "failed": failed, "size": size}
 
 
 def _fill(template: str) -> Iterator[str]:
     """The template with every combination of words in its slots."""
     slots = list(dict.fromkeys(re.findall(r"\{([^}]+)\}", template)))
     for words in itertools.product(*(t.WORDS[slot] for slot in slots)):
-        text = template
-        for slot, word in zip(slots, words, strict=True):
-            text = text.replace(f"{{{slot}}}", word)
+        text = template.format(**dict(zip(slots, words, strict=True)))
         yield re.sub(r"\b([Aa]) (?=[aeiou])", r"\1n ", text)
 
 
 def _spread(items: Sequence, most: int) -> list:
     """At most `most` items, evenly spread over the sequence."""
-    if len(items) <= most:
-        return list(items)
+    most = min(most, len(items))
     return [items[i * len(items) // most] for i in range(most)]
 
 
 def _minimum() -> Iterator[Case]:
     for capability, (_, negative, positive) in t.MINIMUM.items():
-        share = _MOST // (bool(negative) + bool(positive))
+        share = _MAX_CASES // (bool(negative) + bool(positive))
         for label, templates in ((0, negative), (1, positive)):
             for template in templates:
                 for text in _spread(list(_fill(template)), share // len(templates)):
@@ -210,29 +189,25 @@ def _minimum() -> Iterator[Case]:
 
 
 def _invariance() -> Iterator[Case]:
-    for capability, slot, names in (
-        ("names of people", "{person}", t.PEOPLE),
-        ("names of places", "{place}", t.PLACES),
-    ):
+    slots = ("names of people", "{person}", t.PEOPLE), ("names of places", "{place}", t.PLACES)
+    for capability, slot, names in slots:
         for template in t.REVIEWS:
             if slot in template:
-                for first, second in itertools.pairwise(names):
-                    yield Case(capability, "INV", tuple(template.replace(slot, name) for name in (first, second)), None)
-    he = {"he": "she", "his": "her", "him": "her", "himself": "herself"}
+                for pair in itertools.pairwise(template.replace(slot, name) for name in names):
+                    yield Case(capability, "INV", pair)
+    women = {"he": "she", "his": "her", "him": "her", "himself": "herself", "He": "She", "His": "Her"}
     for template in t.DIRECTORS:
-        men = {**{k: k for k in he}, **{k.capitalize(): k.capitalize() for k in he}}
-        women = {**he, **{k.capitalize(): v.capitalize() for k, v in he.items()}}
         for ending in ("", " The rest is routine."):
-            pair = template.format(**men) + ending, template.format(**women) + ending
-            yield Case("he and she", "INV", pair, None)
+            review = template + ending
+            yield Case("he and she", "INV", (review.format(**{he: he for he in women}), review.format(**women)))
     for text in t.PLAIN_REVIEWS:
         for changed in _typos(text):
-            yield Case("typing mistakes", "INV", (text, changed), None)
+            yield Case("typing mistakes", "INV", (text, changed))
     pairs = [(text, _contracted(text)) for text in (*t.PLAIN_REVIEWS, *case_texts(list(_minimum())))]
-    for pair in _spread([(text, short) for text, short in pairs if text != short], _MOST):
-        yield Case("contractions", "INV", pair, None)
+    for pair in _spread([(text, short) for text, short in pairs if text != short], _MAX_CASES):
+        yield Case("contractions", "INV", pair)
     for text, addition in itertools.product(t.PLAIN_REVIEWS, t.ADDITIONS):
-        yield Case("a neutral sentence added", "INV", (text, f"{text} {addition}"), None)
+        yield Case("a neutral sentence added", "INV", (text, f"{text} {addition}"))
 
 
 def _contracted(text: str) -> str:
@@ -244,12 +219,12 @@ def _contracted(text: str) -> str:
 def _typos(text: str) -> Iterator[str]:
     """Copies with two neighbouring letters of one word swapped, in three of the longer words."""
     words = text.split(" ")
-    for place in _spread([i for i, word in enumerate(words) if len(word.strip(".,")) >= 5], 3):
-        word = words[place]
+    for i in _spread([i for i, word in enumerate(words) if len(word.strip(".,")) >= 5], 3):
+        word = words[i]
         middle = len(word.strip(".,")) // 2
         swapped = word[: middle - 1] + word[middle] + word[middle - 1] + word[middle + 1 :]
         if swapped != word:
-            yield " ".join([*words[:place], swapped, *words[place + 1 :]])
+            yield " ".join([*words[:i], swapped, *words[i + 1 :]])
 
 
 def _direction() -> Iterator[Case]:

@@ -1,10 +1,8 @@
-"""Words and templates of the behavioural tests; :mod:`sentiment_lib.evaluation.behaviour` makes cases of them.
+"""Words and templates from which :mod:`sentiment_lib.evaluation.behaviour` makes the cases of the behavioural tests.
 
-All sentences are ours. A word in braces is a slot that is filled with every word of the list of that name; ``a {x}``
-becomes ``an`` where that is needed.
+All sentences are ours. A name in braces is a slot that is filled with every word of the list of that name; "a" before
+a slot becomes "an" where needed.
 """
-
-from __future__ import annotations
 
 # Words for the slots. "mild" words can be negated without becoming ambiguous: "not a brilliant film" may still be fine.
 WORDS: dict[str, tuple[str, ...]] = {
@@ -19,7 +17,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "other people": ("The critics", "My friends", "The newspapers", "Most people"),
 }
 
-# Capability -> (what is tested, negative templates, positive templates). A minimum functionality test each.
+# Capability -> (what is tested, negative templates, positive templates); each is a minimum functionality test.
 MINIMUM: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "plain words": (
         "says what a plain sentence says",
@@ -102,7 +100,7 @@ MINIMUM: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     ),
 }
 
-# Short reviews for invariance and direction. {person} and {place} are slots, {director} is followed by {pronoun}.
+# Short reviews for invariance and direction; {person} and {place} are filled with the names below.
 REVIEWS: tuple[str, ...] = (
     "{person} gives the best performance of the year.",
     "{person} looks as bored as I was.",

@@ -1,29 +1,33 @@
-"""How good the predictions are: the usual measures, the curves, and the choice of a threshold.
-
-Taught in lesson 04. All measures are scikit-learn's; "positive" is class 1.
-"""
-
-from __future__ import annotations
+"""How good predictions are: scikit-learn's metrics and curves, and the choice of a threshold (lesson 04)."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from sklearn import metrics as skl
 
 from ..data.labels import LABEL_NAMES
 from ..errors import ArgumentError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _AIM = re.compile(r"(precision|recall) *>= *(0?\.\d+|[01](?:\.0*)?)")
 
 
 @dataclass(frozen=True)
+class PlainData:
+    """A result that can be stored as JSON."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain data, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class ClassReport:
-    """Precision, recall and F1 of one class, and how many examples of it there are."""
+    """Precision, recall and F1 of one class, and its number of examples."""
 
     precision: float
     recall: float
@@ -32,27 +36,25 @@ class ClassReport:
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """The measures of one set of predictions.
+class Evaluation(PlainData):
+    """The metrics of one set of predictions.
 
     Attributes
     ----------
-    examples : int
     threshold : float
-        Probability from which on a text is called positive.
+        Smallest probability that counts as positive.
     accuracy : float
-        Share of right predictions.
+        Share of correct predictions.
     precision, recall, f1 : float
         Of the positive class.
     macro_precision, macro_recall, macro_f1 : float
-        Plain means over both classes.
+        Unweighted means over both classes.
     average_precision : float
         Area under the precision-recall curve, as a step function (no interpolation).
     roc_auc : float
         Area under the ROC curve: how often a positive text gets a higher probability than a negative one.
     confusion_matrix : list of list of int
         Shape ``(2, 2)``: rows are true labels, columns predicted ones, negative first.
-    per_class : dict of str to ClassReport
     """
 
     examples: int
@@ -69,26 +71,15 @@ class Evaluation:
     confusion_matrix: list[list[int]]
     per_class: dict[str, ClassReport]
 
-    def to_dict(self) -> dict[str, Any]:
-        """The measures as plain data, ready for JSON."""
-        return asdict(self)
-
     def to_frame(self) -> pd.DataFrame:
-        """Precision, recall and F1 a class, and their macro mean: one row each."""
-        import pandas as pd
-
-        rows = {name: asdict(report) for name, report in self.per_class.items()}
-        rows["macro mean"] = {
-            "precision": self.macro_precision,
-            "recall": self.macro_recall,
-            "f1": self.macro_f1,
-            "examples": self.examples,
-        }
+        """One row per class and one for their macro mean: precision, recall, F1 and number of examples."""
+        macro = ClassReport(self.macro_precision, self.macro_recall, self.macro_f1, self.examples)
+        rows = {name: asdict(report) for name, report in (self.per_class | {"macro mean": macro}).items()}
         return pd.DataFrame(rows).T.astype({"examples": int})
 
 
-def evaluate(labels: Sequence[int], probabilities: Sequence[float], threshold: float = 0.5) -> Evaluation:
-    """All measures of a set of predictions.
+def evaluate(labels: ArrayLike, probabilities: ArrayLike, threshold: float = 0.5) -> Evaluation:
+    """All metrics of a set of predictions.
 
     Parameters
     ----------
@@ -97,77 +88,51 @@ def evaluate(labels: Sequence[int], probabilities: Sequence[float], threshold: f
     probabilities : array of float, shape (n,)
         Probability of the positive class.
     threshold : float
-        A text is called positive from this probability on.
-
-    Returns
-    -------
-    Evaluation
+        Smallest probability that counts as positive.
 
     Raises
     ------
     ArgumentError
-        For arrays of different or no length, labels other than 0 and 1 or of one class only, and
-        probabilities that are not numbers in [0, 1].
+        If the arrays differ in length, if labels are not 0 and 1 or only one of them occurs, or if probabilities
+        are not numbers in [0, 1].
     """
-    from sklearn import metrics as skl
-
     labels, probabilities = check_predictions(labels, probabilities)
     predicted = (probabilities >= threshold).astype(int)
     precision, recall, f1, support = skl.precision_recall_fscore_support(
         labels, predicted, labels=[0, 1], zero_division=0.0
     )
-    reports = {
-        name: ClassReport(float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]))
-        for i, name in enumerate(LABEL_NAMES)
-    }
+    scores = zip(precision.tolist(), recall.tolist(), f1.tolist(), support.tolist(), strict=True)
+    per_class = dict(zip(LABEL_NAMES, (ClassReport(*score) for score in scores), strict=True))
     return Evaluation(
         examples=len(labels),
         threshold=threshold,
         accuracy=float(skl.accuracy_score(labels, predicted)),
-        precision=reports["positive"].precision,
-        recall=reports["positive"].recall,
-        f1=reports["positive"].f1,
+        precision=per_class["positive"].precision,
+        recall=per_class["positive"].recall,
+        f1=per_class["positive"].f1,
         macro_precision=float(precision.mean()),
         macro_recall=float(recall.mean()),
         macro_f1=float(f1.mean()),
         average_precision=float(skl.average_precision_score(labels, probabilities)),
         roc_auc=float(skl.roc_auc_score(labels, probabilities)),
         confusion_matrix=skl.confusion_matrix(labels, predicted, labels=[0, 1]).tolist(),
-        per_class=reports,
+        per_class=per_class,
     )
 
 
-def precision_recall_curve(labels: Sequence[int], probabilities: Sequence[float]) -> pd.DataFrame:
-    """Precision and recall of the positive class at every threshold.
+def precision_recall_curve(labels: ArrayLike, probabilities: ArrayLike) -> pd.DataFrame:
+    """Columns ``threshold`` (rising), ``precision`` and ``recall`` of the positive class.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``threshold`` (rising), ``precision``, ``recall``. The last row is the curve's end point at
-        recall 0, precision 1, which belongs to no threshold (NaN).
+    The last row is the curve's end point at recall 0, precision 1, which belongs to no threshold (NaN).
     """
-    import pandas as pd
-    from sklearn.metrics import precision_recall_curve as curve
-
-    labels, probabilities = check_predictions(labels, probabilities)
-    precision, recall, threshold = curve(labels, probabilities)
+    precision, recall, threshold = skl.precision_recall_curve(*check_predictions(labels, probabilities))
     return pd.DataFrame({"threshold": np.append(threshold, np.nan), "precision": precision, "recall": recall})
 
 
-def roc_curve(labels: Sequence[int], probabilities: Sequence[float]) -> pd.DataFrame:
-    """The ROC curve: share of negatives wrongly called positive against share of positives found.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``threshold`` (falling, the first is infinite), ``false_positive_rate``, ``true_positive_rate``.
-    """
-    import pandas as pd
-    from sklearn.metrics import roc_curve as curve
-
-    false_positive, true_positive, threshold = curve(*check_predictions(labels, probabilities))
-    names = ("threshold", "false_positive_rate", "true_positive_rate")
-    return pd.DataFrame(dict(zip(names, (threshold, false_positive, true_positive), strict=True)))
+def roc_curve(labels: ArrayLike, probabilities: ArrayLike) -> pd.DataFrame:
+    """Columns ``threshold`` (falling, the first is infinite), ``false_positive_rate``, ``true_positive_rate``."""
+    false, true, threshold = skl.roc_curve(*check_predictions(labels, probabilities))
+    return pd.DataFrame({"threshold": threshold, "false_positive_rate": false, "true_positive_rate": true})
 
 
 @dataclass(frozen=True)
@@ -181,7 +146,7 @@ class ThresholdChoice:
     f1: float
 
 
-def choose_threshold(labels: Sequence[int], probabilities: Sequence[float], aim: str = "f1") -> ThresholdChoice:
+def choose_threshold(labels: ArrayLike, probabilities: ArrayLike, aim: str = "f1") -> ThresholdChoice:
     """The threshold that serves an aim best. Choose it on the validation split, report its effect on test.
 
     Parameters
@@ -190,25 +155,25 @@ def choose_threshold(labels: Sequence[int], probabilities: Sequence[float], aim:
         As in :func:`evaluate`.
     aim : str
         ``"f1"``: the largest F1; ``"precision>=0.9"``: the largest recall at a precision of at least 0.9;
-        ``"recall>=0.9"``: the largest precision at a recall of at least 0.9. Any share may stand for 0.9.
+        ``"recall>=0.9"``: the largest precision at a recall of at least 0.9. 0.9 may be any other share.
 
     Raises
     ------
     ArgumentError
-        For another aim, and for one that no threshold reaches.
+        If the aim has another form, or if no threshold reaches it.
     """
     curve = precision_recall_curve(labels, probabilities).iloc[:-1]
     precision, recall = curve["precision"], curve["recall"]
-    f1 = (2 * precision * recall / (precision + recall).where(precision + recall > 0, 1)).rename("f1")
-    wanted = _AIM.fullmatch(aim)
+    f1 = 2 * precision * recall / (precision + recall).where(precision + recall > 0, 1)
+    bound = _AIM.fullmatch(aim)
     if aim == "f1":
         best = f1.idxmax()
-    elif wanted:
-        asked, other = (precision, recall) if wanted[1] == "precision" else (recall, precision)
-        enough = asked >= float(wanted[2])
+    elif bound:
+        bounded, other = (precision, recall) if bound[1] == "precision" else (recall, precision)
+        enough = bounded >= float(bound[2])
         if not enough.any():
             raise ArgumentError(
-                f"No threshold reaches {aim}; the largest {wanted[1]} is {asked.max():.3f}. Ask for less."
+                f"No threshold reaches {aim}; the largest {bound[1]} is {bounded.max():.3f}. Ask for less."
             )
         best = other[enough].idxmax()
     else:
@@ -217,36 +182,32 @@ def choose_threshold(labels: Sequence[int], probabilities: Sequence[float], aim:
 
 
 def prediction_table(
-    texts: Sequence[str], labels: Sequence[int], probabilities: Sequence[float], threshold: float = 0.5
+    texts: Sequence[str], labels: ArrayLike, probabilities: ArrayLike, threshold: float = 0.5
 ) -> pd.DataFrame:
-    """One row a text: ``text``, ``label``, ``probability`` (of positive) and ``predicted`` (0 or 1)."""
-    import pandas as pd
-
+    """One row per text: ``text``, ``label``, ``probability`` (of positive) and ``predicted`` (0 or 1)."""
     labels, probabilities = check_predictions(labels, probabilities)
     predicted = (probabilities >= threshold).astype("int64")
     return pd.DataFrame({"text": list(texts), "label": labels, "probability": probabilities, "predicted": predicted})
 
 
-def logit(probabilities: Sequence[float]) -> np.ndarray:
+def logit(probabilities: ArrayLike) -> np.ndarray:
     """Log odds of probabilities, which are kept 1e-12 away from 0 and 1 so that all of them are finite."""
     kept = np.clip(np.asarray(probabilities, dtype=float), 1e-12, 1 - 1e-12)
     return np.log(kept) - np.log1p(-kept)
 
 
-def check_predictions(labels: Sequence[int], probabilities: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    """Both as arrays, or a ValueError that names what is wrong with them."""
+def check_predictions(labels: ArrayLike, probabilities: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Both as arrays of shape ``(n,)``, int64 and float64, or an ArgumentError that names what is wrong with them."""
     labels, probabilities = np.asarray(labels), np.asarray(probabilities, dtype=float)
     if labels.ndim != 1 or labels.shape != probabilities.shape:
         raise ArgumentError(
             f"labels and probabilities must be two lists of the same length; their shapes are {labels.shape} "
             f"and {probabilities.shape}."
         )
-    strange = sorted(set(labels.tolist()) - {0, 1}, key=str)
-    if strange:
-        raise ArgumentError(f"labels must be 0 or 1; found {', '.join(map(repr, strange[:5]))}.")
-    if len(set(labels.tolist())) < 2:
+    found = sorted(set(labels.tolist()), key=str)
+    if set(found) != {0, 1}:
         raise ArgumentError(
-            f"labels must hold both 0 and 1; found {sorted(set(labels.tolist()))} in {len(labels)} labels."
+            f"labels must be 0 or 1, and both must occur; found {', '.join(map(repr, found[:5])) or 'no labels'}."
         )
     outside = ~((probabilities >= 0) & (probabilities <= 1))
     if outside.any():

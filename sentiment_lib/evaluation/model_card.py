@@ -1,18 +1,16 @@
-"""The model card of a run, in the hub's format.
+"""The model card of a run, in the hub's format, made from its ``metrics.json`` (lesson 04)."""
 
-Written by lesson 04 from what the run left; nothing in it is typed by hand but its sentences.
-"""
-
-from __future__ import annotations
-
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ..run.files import replacing
 from ..run.paths import RunPaths
 from .results import load_metrics
 
-# How each source and checkpoint is called on the hub, and what must be said about it.
+# What each source contains, and the hub's name of the bundled checkpoint.
 _SOURCES = {
     "snippets": "single sentences from English film reviews, each rated by about 20 people (Hutto and Gilbert 2014)",
     "imdb": "English film reviews with at most 30 a film; training and test films differ (Maas et al. 2011)",
@@ -22,42 +20,26 @@ _SHOWN = ("accuracy", "precision", "recall", "f1", "average_precision", "roc_auc
 
 
 def write_model_card(paths: RunPaths) -> Path:
-    """Write ``README.md`` beside the run's model: data, intended use, limits, measures with intervals.
+    """Write ``README.md`` next to the run's model: data, intended use, limits, metrics with intervals.
 
-    Raises
-    ------
-    MissingResult
-        When lesson 03 or 04 has not been run.
+    If lesson 03 or 04 has not been run, a MissingResult says so.
     """
     metrics = load_metrics(paths)
-    folder = paths.require(paths.model, "03")
-    text = model_card(metrics)
-    with replacing(folder / "README.md") as beside:
-        beside.write_text(text, encoding="utf-8")
-    return folder / "README.md"
+    path = paths.require(paths.model, "03") / "README.md"
+    with replacing(path) as temporary:
+        temporary.write_text(model_card(metrics), encoding="utf-8")
+    return path
 
 
 def model_card(metrics: dict[str, Any]) -> str:
-    """The card as Markdown with a YAML head, from what ``metrics.json`` holds.
-
-    Parameters
-    ----------
-    metrics : dict
-        What :func:`sentiment_lib.evaluation.save_evaluation` returned. Parts that are missing are left out.
-    """
-    from huggingface_hub import EvalResult, ModelCard, ModelCardData
-
+    """The card as Markdown with a YAML head, from what ``metrics.json`` holds; parts that it lacks are left out."""
     settings, test = metrics["settings"], metrics["test"]
-    known = metrics["source"] in _SOURCES  # of others we know neither language nor subject
+    known = metrics["source"] in _SOURCES  # of other sources we know neither language nor subject
     a_review, reviews = ("an English film review", "English film reviews") if known else ("a review", "such reviews")
-    source = Path(metrics["source"]).name  # not where it lies on somebody's disk
+    source = Path(metrics["source"]).name  # a name, not a path on somebody's disk
     base = _BASE_MODELS.get(metrics["model"], metrics["model"])
     on_hub = "/" in base and not Path(base).is_absolute() and not base.startswith((".", "~"))
     dataset = "stanfordnlp/imdb" if metrics["source"] == "imdb" else source
-    results = [
-        EvalResult("text-classification", dataset, source, name, round(test[name], 4), dataset_split="test")
-        for name in _SHOWN
-    ]
     data = ModelCardData(
         language="en" if known else None,
         library_name="transformers",
@@ -65,8 +47,11 @@ def model_card(metrics: dict[str, Any]) -> str:
         tags=["sentiment-analysis", *(["film-reviews"] if known else [])],
         datasets=[dataset] if "/" in dataset else None,
         base_model=base if on_hub else None,
-        model_name=f"{metrics['run']}",
-        eval_results=results,
+        model_name=metrics["run"],
+        eval_results=[
+            EvalResult("text-classification", dataset, source, name, round(test[name], 4), dataset_split="test")
+            for name in _SHOWN
+        ],
     )
     body = [
         f"# {metrics['run']}",
@@ -77,13 +62,15 @@ def model_card(metrics: dict[str, Any]) -> str:
         f"{metrics['train']['examples']:,} reviews, measured on {test['examples']:,} that had no part in training or "
         "in any choice.",
         "## Measures",
-        _measures(metrics),
-        *_further(metrics),
+        "\n".join(_measures(metrics)),
+        "Threshold 0.5. The intervals cover the choice of test reviews, not another seed in training, and not other "
+        "kinds of texts.",
+        *filter(None, ["\n".join(_further(metrics))]),
         "## Intended use",
         f"Learning, teaching and research on sentiment classification; sorting {reviews} where single mistakes do no "
         f"harm. Texts are cut to {settings['max_length']} tokens ({settings['truncation']}).",
         "## Limits",
-        *_limits(metrics),
+        "\n".join(_limits(metrics)),
         "## How it was trained",
         f"{settings['epochs']:g} epochs, learning rate {settings['learning_rate']:g}, batches of "
         f"{settings['batch_size']}, weight decay {settings['weight_decay']:g}, dropout {settings['dropout']:g}, seed "
@@ -93,47 +80,41 @@ def model_card(metrics: dict[str, Any]) -> str:
     return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(body) + "\n"))
 
 
-def _measures(metrics: dict[str, Any]) -> str:
+def _range(interval: dict[str, float], form: str = ".3f") -> str:
+    return f"{interval['low']:{form}} to {interval['high']:{form}}"
+
+
+def _measures(metrics: dict[str, Any]) -> Iterator[str]:
+    yield from ("| measure | test | 95 % interval |", "|---|---|---|")
     intervals = metrics.get("intervals", {})
-    rows = ["| measure | test | 95 % interval |", "|---|---|---|"]
     for name in _SHOWN:
-        known = intervals.get(name)
-        said = f"{known['low']:.3f} to {known['high']:.3f}" if known else "not computed"
-        rows.append(f"| {name.replace('_', ' ')} | {metrics['test'][name]:.3f} | {said} |")
-    return "\n".join(rows) + (
-        "\n\nThreshold 0.5. The intervals cover the choice of test reviews, not another seed in training, and not "
-        "other kinds of texts."
-    )
+        interval = _range(intervals[name]) if name in intervals else "not computed"
+        yield f"| {name.replace('_', ' ')} | {metrics['test'][name]:.3f} | {interval} |"
 
 
-def _further(metrics: dict[str, Any]) -> list[str]:
-    found = []
-    for one in metrics.get("comparisons", []):
-        gap = one["differences"]["accuracy"]
-        found.append(
-            f"- against {one['second']}: accuracy {gap['estimate']:+.3f} ({gap['low']:+.3f} to {gap['high']:+.3f}), "
-            f"exact McNemar test with Holm's correction p = {one['p_holm']:.2g}"
+def _further(metrics: dict[str, Any]) -> Iterator[str]:
+    for comparison in metrics.get("comparisons", []):
+        gap = comparison["differences"]["accuracy"]
+        yield (
+            f"- against {comparison['second']}: accuracy {gap['estimate']:+.3f} ({_range(gap, '+.3f')}), exact McNemar "
+            f"test with Holm's correction p = {comparison['p_holm']:.2g}"
         )
     calibration = metrics.get("calibration")
     if calibration:
         before, after = calibration["as trained"]["ece_width"], calibration["temperature scaled"]["ece_width"]
-        found.append(
-            f"- expected calibration error {before['estimate']:.3f} ({before['low']:.3f} to {before['high']:.3f}); "
-            f"with logits divided by the temperature {calibration['temperature']:.2f}: {after['estimate']:.3f}"
+        yield (
+            f"- expected calibration error {before['estimate']:.3f} ({_range(before)}); with logits divided by the "
+            f"temperature {calibration['temperature']:.2f}: {after['estimate']:.3f}"
         )
-    return ["\n".join(found)] if found else []
 
 
-def _limits(metrics: dict[str, Any]) -> list[str]:
-    found = ["- Not for decisions about people, nor for other languages or kinds of texts without a test of one's own."]
+def _limits(metrics: dict[str, Any]) -> Iterator[str]:
+    yield "- Not for decisions about people, nor for other languages or kinds of texts without a test of one's own."
     for row in metrics.get("slices", []):
         if row["verdict"] == "worse":
-            found.append(
-                f"- {row['subject']}, {row['slice']}: accuracy {row['accuracy']:.3f} ({row['low']:.3f} to "
-                f"{row['high']:.3f}) on {row['count']} reviews"
-            )
+            accuracy = f"accuracy {row['accuracy']:.3f} ({_range(row)}) on {row['count']} reviews"
+            yield f"- {row['subject']}, {row['slice']}: {accuracy}"
     tests = metrics.get("behaviour", {}).get("BERT", {})
     for name, row in sorted(tests.items(), key=lambda item: -item[1]["failure_rate"])[:5]:
         if row["failure_rate"] > 0:
-            found.append(f"- behavioural test, {name}: fails {row['failures']} of {row['cases']} cases")
-    return ["\n".join(found)]
+            yield f"- behavioural test, {name}: fails {row['failures']} of {row['cases']} cases"

@@ -1,20 +1,16 @@
-"""What one lesson leaves for the next, and a run for others: splits, training, predictions, metrics."""
-
-from __future__ import annotations
+"""The metrics and predictions of a run, as files for later lessons and for others."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from ..model.training import load_training
 from ..run.environment import versions
 from ..run.files import replacing, write_json
 from ..run.paths import RunPaths
 from ..settings import Settings
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from .metrics import Evaluation
+from .metrics import Evaluation
 
 
 def save_evaluation(
@@ -30,39 +26,29 @@ def save_evaluation(
         Of these predictions.
     settings : Settings
     **parts
-        Further results by name, such as ``intervals``, ``calibration``, ``comparisons``; dataclasses, mappings
+        Further results by name, such as ``intervals``, ``calibration``, ``comparisons``. Dataclasses, mappings
         and lists of them become plain data.
 
     Raises
     ------
     MissingResult
-        When lesson 03 has not been run.
+        If lesson 03 has not been run.
     """
     training = load_training(settings.paths)
     metrics = {
-        "preset": settings.preset,
-        "run": settings.run,
-        "source": settings.source,
-        "model": settings.model,
-        "seed": settings.seed,
+        **{name: getattr(settings, name) for name in ("preset", "run", "source", "model", "seed")},
         "settings": training["settings"],
         "versions": versions(),
         "train": {key: training[key] for key in ("examples", "steps", "seconds", "examples_per_second", "best_step")},
         "test": evaluation.to_dict(),
         **parts,
     }
-    with replacing(settings.paths.predictions) as beside:
-        predictions.to_parquet(beside, index=False)
+    with replacing(settings.paths.predictions) as temporary:
+        predictions.to_parquet(temporary, index=False)
     write_json(settings.paths.metrics, metrics)
     return load_metrics(settings.paths)
 
 
 def load_metrics(paths: RunPaths) -> dict[str, Any]:
-    """What :func:`save_evaluation` wrote to ``metrics.json``.
-
-    Raises
-    ------
-    MissingResult
-        When lesson 04 has not been run; the message says so.
-    """
+    """What :func:`save_evaluation` wrote to ``metrics.json``, or a MissingResult if lesson 04 has not been run."""
     return json.loads(paths.require(paths.metrics, "04").read_text(encoding="utf-8"))

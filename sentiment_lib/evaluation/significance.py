@@ -1,39 +1,36 @@
-"""Whether one model is better than another, or only luckier: paired tests, corrected for their number.
+"""Whether one model is better than another, or only luckier: paired tests, corrected for their number (lesson 04)."""
 
-Taught in lesson 04.
-"""
-
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import binomtest
 
 from ..errors import ArgumentError
+from .metrics import PlainData
 from .uncertainty import RESAMPLES, Interval, ResampledMetrics, bootstrap, percentile_interval
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(PlainData):
     """Two models on the same texts.
 
     Attributes
     ----------
     first, second : str
         Names of the models.
-    examples : int
     only_first_right, only_second_right : int
         Texts that one model gets right and the other wrong; only these say which is better.
     differences : dict of str to Interval
         First minus second, with paired bootstrap intervals.
     p_mcnemar : float
-        Exact two-sided McNemar test that both err equally often.
+        Exact two-sided McNemar test of the hypothesis that both err equally often.
     p_bootstrap : float
-        Two-sided, of the accuracy's difference.
+        Two-sided, for the difference in accuracy.
     p_holm : float
-        `p_mcnemar` corrected for all comparisons that were made together.
+        `p_mcnemar` corrected for all comparisons made together.
     """
 
     first: str
@@ -46,61 +43,58 @@ class Comparison:
     p_bootstrap: float
     p_holm: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """The comparison as plain data, ready for JSON."""
-        return asdict(self)
+
+def holm(p_values: ArrayLike) -> list[float]:
+    """P values corrected for their number (Holm 1979), in their order."""
+    p = np.asarray(p_values, dtype=float)
+    order, corrected = np.argsort(p), np.empty(p.size)
+    corrected[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1)))
+    return corrected.tolist()
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """P values corrected for having been many (Holm 1979), in their order."""
-    from statsmodels.stats.multitest import multipletests
-
-    return [float(p) for p in multipletests(p_values, method="holm")[1]] if len(p_values) else []
+def mcnemar(only_first: int, only_second: int) -> float:
+    """P value of the exact two-sided McNemar test, from the numbers of texts that only one model gets right."""
+    decisive = int(only_first + only_second)
+    return float(binomtest(int(only_first), decisive).pvalue) if decisive else 1.0
 
 
 def compare(
-    labels: Sequence[int],
-    first: Sequence[float],
-    second: Sequence[float],
+    labels: ArrayLike,
+    first: ArrayLike,
+    second: ArrayLike,
     names: tuple[str, str] = ("first", "second"),
     *,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Comparison:
-    """Two models' probabilities for the same texts: is one better?
+    """Whether one of two models is better, from their probabilities for the same texts.
 
-    Both are resampled together, text by text: what is hard for both then does not blur the difference.
+    Both are resampled together, text by text, so that texts which are hard for both do not blur the difference.
 
     References
     ----------
     McNemar, Note on the sampling error of the difference between correlated proportions, 1947; Dietterich,
     Approximate statistical tests for comparing supervised classification learning algorithms, 1998.
     """
-    from statsmodels.stats.contingency_tables import mcnemar
-
     labels = np.asarray(labels)
-    statistics = ResampledMetrics(labels, first), ResampledMetrics(labels, second)
-    right = [(np.asarray(p) >= 0.5) == (labels == 1) for p in (first, second)]
-    only_first, only_second = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
-    table = [[int((right[0] & right[1]).sum()), only_first], [only_second, int((~right[0] & ~right[1]).sum())]]
+    metrics = ResampledMetrics(labels, first), ResampledMetrics(labels, second)
+    first_right, second_right = ((np.asarray(p) >= 0.5) == (labels == 1) for p in (first, second))
+    only_first, only_second = int((first_right & ~second_right).sum()), int((second_right & ~first_right).sum())
 
     def difference(weights: np.ndarray) -> np.ndarray:
-        return statistics[0](weights) - statistics[1](weights)
+        return metrics[0](weights) - metrics[1](weights)
 
     (estimates,) = difference(np.ones((1, len(labels))))
-    resampled = bootstrap(difference, labels, resamples, seed)
-    accuracy = resampled[:, 0]
-    tail = min((accuracy <= 0).sum(), (accuracy >= 0).sum())
-    p_mcnemar = float(mcnemar(table, exact=True).pvalue)
+    resampled = bootstrap(difference, labels, resamples, seed).T
+    columns = zip(ResampledMetrics.NAMES, estimates, resampled, strict=True)
+    tail = min((resampled[0] <= 0).sum(), (resampled[0] >= 0).sum())  # of the accuracy
+    p_mcnemar = mcnemar(only_first, only_second)
     return Comparison(
-        first=names[0],
-        second=names[1],
+        *names,
         examples=len(labels),
         only_first_right=only_first,
         only_second_right=only_second,
-        differences={
-            name: percentile_interval(estimates[i], resampled[:, i]) for i, name in enumerate(ResampledMetrics.NAMES)
-        },
+        differences={name: percentile_interval(estimate, values) for name, estimate, values in columns},
         p_mcnemar=p_mcnemar,
         p_bootstrap=float(min(1.0, 2 * (tail + 1) / (resamples + 1))),
         p_holm=p_mcnemar,
@@ -108,15 +102,18 @@ def compare(
 
 
 def compare_with(
-    labels: Sequence[int], name: str, probabilities: Mapping[str, Sequence[float]], **how
+    labels: ArrayLike, name: str, probabilities: Mapping[str, ArrayLike], **options: Any
 ) -> list[Comparison]:
-    """One model, by its name, against all others; `p_holm` corrects for the number of comparisons."""
+    """One model, by its name, against all others; `p_holm` corrects for the number of comparisons.
+
+    `options` are those of :func:`compare`.
+    """
     if name not in probabilities:
         raise ArgumentError(f"There is no model {name!r}; there are {', '.join(map(repr, probabilities))}.")
-    found = [
-        compare(labels, probabilities[name], other, (name, other_name), **how)
+    comparisons = [
+        compare(labels, probabilities[name], other, (name, other_name), **options)
         for other_name, other in probabilities.items()
         if other_name != name
     ]
-    corrected = holm([one.p_mcnemar for one in found])
-    return [replace(one, p_holm=p) for one, p in zip(found, corrected, strict=True)]
+    corrected = holm([comparison.p_mcnemar for comparison in comparisons])
+    return [replace(comparison, p_holm=p) for comparison, p in zip(comparisons, corrected, strict=True)]

@@ -1,24 +1,19 @@
-"""Where the model is good and where it is not: accuracy on parts of the test split.
-
-Taught in lesson 04.
-"""
-
-from __future__ import annotations
+"""Where the model is good and where it is not: accuracy on parts of the test split (lesson 04)."""
 
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.stats import fisher_exact
 
 from ..errors import ArgumentError
 from .significance import holm
+from .uncertainty import share_intervals
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-TOO_WIDE = 0.1  # half-width of an interval from which on a slice says too little
+TOO_WIDE = 0.1  # half-width of an interval above which a slice has too few texts for a verdict
 NEGATION = re.compile(
     r"\b(not|no|never|nothing|nobody|nowhere|none|neither|nor|without|hardly|barely|scarcely|cannot)\b|n['’]t\b",
     re.IGNORECASE,
@@ -29,7 +24,7 @@ CONTRAST = re.compile(
 
 
 def make_slices(
-    texts: Sequence[str], rating: Sequence[float] | None = None, rating_std: Sequence[float] | None = None
+    texts: Sequence[str], rating: ArrayLike | None = None, rating_std: ArrayLike | None = None
 ) -> dict[tuple[str, str], np.ndarray]:
     """Overlapping parts of a set of texts.
 
@@ -39,40 +34,39 @@ def make_slices(
     rating : array of float, shape (n,), optional
         Mean human rating from -4 to +4. Without it there are no slices by strength.
     rating_std : array of float, shape (n,), optional
-        How far the raters disagreed: the standard deviation of their ratings.
+        How much the raters disagreed: the standard deviation of their ratings.
 
     Returns
     -------
     dict of (str, str) to numpy.ndarray
         Subject and name of each slice, such as ``("length", "up to 13 words")``, and a mask, bool, shape ``(n,)``.
     """
-    words = np.array([len(text.split()) for text in texts])
-    found = _quarters("length", words, "{} words")
-    found |= {
+    slices = _quarters("length", np.array([len(text.split()) for text in texts]), "{} words")
+    slices |= {
         ("negation", "with a negation"): np.array([bool(NEGATION.search(text)) for text in texts]),
         ("contrast", "with a contrast (but, although, ...)"): np.array([bool(CONTRAST.search(text)) for text in texts]),
     }
     if rating is not None:
         strength = np.abs(np.asarray(rating, dtype=float))
-        edges = [0, 0.5, 1, 2, 4.01]
-        for low, high in itertools.pairwise(edges):
+        for low, high in itertools.pairwise([0, 0.5, 1, 2, 4.01]):
             name = f"rated {low:g} to {min(high, 4):g} from neutral"
-            found["strength of the rating", name] = (strength >= low) & (strength < high)
+            slices["strength of the rating", name] = (strength >= low) & (strength < high)
     if rating_std is not None:
-        found |= _quarters("disagreement of the raters", np.asarray(rating_std, dtype=float), "raters spread {} points")
-    return {key: mask for key, mask in found.items() if mask.any()}
+        disagreement = np.asarray(rating_std, dtype=float)
+        slices |= _quarters("disagreement of the raters", disagreement, "raters spread {} points")
+    return {key: mask for key, mask in slices.items() if mask.any()}
 
 
 def _quarters(subject: str, values: np.ndarray, name: str) -> dict[tuple[str, str], np.ndarray]:
     """Four slices of about equal size, cut at the quartiles."""
     edges = np.quantile(values, [0.25, 0.5, 0.75])
-    number = np.searchsorted(edges, values)  # a value equal to an edge belongs below it
+    quarter = np.searchsorted(edges, values)  # a value equal to an edge belongs below it
     ranges = [f"up to {edges[0]:.3g}"]
     ranges += [f"{low:.3g} to {high:.3g}" for low, high in itertools.pairwise(edges)] + [f"over {edges[-1]:.3g}"]
-    return {(subject, name.format(between)): number == i for i, between in enumerate(ranges)}
+    return {(subject, name.format(between)): quarter == i for i, between in enumerate(ranges)}
 
 
-def slice_report(right: Sequence[bool], slices: Mapping[tuple[str, str], Sequence[bool]]) -> pd.DataFrame:
+def slice_report(right: ArrayLike, slices: Mapping[tuple[str, str], ArrayLike]) -> pd.DataFrame:
     """Accuracy of every slice, the worst first.
 
     Parameters
@@ -93,12 +87,8 @@ def slice_report(right: Sequence[bool], slices: Mapping[tuple[str, str], Sequenc
     Raises
     ------
     ArgumentError
-        For a slice without texts, or of another length.
+        If a slice marks no text or has another length.
     """
-    import pandas as pd
-    from scipy.stats import fisher_exact
-    from statsmodels.stats.proportion import proportion_confint
-
     right = np.asarray(right, dtype=bool)
     rows, p_values = [], []
     for (subject, name), mask in slices.items():
@@ -106,13 +96,13 @@ def slice_report(right: Sequence[bool], slices: Mapping[tuple[str, str], Sequenc
         if mask.shape != right.shape or not mask.any():
             raise ArgumentError(f"The slice {name!r} marks {mask.sum()} of {mask.size} texts; there are {right.size}.")
         inside, outside = right[mask], right[~mask]
-        low, high = proportion_confint(inside.sum(), inside.size, method="wilson")
+        (low,), (high,) = share_intervals(inside.sum(), inside.size)
         rows.append((subject, name, inside.size, inside.mean(), low, high))
         counts = [[inside.sum(), (~inside).sum()], [outside.sum(), (~outside).sum()]]
         p_values.append(fisher_exact(counts).pvalue)
     table = pd.DataFrame(rows, columns=["subject", "slice", "count", "accuracy", "low", "high"])
     table["p_holm"] = holm(p_values)
-    outcome = np.where(table["accuracy"] < right.mean(), "worse", "better")
-    outcome = np.where(table["p_holm"] < 0.05, outcome, "no clear difference")
-    table["verdict"] = np.where((table["high"] - table["low"]) / 2 > TOO_WIDE, "too few to say", outcome)
+    direction = np.where(table["accuracy"] < right.mean(), "worse", "better")
+    verdict = np.where(table["p_holm"] < 0.05, direction, "no clear difference")
+    table["verdict"] = np.where((table["high"] - table["low"]) / 2 > TOO_WIDE, "too few to say", verdict)
     return table.sort_values("accuracy", kind="stable", ignore_index=True)

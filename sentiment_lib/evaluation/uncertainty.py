@@ -1,26 +1,26 @@
-"""How sure we can be of a measure: bootstrap intervals for any of them, and intervals over seeds.
+"""How certain a metric is: bootstrap intervals for any statistic, and intervals over seeds (lessons 04 and 07).
 
-Taught in lessons 04 and 07. A bootstrap resample is never copied out: it is a row of *weights*, how often each
-text was drawn, and a statistic is computed for many rows at once.
+A bootstrap resample is never copied out. It is a row of *weights*, which say how often each text was drawn, and a
+statistic is computed for many rows at once.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
 
 from ..errors import ArgumentError
-from .metrics import check_predictions
+from .metrics import PlainData, check_predictions
 
 RESAMPLES = 10_000
 _CELLS = 2_000_000  # weights held at a time, float64, about 16 MB
 
 
 @dataclass(frozen=True)
-class Interval:
-    """An estimate and the interval around it, at the level it was made for (0.95 by default)."""
+class Interval(PlainData):
+    """An estimate and its interval, which has the level it was made for (0.95 by default)."""
 
     estimate: float
     low: float
@@ -34,21 +34,10 @@ class Interval:
         """Half of the interval's width."""
         return (self.high - self.low) / 2
 
-    def to_dict(self) -> dict[str, float]:
-        """The interval as plain data, ready for JSON."""
-        return asdict(self)
-
 
 class ResampledMetrics:
-    """The measures of :func:`sentiment_lib.evaluate` for many resamples at once.
+    """The metrics of :func:`sentiment_lib.evaluate`, whose parameters it takes, for many resamples at once.
 
-    Parameters
-    ----------
-    labels, probabilities, threshold
-        As in :func:`sentiment_lib.evaluate`.
-
-    Notes
-    -----
     Called with weights of shape ``(resamples, n)`` it returns an array ``(resamples, len(NAMES))``. With all
     weights 1 it returns what scikit-learn computes, ties among the probabilities included.
     """
@@ -58,18 +47,18 @@ class ResampledMetrics:
         *("average_precision", "roc_auc", "brier"),
     )
 
-    def __init__(self, labels: Sequence[int], probabilities: Sequence[float], threshold: float = 0.5) -> None:
+    def __init__(self, labels: ArrayLike, probabilities: ArrayLike, threshold: float = 0.5) -> None:
         labels, probabilities = check_predictions(labels, probabilities)
         self._order = np.argsort(-probabilities, kind="stable")
         sorted_p = probabilities[self._order]
         self._positive = labels[self._order] == 1
         self._called = int((sorted_p >= threshold).sum())
-        # texts of equal probability share one point of the curves: where each such group ends
+        # texts of equal probability share one point of the curves: the last index of each such group
         self._ends = np.append(np.flatnonzero(np.diff(sorted_p)), len(sorted_p) - 1)
         self._squares = ((probabilities - labels) ** 2)[self._order]
 
     def __call__(self, weights: np.ndarray) -> np.ndarray:
-        """The measures of each row of `weights`."""
+        """The metrics of each row of `weights`."""
         weights = weights[:, self._order]
         found = np.cumsum(np.where(self._positive, weights, 0), axis=1)
         false = np.cumsum(np.where(self._positive, 0, weights), axis=1)
@@ -78,13 +67,13 @@ class ResampledMetrics:
         tp = found[:, called] if self._called else np.zeros(len(weights))
         fp = false[:, called] if self._called else np.zeros(len(weights))
         fn, tn = positives - tp, negatives - fp
-        precision, recall = _share(tp, tp + fp), _share(tp, positives)
-        other_precision, other_recall = _share(tn, tn + fn), _share(tn, negatives)
-        f1, other_f1 = _share(2 * tp, 2 * tp + fp + fn), _share(2 * tn, 2 * tn + fn + fp)
+        precision, recall = _ratio(tp, tp + fp), _ratio(tp, positives)
+        other_precision, other_recall = _ratio(tn, tn + fn), _ratio(tn, negatives)
+        f1, other_f1 = _ratio(2 * tp, 2 * tp + fp + fn), _ratio(2 * tn, 2 * tn + fn + fp)
 
         found, false = found[:, self._ends], false[:, self._ends]
         step = np.diff(found, axis=1, prepend=0)
-        average_precision = (step * _share(found, found + false)).sum(axis=1) / positives
+        average_precision = (step * _ratio(found, found + false)).sum(axis=1) / positives
         below = negatives[:, None] - (false + np.pad(false, ((0, 0), (1, 0)))[:, :-1]) / 2  # ties count one half
         roc_auc = (step * below).sum(axis=1) / (positives * negatives)
         columns = [(tp + tn) / (positives + negatives), precision, recall, f1]
@@ -93,21 +82,16 @@ class ResampledMetrics:
         return np.stack(columns, axis=1)
 
 
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """`part` by `whole`, and 0 where the whole is 0, as :func:`sentiment_lib.evaluate` has it."""
-    return np.divide(part, whole, out=np.zeros(np.broadcast(part, whole).shape), where=np.asarray(whole) > 0)
+def _ratio(part: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """`part` divided by `total`, and 0 where the total is 0, as in :func:`sentiment_lib.evaluate`."""
+    return np.divide(part, total, out=np.zeros(np.broadcast(part, total).shape), where=np.asarray(total) > 0)
 
 
-def resampling_weights(labels: Sequence[int], resamples: int, seed: int = 0) -> Iterator[np.ndarray]:
-    """How often each text is drawn in each resample, in blocks of rows.
+def resampling_weights(labels: ArrayLike, resamples: int, seed: int = 0) -> Iterator[np.ndarray]:
+    """How often each text is drawn in each resample: blocks of float64 counts, shape ``(rows, n)``.
 
-    Drawn with replacement within each class, so that every resample has as many positives as the data
-    (a stratified bootstrap).
-
-    Yields
-    ------
-    numpy.ndarray
-        Shape ``(rows, n)``, float64 counts; all blocks together have `resamples` rows.
+    Texts are drawn with replacement within each class, so that every resample has as many positives as the data
+    (a stratified bootstrap). All blocks together have `resamples` rows.
     """
     labels = np.asarray(labels)
     members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
@@ -117,35 +101,20 @@ def resampling_weights(labels: Sequence[int], resamples: int, seed: int = 0) -> 
         rows = min(block, resamples - start)
         weights = np.empty((rows, len(labels)))
         offset = np.arange(rows, dtype=np.int64)[:, None]
-        for places in members:
-            n = len(places)
+        for positions in members:
+            n = len(positions)
             drawn = rng.integers(0, n, (rows, n), dtype=np.int32) + offset * n
-            weights[:, places] = np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)
+            weights[:, positions] = np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)
         yield weights
 
 
 def bootstrap(
-    statistic: Callable[[np.ndarray], np.ndarray], labels: Sequence[int], resamples: int = RESAMPLES, seed: int = 0
+    statistic: Callable[[np.ndarray], np.ndarray], labels: ArrayLike, resamples: int = RESAMPLES, seed: int = 0
 ) -> np.ndarray:
-    """A statistic of every resample.
+    """A statistic of every resample, shape ``(resamples, k)`` (Efron and Tibshirani, An Introduction to the Bootstrap).
 
-    Parameters
-    ----------
-    statistic : callable
-        Takes weights of shape ``(rows, n)`` and returns an array ``(rows, k)``.
-    labels : array of int, shape (n,)
-        The classes within which texts are drawn.
-    resamples : int
-    seed : int
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(resamples, k)``.
-
-    References
-    ----------
-    Efron and Tibshirani, An Introduction to the Bootstrap, 1993.
+    The statistic takes weights of shape ``(rows, n)`` and returns an array ``(rows, k)``. Texts are drawn within
+    the classes that `labels`, shape ``(n,)``, give.
     """
     if resamples < 1:
         raise ArgumentError(f"resamples={resamples} must be at least 1; 10,000 give steady 95 % intervals.")
@@ -153,7 +122,7 @@ def bootstrap(
 
 
 def bootstrap_means(
-    values: np.ndarray, labels: Sequence[int] | None = None, *, resamples: int = RESAMPLES, seed: int = 0
+    values: ArrayLike, labels: ArrayLike | None = None, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Means over texts with 95 % bootstrap intervals, many at once on the same resamples.
 
@@ -163,7 +132,6 @@ def bootstrap_means(
         `k` quantities of `n` texts.
     labels : array of int, shape (n,), optional
         Classes within which texts are drawn; default: all texts are one class.
-    resamples, seed : int
 
     Returns
     -------
@@ -171,64 +139,54 @@ def bootstrap_means(
         Each of shape ``(k,)``.
     """
     values = np.asarray(values, dtype=float)
-    labels = np.zeros(values.shape[1], dtype=int) if labels is None else labels
-    spread = bootstrap(lambda w: w @ values.T / w.sum(axis=1, keepdims=True), labels, resamples, seed)
-    low, high = np.quantile(spread, [0.025, 0.975], axis=0)
+    classes = np.zeros(values.shape[1], dtype=int) if labels is None else labels
+    resampled = bootstrap(lambda w: w @ values.T / w.sum(axis=1, keepdims=True), classes, resamples, seed)
+    low, high = np.quantile(resampled, [0.025, 0.975], axis=0)
     return values.mean(axis=1), low, high
+
+
+def share_intervals(hits: ArrayLike, counts: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of the 95 % Wilson intervals of the shares ``hits / counts``, each of shape ``(k,)`` (Wilson 1927)."""
+    pairs = zip(np.atleast_1d(hits), np.atleast_1d(counts), strict=True)
+    ends = [stats.binomtest(int(hit), int(count)).proportion_ci(method="wilson") for hit, count in pairs]
+    return np.array([end.low for end in ends]), np.array([end.high for end in ends])
 
 
 def percentile_interval(estimate: float, resampled: np.ndarray, level: float = 0.95) -> Interval:
     """The interval between the outer percentiles of a bootstrapped statistic, shape ``(resamples,)``."""
     if not 0 < level < 1:
-        raise ArgumentError(f"level={level} must lie between 0 and 1, as 0.95 does.")
+        raise ArgumentError(f"level={level} must lie between 0 and 1, such as 0.95.")
     low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(estimate), float(low), float(high))
 
 
 def metric_intervals(
-    labels: Sequence[int],
-    probabilities: Sequence[float],
+    labels: ArrayLike,
+    probabilities: ArrayLike,
     threshold: float = 0.5,
     *,
     resamples: int = RESAMPLES,
     level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """A bootstrap interval for every measure of :class:`ResampledMetrics`.
+    """A bootstrap interval for each metric of :func:`sentiment_lib.evaluate` and the Brier score.
 
-    The interval covers the choice of these test texts from others of their kind, with as many of each class.
-    It does not cover another seed in training, nor other kinds of texts.
-
-    Parameters
-    ----------
-    labels, probabilities, threshold
-        As in :func:`sentiment_lib.evaluate`.
-    resamples : int
-    level : float
-        Share of such intervals that hold the true value.
-    seed : int
-
-    Returns
-    -------
-    dict of str to Interval
+    The interval covers the choice of these test texts among others of their kind, with as many of each class.
+    It does not cover another seed in training or other kinds of texts. The level is the share of such intervals that
+    contain the true value.
     """
     statistic = ResampledMetrics(labels, probabilities, threshold)
-    (estimates,) = statistic(np.ones((1, len(labels))))
-    resampled = bootstrap(statistic, labels, resamples, seed)
-    return {
-        name: percentile_interval(estimate, resampled[:, i], level)
-        for i, (name, estimate) in enumerate(zip(statistic.NAMES, estimates, strict=True))
-    }
+    (estimates,) = statistic(np.ones((1, np.size(labels))))
+    columns = zip(statistic.NAMES, estimates, bootstrap(statistic, labels, resamples, seed).T, strict=True)
+    return {name: percentile_interval(estimate, resampled, level) for name, estimate, resampled in columns}
 
 
-def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
-    """Mean of a few runs (seeds) with Student's t interval; of one run the interval is unbounded (NaN)."""
-    from scipy import stats
-
+def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
+    """Mean of a few runs (seeds) with Student's t interval; of a single run, the interval is unknown (NaN)."""
     values = np.asarray(values, dtype=float)
     if not len(values):
         raise ArgumentError("values is empty; a mean needs at least one run.")
-    if len(values) == 1:
-        return Interval(float(values[0]), float("nan"), float("nan"))
-    half = stats.t.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return Interval(float(values.mean()), float(values.mean() - half), float(values.mean() + half))
+    mean, half = float(values.mean()), float("nan")
+    if len(values) > 1:
+        half = float(stats.t.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    return Interval(mean, mean - half, mean + half)

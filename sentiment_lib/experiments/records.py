@@ -13,7 +13,7 @@ from ..data.preparation import fingerprint, training_subset
 from ..evaluation.results import load_metrics
 from ..evaluation.uncertainty import mean_interval
 from ..run.files import write_json
-from ..run.paths import lessons_dir
+from ..run.paths import shipped_file
 from ..settings import Settings
 from .trials import BERT, LinearProbe, Trial, Work, compute_trial, trial_settings
 
@@ -115,8 +115,7 @@ def shipped_records(name: str) -> list[dict[str, Any]]:
     ----------
     name : {"snippets", "imdb"}
     """
-    path = lessons_dir().parent / "data" / "measured" / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8"))
+    return json.loads(shipped_file(f"measured/{name}.json").read_text(encoding="utf-8"))
 
 
 def same_experiment(

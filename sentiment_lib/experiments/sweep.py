@@ -1,7 +1,7 @@
 """A sweep: one training for every combination of settings, sizes and seeds, by workers on one or more machines.
 
-Dask distributes the work; it is an optional dependency (``pip install -e ".[sweep]"``). docs/several_machines.md shows
-how to start workers elsewhere.
+Dask, which the extra ``sweep`` installs, distributes the work. docs/several_machines.md shows how to start workers on
+other machines.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError
+from ..run.environment import needs_extra
 from ..settings import Settings
 from .records import OF_A_TRIAL, Spread
 from .trials import BERT, Trial, Work, compute_trial, grid, trial_settings
@@ -73,12 +74,12 @@ def workers(scheduler: str | None = None, count: int = 2) -> Iterator[Client]:
     Raises
     ------
     SettingsError
-        When Dask is not installed, or nobody answers at the address.
+        When nobody answers at the address.
+    MissingExtra
+        When Dask is not installed.
     """
-    try:
+    with needs_extra("sweep"):
         from distributed import Client, LocalCluster
-    except ImportError as error:
-        raise SettingsError('A sweep over workers needs Dask: pip install -e ".[sweep]"') from error
     if scheduler:
         try:
             client = Client(scheduler, timeout=PATIENCE)
@@ -101,7 +102,8 @@ def over_workers(client: Client) -> Spread:
     """
 
     def spread(work: Work, trials: Sequence[Trial]) -> Iterable[tuple[Trial, dict[str, Any]]]:
-        from distributed import as_completed
+        with needs_extra("sweep"):
+            from distributed import as_completed
 
         if not trials:
             return
@@ -117,7 +119,9 @@ def over_workers(client: Client) -> Spread:
 def _on_worker(work: Work, trial: Trial, hosts: Mapping[str, int]) -> dict[str, Any]:
     """Compute a trial on a worker, with its share of the machine's threads."""
     import torch
-    from distributed import get_worker
+
+    with needs_extra("sweep"):
+        from distributed import get_worker
 
     worker = get_worker()
     workers_here = hosts.get(worker.address.split("://")[-1].rsplit(":", 1)[0], 1)

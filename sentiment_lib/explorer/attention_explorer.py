@@ -9,9 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import ipywidgets as ipw
 import pandas as pd
-import traitlets
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from .. import plots
@@ -20,10 +18,16 @@ from ..attention.silencing import silenced
 from ..attention.statistics import HeadStatistics, head_statistics, peculiar_texts
 from ..errors import ArgumentError
 from ..model.inference import Classifier
+from ..plots.style import DescribedFigure
+from ..run.environment import needs_extra
 from ..run.paths import short_path
 from ..settings import Encoding
 from .rendering import FONT, TEXT, render_prediction
 from .view import STATE, VIEWS, AttentionCanvas, AttentionView, attention_view, check_range, pack_panel
+
+with needs_extra("lessons"):
+    import ipywidgets as ipw
+    import traitlets
 
 _OWN_TEXT = "(a text of your own)"
 _NOTHING, _BEFORE, _ALL_ON = "nothing", "before fine-tuning", "all heads on"
@@ -256,7 +260,7 @@ class AttentionExplorer(ipw.VBox):
         found = peculiar_texts(self._statistics, self.layer, self.head, n)
         return found.assign(text=[self._corpus[i] for i in found["place"]])
 
-    def figure(self):
+    def figure(self) -> DescribedFigure:
         """What is shown, as a matplotlib figure."""
         maps = {title: condense(maps, words=self.words, special=self.special) for title, maps in self._shown.items()}
         state = {name: getattr(self, name) for name in STATE if name not in ("special", "words", "view")}

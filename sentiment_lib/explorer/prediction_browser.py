@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
-import ipywidgets as ipw
 import numpy as np
 import pandas as pd
-import traitlets
 
 from ..errors import ArgumentError
 from ..evaluation.examples import label_flip_probability
+from ..run.environment import needs_extra
 from .rendering import render_predictions
+
+with needs_extra("lessons"):
+    import ipywidgets as ipw
+    import traitlets
 
 ROWS = 8  # predictions on a page
 WHICH = ("all", "wrong", "wrong: called positive", "wrong: called negative", "right")

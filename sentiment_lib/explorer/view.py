@@ -14,13 +14,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import numpy as np
-import traitlets
 
 from ..attention.maps import AttentionMaps
 from ..errors import ArgumentError
+from ..run.environment import needs_extra
 from ..run.files import replacing
+
+with needs_extra("lessons"):
+    import anywidget
+    import traitlets
 
 VIEWS = ("bipartite", "heatmap", "overview")
 STATE = ("view", "layer", "head", "more_heads", "special", "words", "difference", "silenced")  # what can be set

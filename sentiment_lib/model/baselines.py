@@ -1,7 +1,4 @@
-"""What BERT has to beat: four simple classifiers behind one interface.
-
-Taught in lesson 02.
-"""
+"""What BERT has to beat: four simple classifiers with one interface (lesson 02)."""
 
 from __future__ import annotations
 
@@ -12,6 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from ..errors import DataError
 from ..run.files import replacing, write_json
@@ -19,12 +22,11 @@ from ..settings import Settings
 from .inference import Classifier
 
 if TYPE_CHECKING:
-    import pandas as pd
     from datasets import DatasetDict
 
     Texts = Mapping[str, Sequence]  # columns text and label, as in a split of a DatasetDict
 
-C_VALUES = (0.01, 0.1, 1.0, 3.0, 10.0, 30.0)  # inverse strengths of the penalty that are tried
+C_VALUES = (0.01, 0.1, 1.0, 3.0, 10.0, 30.0)  # inverse strengths of the penalty to try
 
 
 class Baseline(ABC):
@@ -34,8 +36,7 @@ class Baseline(ABC):
     ----------
     name : str
     tuning : list of dict
-        What was tried on the validation split, with its log loss and accuracy there; empty where there is
-        nothing to choose.
+        What was tried, with its log loss and accuracy on the validation split; empty if there is nothing to choose.
     """
 
     name: str
@@ -53,7 +54,7 @@ class Baseline(ABC):
 
 
 class MajorityClass(Baseline):
-    """Always the same answer: the share of positives among the training texts."""
+    """The same answer for every text: the share of positives among the training texts."""
 
     name = "majority class"
 
@@ -70,8 +71,8 @@ class MajorityClass(Baseline):
 class VaderLexicon(Baseline):
     """VADER: a list of 7,500 words with human ratings, and rules for negation, emphasis and "but".
 
-    The lexicon is not trained. Its score from -1 to 1 becomes a probability by a logistic curve that is
-    fitted on the training texts.
+    The lexicon is not trained. A logistic curve, fitted on the training texts, turns its score from -1 to 1 into a
+    probability.
 
     References
     ----------
@@ -83,7 +84,6 @@ class VaderLexicon(Baseline):
 
     def fit(self, train: Texts, validation: Texts) -> VaderLexicon:
         """Fit the two numbers of the logistic curve."""
-        from sklearn.linear_model import LogisticRegression
         from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
         self._analyzer = SentimentIntensityAnalyzer()
@@ -100,12 +100,10 @@ class VaderLexicon(Baseline):
 
 
 class _Tuned(Baseline):
-    """Logistic regression on features; what it is made with is chosen by log loss on the validation split."""
+    """Logistic regression on features, with settings chosen by log loss on the validation split."""
 
     def _choose(self, candidates: Callable, train: Texts, validation: Texts) -> None:
         """Fit every candidate ``(settings, features, estimator)`` and keep the best of them."""
-        from sklearn.metrics import log_loss
-
         best = np.inf
         for tried, features, classifier, held_out in candidates(train, validation):
             classifier.fit(features, train["label"])
@@ -118,9 +116,9 @@ class _Tuned(Baseline):
 
 
 class TfidfLogistic(_Tuned):
-    """Counts of words and word pairs, weighted by rarity (TF-IDF), and logistic regression.
+    """Logistic regression on counts of words and word pairs, weighted by rarity (TF-IDF).
 
-    Whether word pairs help and how strong the penalty is are chosen on the validation split.
+    The validation split decides whether word pairs are used and how strong the penalty is.
     """
 
     name = "TF-IDF + logistic regression"
@@ -133,9 +131,6 @@ class TfidfLogistic(_Tuned):
         return self
 
     def _candidates(self, train: Texts, validation: Texts):
-        from sklearn.feature_extraction.text import TfidfVectorizer
-        from sklearn.linear_model import LogisticRegression
-
         self._vectorizers = {}
         for words in (1, 2):
             vectorizer = TfidfVectorizer(ngram_range=(1, words), sublinear_tf=True, strip_accents="unicode")
@@ -149,7 +144,7 @@ class TfidfLogistic(_Tuned):
         return self._classifier.predict_proba(self._vectorizer.transform(texts))[:, 1]
 
     def weights(self) -> dict[str, float]:
-        """The weight of every word and word pair in the logit, the most negative first."""
+        """The weight of each word and word pair in the logit, the most negative first."""
         names, (weights,) = self._vectorizer.get_feature_names_out(), self._classifier.coef_
         return {names[i]: float(weights[i]) for i in np.argsort(weights)}
 
@@ -170,16 +165,12 @@ class LinearProbe(_Tuned):
         self._embed = embed
 
     def fit(self, train: Texts, validation: Texts) -> LinearProbe:
-        """Embed the training texts and learn a weight for every dimension."""
+        """Embed the training texts and learn a weight for each dimension."""
         self.tuning = []
         self._choose(self._candidates, train, validation)
         return self
 
     def _candidates(self, train: Texts, validation: Texts):
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-
         features, held_out = self._embed(train["text"]), self._embed(validation["text"])
         for c in (0.001, *C_VALUES[:4]):
             yield {"C": c}, features, make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=2000)), held_out
@@ -204,8 +195,8 @@ def frozen_embedding(classifier: Classifier) -> Callable[[Sequence[str]], np.nda
 
 def fit_baselines(dataset: DatasetDict, embedding: Callable[[Sequence[str]], np.ndarray]) -> dict[str, Baseline]:
     """All baselines, by name, fitted on the same training texts; the test split is not looked at."""
-    made = [MajorityClass(), VaderLexicon(), TfidfLogistic(), LinearProbe(embedding)]
-    return {baseline.name: baseline.fit(dataset["train"], dataset["validation"]) for baseline in made}
+    baselines = [MajorityClass(), VaderLexicon(), TfidfLogistic(), LinearProbe(embedding)]
+    return {baseline.name: baseline.fit(dataset["train"], dataset["validation"]) for baseline in baselines}
 
 
 def save_baselines(predictions: Mapping[str, pd.DataFrame], tuning: Mapping[str, Any], settings: Settings) -> Path:
@@ -214,22 +205,22 @@ def save_baselines(predictions: Mapping[str, pd.DataFrame], tuning: Mapping[str,
     Parameters
     ----------
     predictions : mapping of str to pandas.DataFrame
-        For ``"validation"``, ``"test"`` and ``"behaviour"``: a column ``text`` and one of probabilities a baseline.
+        For ``"validation"``, ``"test"`` and ``"behaviour"``: a column ``text`` and one of probabilities per baseline.
     tuning : mapping of str to list of dict
         What each baseline tried on the validation split.
     settings : Settings
     """
     folder = settings.paths.baselines
-    with replacing(folder) as beside:
-        beside.mkdir()
+    with replacing(folder) as temporary:
+        temporary.mkdir()
         for name, table in predictions.items():
-            table.to_parquet(beside / f"{name}.parquet", index=False)
-        write_json(beside / "baselines.json", {**settings.affecting("evaluation"), "tuning": dict(tuning)})
+            table.to_parquet(temporary / f"{name}.parquet", index=False)
+        write_json(temporary / "baselines.json", {**settings.affecting("evaluation"), "tuning": dict(tuning)})
     return folder
 
 
 def load_baselines(texts: Sequence[str], name: str, settings: Settings) -> pd.DataFrame:
-    """Probabilities of the baselines for `texts`, a column a baseline, in the order of the texts.
+    """Probabilities of the baselines for `texts`: one column per baseline, in the order of the texts.
 
     Parameters
     ----------
@@ -245,8 +236,6 @@ def load_baselines(texts: Sequence[str], name: str, settings: Settings) -> pd.Da
     DataError
         When it was run with another model or on other texts.
     """
-    import pandas as pd
-
     folder = settings.paths.require(settings.paths.baselines, "02")
     kept = json.loads((folder / "baselines.json").read_text(encoding="utf-8"))
     if other := settings.differences(kept, "evaluation"):

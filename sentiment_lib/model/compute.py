@@ -62,6 +62,8 @@ def cpu_has_bfloat16() -> bool:
     """Whether this processor multiplies bfloat16 matrices in hardware (else they would be emulated, slowly)."""
     import torch
 
+    if not hasattr(torch.cpu, "get_capabilities"):  # an older PyTorch; a CPU with AMX has AVX512_BF16, too
+        return torch.cpu._is_avx512_bf16_supported()
     able = torch.cpu.get_capabilities()
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from ..errors import ArgumentError
+from ._torch import can_pack, packed_linear
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _PARTS = ("query", "key", "value")
-_ROWS = 4096  # tokens of a usual batch, for which oneDNN chooses the order
 _reads_first = WeakKeyDictionary()
 
 
@@ -164,40 +164,15 @@ def packed_weights(model: PreTrainedModel) -> Iterator[None]:
     import torch
 
     layers = encoder_layers(model)
-    if layers is None or not _can_pack() or next(layers.parameters()).device.type != "cpu":
+    if layers is None or not can_pack() or next(layers.parameters()).device.type != "cpu":
         yield
         return
-    patched = [(one, _packed(one, "none")) for one in layers.modules() if type(one) is torch.nn.Linear]
+    forwards = {part: packed_linear(part, "none") for part in layers.modules() if type(part) is torch.nn.Linear}
     if getattr(model.config, "hidden_act", None) == "gelu":
-        wide = [one for one in layers.modules() if hasattr(one, "intermediate_act_fn")]
-        patched += [(one, _packed(one.dense, "gelu")) for one in wide if type(one.dense) is torch.nn.Linear]
-    with ExitStack() as after:
-        for module, forward in patched:
+        wide = [part for part in layers.modules() if hasattr(part, "intermediate_act_fn")]
+        forwards |= {part: packed_linear(part.dense, "gelu") for part in wide if type(part.dense) is torch.nn.Linear}
+    with ExitStack() as stack:
+        for module, forward in forwards.items():
             module.forward = forward
-            after.callback(delattr, module, "forward")
+            stack.callback(delattr, module, "forward")
         yield
-
-
-def _packed(linear, activation: str):
-    """The forward of a linear layer with its activation, on bfloat16."""
-    import torch
-
-    weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach().bfloat16(), _ROWS)
-    bias = None if linear.bias is None else linear.bias.detach().bfloat16()
-    compute = torch.ops.mkldnn._linear_pointwise
-    return lambda states: compute(states.bfloat16(), weight, bias, activation, [], "none")
-
-
-@cache
-def _can_pack() -> bool:
-    """Whether this PyTorch has oneDNN's packed products, as its own compiler uses them, and they are right."""
-    import torch
-
-    try:
-        with torch.inference_mode(), torch.autocast("cpu", enabled=False):
-            linear, states = torch.nn.Linear(8, 8), torch.ones(2, 8, dtype=torch.bfloat16)
-            found = _packed(linear, "gelu")(states).float()
-            expected = torch.nn.functional.gelu(linear(states.float()))
-            return torch.allclose(found, expected, atol=0.05)
-    except (AttributeError, RuntimeError, TypeError, NotImplementedError):
-        return False

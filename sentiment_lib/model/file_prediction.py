@@ -1,7 +1,6 @@
-"""Files of reviews of any size: read, classified and written in parts, in their order.
+"""Files of reviews of any size: they are read, classified and written in parts, in their order.
 
-Memory does not grow with the file. What is done is kept beside the target, so that work that was stopped goes on
-where it was.
+Memory does not grow with the file. Finished parts are kept beside the target, so that interrupted work resumes.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from transformers import PreTrainedModel
 
-ROWS = 1024  # of a part
+ROWS = 1024  # per part
 _FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@＝＋－＠]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 NEW_COLUMNS = ("probability", "predicted")
@@ -41,20 +40,20 @@ NEW_COLUMNS = ("probability", "predicted")
 def predict_file(source: Path | str, target: Path | str, classifier: Classifier, *, text_column: str) -> int:
     """Classify the rows of a file and write them, in their order, with two new columns.
 
-    The source is read three times, a part of 1,024 rows at a time: to see that all of it can be read, before any
-    long work; to classify it; and to write it with the predictions. The predictions of each part are kept in a
-    folder beside the target (``.<target>.parts``) until the end: if the work is stopped, the same call goes on with
-    the first part that is missing. Started by ``torchrun``, the processes share the parts, and the first one writes.
+    The source is read three times, in parts of 1,024 rows: to check that all of it can be read, before any long work;
+    to classify it; and to write it with the predictions. The predictions of each part are kept in a folder beside the
+    target (``.<target>.parts``) until the end. If the work is interrupted, the same call resumes with the first
+    missing part. Under ``torchrun`` the processes share the parts, and the first process writes.
 
     Parameters
     ----------
     source, target : pathlib.Path
-        CSV, TSV, JSON-lines or Parquet files; the ending says which. The target is written beside its place first
-        and then renamed. Values of CSV files are kept as they are written, but one that a spreadsheet would take for
-        a formula gets an apostrophe in front (:func:`harmless`).
+        CSV, TSV, JSON-lines or Parquet files, as their endings say. The target is written under a temporary name and
+        then renamed. Values in CSV files stay as they are, but a value that a spreadsheet would take for a formula
+        gets an apostrophe in front (:func:`harmless`).
     classifier : Classifier
     text_column : str
-        Column of `source` with the texts, which are cleaned as the training texts were.
+        Column of `source` that holds the texts. They are cleaned as the training texts were.
 
     Returns
     -------
@@ -64,9 +63,8 @@ def predict_file(source: Path | str, target: Path | str, classifier: Classifier,
     Raises
     ------
     DataError
-        For a file that cannot be read, a column that is not there or would be overwritten, an ending that is not
-        known, and a target that is the source; all before anything is computed. And for a source that changed
-        while it was read.
+        For a file that cannot be read, a column that is missing or would be overwritten, an unknown ending, and a
+        target that is the source, all before anything is computed; and for a source that changed while it was read.
     BusyError
         When another process writes to the same target.
     StorageError
@@ -79,42 +77,42 @@ def predict_file(source: Path | str, target: Path | str, classifier: Classifier,
         raise DataError(f"There is no file {source}.")
     if target.exists() and target.samefile(source):
         raise DataError(f"{target} is the file that is read; give another one to write to.")
-    with ExitStack() as around:
+    with ExitStack() as stack:
         if is_first():
             check_writable(target.parent)
-            around.enter_context(only_one(target, f"{target}", "Wait for it, or give another --output."))
+            stack.enter_context(only_one(target, f"{target}", "Wait for it, or give another --output."))
         return _predict_file(source, target, classifier, text_column)
 
 
 def _predict_file(source: Path, target: Path, classifier: Classifier, text_column: str) -> int:
     total, columns, schema = _survey(source, text_column, target)
     job = {
-        "source": [str(source.resolve()), source.stat().st_size, source.stat().st_mtime_ns],
+        "source": _state(source),
         "rows": [total, ROWS],
         "text_column": text_column,
         "model": _fingerprint(classifier.model),
         "encoding": {**classifier.encoding, "precision": classifier.precision},
     }
-    with first_goes_first():  # the others find a folder that is this job's
-        kept = _kept(aside(target, "parts"), job)
+    with first_goes_first():  # so that the others find the folder of this job
+        parts = _parts_folder(aside(target, "parts"), job)
     with progress_bar(total=total, desc="predicting", unit="text") as bar:
         for number, table in enumerate(table_parts(source, ROWS)):
-            part = kept / f"{number:06d}.npy"
+            part = parts / f"{number:06d}.npy"
             if number % process_count() == process_number() and not part.is_file():
                 texts = [clean_text(text) for text in _texts(table, source, text_column, number * ROWS)]
-                found = classifier.predict(texts, progress=False)
-                with replacing(part) as beside, beside.open("wb") as file:
-                    np.save(file, found)
+                probabilities = classifier.predict(texts, progress=False)
+                with replacing(part) as temporary, temporary.open("wb") as file:
+                    np.save(file, probabilities)
             bar.update(len(table))
     wait_for_all()
-    if job["source"][1:] != [source.stat().st_size, source.stat().st_mtime_ns]:
-        raise DataError(f"{source} changed while it was read. Run the command again; it starts anew.")
+    if job["source"] != _state(source):
+        raise DataError(f"{source} changed while it was read. Run the command again; it will start over.")
     if not is_first():
         return total
-    with replacing(target) as beside, _writer(beside, target, schema) as write:
+    with replacing(target) as temporary, _writer(temporary, target, schema) as write:
         for number, table in enumerate(table_parts(source, ROWS)):
-            write(with_predictions(table.reindex(columns=columns), np.load(kept / f"{number:06d}.npy")))
-    shutil.rmtree(kept)
+            write(with_predictions(table.reindex(columns=columns), np.load(parts / f"{number:06d}.npy")))
+    shutil.rmtree(parts)
     return total
 
 
@@ -132,9 +130,10 @@ def harmless(table: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     table = table.rename(columns=lambda name: _harmless(name) if isinstance(name, str) else name)
-    for place, kind in enumerate(table.dtypes):
+    for position, kind in enumerate(table.dtypes):
         if not (pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind)):
-            table.isetitem(place, table.iloc[:, place].map(lambda v: _harmless(v) if isinstance(v, str) else v))
+            values = table.iloc[:, position]
+            table.isetitem(position, values.map(lambda v: _harmless(v) if isinstance(v, str) else v))
     return table
 
 
@@ -146,7 +145,8 @@ def _survey(source: Path, text_column: str, target: Path) -> tuple[int, list[str
     """Number of rows, all columns, and for a Parquet target the types that hold all rows; errors come here."""
     import pyarrow as pa
 
-    total, columns, schemas = 0, {}, []
+    total, schemas = 0, []
+    columns: dict[str, None] = {}  # in their order
     for table in table_parts(source, ROWS):
         _texts(table, source, text_column, total)
         taken = set(NEW_COLUMNS) & set(table.columns)
@@ -172,8 +172,13 @@ def _texts(table: pd.DataFrame, source: Path, column: str, before: int) -> pd.Se
     return text_column_of(table, column, str(source), "--text-column", before)
 
 
+def _state(source: Path) -> list[Any]:
+    """What tells whether a file is the one that was read before: path, size and time of change."""
+    return [str(source.resolve()), source.stat().st_size, source.stat().st_mtime_ns]
+
+
 def _fingerprint(model: PreTrainedModel) -> str:
-    """A hash of all weights: predictions of another model are never mixed in."""
+    """A hash of all weights, so that predictions of different models are never mixed."""
     state = hashlib.blake2b(digest_size=16)
     for name, value in model.state_dict().items():
         state.update(name.encode())
@@ -181,8 +186,8 @@ def _fingerprint(model: PreTrainedModel) -> str:
     return state.hexdigest()
 
 
-def _kept(folder: Path, job: dict[str, Any]) -> Path:
-    """The folder of the parts that are done; emptied if they were made by another job."""
+def _parts_folder(folder: Path, job: dict[str, Any]) -> Path:
+    """The folder of the finished parts; emptied if they belong to another job."""
     note = folder / "job.json"
     if folder.is_dir() and not (note.is_file() and json.loads(note.read_text(encoding="utf-8")) == job):
         shutil.rmtree(folder)

@@ -1,7 +1,7 @@
 """Every figure: data in, :class:`matplotlib.figure.Figure` out.
 
 Nothing is computed here. Each figure carries its alternative text as ``figure.alt``; :func:`show` puts figure and
-text into a notebook and keeps the picture as a file.
+text into a notebook and writes a file.
 
 - :mod:`~sentiment_lib.plots.style`: how all figures look, and how they are shown and kept
 - :mod:`~sentiment_lib.plots.training`: lengths of reviews and training curves
@@ -14,5 +14,11 @@ What the room offers is listed in ``__init__.pyi``. Names are loaded when they a
 """
 
 import lazy_loader
+
+from ..run.environment import needs_extra
+
+with needs_extra("lessons"):
+    import matplotlib  # noqa: F401
+    import seaborn  # noqa: F401
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

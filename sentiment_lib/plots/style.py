@@ -6,17 +6,23 @@ import functools
 import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, ParamSpec, TypeVar
 
+import matplotlib
 import numpy as np
+import PIL.Image
+from IPython.display import Image
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from PIL.PngImagePlugin import PngInfo
 
 from ..run.files import replacing
 
-if TYPE_CHECKING:
-    from IPython.display import Image
-    from matplotlib.figure import Figure
+P = ParamSpec("P")
+T = TypeVar("T")
 
-# Okabe and Ito's colours, told apart by people with any kind of colour blindness.
+# Okabe and Ito's colours, distinguishable with any kind of colour blindness.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6E6E6E"
 PURPLE, SKY, YELLOW = "#CC79A7", "#56B4E9", "#B8860B"
 _LOOKS = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PURPLE, "D"), (SKY, "v"), (YELLOW, "P"), (GREY, "X"))
@@ -24,7 +30,7 @@ _LOOKS = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PURPLE, "D"), (SKY, "v"), (
 _KNOWN = {"BERT": 0, "TF-IDF + logistic regression": 1, "linear probe": 2, "VADER lexicon": 3, "majority class": 6}
 _KNOWN |= {"BERT, 64 tokens": 4, "BERT, 128 tokens": 0, "BERT, 256 tokens": 5}
 DPI = 150
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 11,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -37,13 +43,17 @@ _STYLE = {
 }
 
 
-def in_house_style(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    """A drawing function: `draw` with the workbook's style, which other figures of the same process do not see."""
+class DescribedFigure(Figure):
+    """A figure with its alternative text."""
+
+    alt: str = ""
+
+
+def in_house_style(draw: Callable[P, T]) -> Callable[P, T]:
+    """`draw` with the workbook's style, which other figures of the same process do not see."""
 
     @functools.wraps(draw)
-    def styled(*args, **kwargs) -> Figure:
-        import matplotlib
-
+    def styled(*args: P.args, **kwargs: P.kwargs) -> T:
         with matplotlib.rc_context(_STYLE):
             return draw(*args, **kwargs)
 
@@ -57,47 +67,46 @@ def looks(names: Iterable[str]) -> dict[str, tuple[str, str]]:
     return {name: _LOOKS[_KNOWN[name] if name in _KNOWN else free.pop(0)] for name in names}
 
 
-def signed_colors():
+def signed_colors() -> LinearSegmentedColormap:
     """A colour map from orange (less) by white to blue (more)."""
-    from matplotlib.colors import LinearSegmentedColormap
-
     return LinearSegmentedColormap.from_list("signed", [ORANGE, "#F5F5F5", BLUE])
 
 
-def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **grid) -> tuple[Figure, np.ndarray]:
-    """An empty figure (inches) and its axes, shape ``(rows, columns)``; pyplot's state is not touched."""
-    from matplotlib.figure import Figure
+def literal(texts: Iterable[str]) -> list[str]:
+    """Texts that matplotlib draws as they are: a dollar sign would begin a formula."""
+    return [text.replace("$", r"\$") for text in texts]
 
-    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+
+def new_figure(
+    width: float, height: float, rows: int = 1, columns: int = 1, **grid: Any
+) -> tuple[DescribedFigure, np.ndarray]:
+    """An empty figure (inches) and its axes, shape ``(rows, columns)``; pyplot's state is not touched."""
+    figure = DescribedFigure(figsize=(width, height), dpi=DPI, layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **grid)
 
 
-def show(figure: Figure, path: Path | None = None) -> Image:
-    """The figure as a picture with alternative text for a notebook; kept as a PNG file where `path` is given."""
+def show(figure: DescribedFigure, path: Path | None = None) -> Image:
+    """The figure as an image with alternative text for a notebook; also written as a PNG file if `path` is given."""
     from IPython.display import Image
 
     png = to_png(figure)
     if path is not None:
-        with replacing(path) as beside:
-            beside.write_bytes(png)
-    # a picture of 150 dots an inch, shown at 96, is sharp on a fine screen too
+        with replacing(path) as temporary:
+            temporary.write_bytes(png)
+    # an image of 150 dots per inch, shown at 96, is sharp on a high-resolution screen too
     return Image(data=png, alt=figure.alt, width=round(figure.get_figwidth() * 96))
 
 
-def to_png(figure: Figure) -> bytes:
+def to_png(figure: DescribedFigure) -> bytes:
     """The figure as the bytes of a PNG file, the same bytes for the same figure.
 
-    With a palette of 256 colours it takes a third of the room, and nobody sees the difference.
+    A palette of 256 colours takes a third of the space, without a visible difference.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from PIL import Image
-    from PIL.PngImagePlugin import PngInfo
-
     buffer, info = io.BytesIO(), PngInfo()
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    picture = PIL.Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     info.add_itxt("Description", figure.alt)
-    small = picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    small = picture.quantize(256, method=PIL.Image.Quantize.MEDIANCUT, dither=PIL.Image.Dither.NONE)
     small.save(buffer, "png", optimize=True, pnginfo=info, dpi=(DPI, DPI))
     return buffer.getvalue()

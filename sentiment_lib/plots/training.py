@@ -1,46 +1,37 @@
 """Figures of lessons 01 and 03: lengths of reviews, and training."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
 
-from .style import BLUE, GREEN, GREY, ORANGE, in_house_style, new_figure
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
+from .style import BLUE, GREEN, GREY, ORANGE, DescribedFigure, in_house_style, new_figure
 
 
 @in_house_style
-def review_lengths(lengths: dict[str, Sequence[int]], max_length: int) -> Figure:
-    """Histogram of review lengths in tokens, a line a split, with the limit where reviews are cut."""
+def review_lengths(lengths: Mapping[str, ArrayLike], max_length: int) -> DescribedFigure:
+    """Histogram of review lengths in tokens, one line per split, with the limit where reviews are cut."""
     figure, ((axis,),) = new_figure(7, 3.8)
-    longest = max(max(values) for values in lengths.values())
-    bins = np.histogram_bin_edges([0, min(longest, 6 * max_length)], bins=40)
-    for (split, values), color in zip(lengths.items(), (BLUE, ORANGE, GREEN), strict=False):
+    tokens = {split: np.asarray(values) for split, values in lengths.items()}
+    everything = np.concatenate(list(tokens.values()))
+    bins = np.histogram_bin_edges([0, min(everything.max(), 6 * max_length)], bins=40)
+    for (split, values), color in zip(tokens.items(), (BLUE, ORANGE, GREEN), strict=False):
         weights = np.full(len(values), 100 / len(values))
         clipped = np.minimum(values, bins[-1])
         axis.hist(clipped, bins, weights=weights, histtype="step", lw=2, color=color, label=split)
     axis.axvline(max_length, color=GREY, ls="--")
+    left = max_length > bins[-1] / 2  # on the side of the line that has more room
     axis.annotate(
-        f"limit: {max_length} tokens",
-        (max_length, 0.97),
-        xycoords=("data", "axes fraction"),
-        xytext=(-6, 0) if max_length > bins[-1] / 2 else (6, 0),
-        textcoords="offset points",
-        ha="right" if max_length > bins[-1] / 2 else "left",
-        va="top",
-        color=GREY,
-    )
+        f"limit: {max_length} tokens", (max_length, 0.97), xycoords=("data", "axes fraction"),
+        xytext=(-6 if left else 6, 0), textcoords="offset points", ha="right" if left else "left", va="top", color=GREY,
+    )  # fmt: skip
     axis.set(xlabel="length of a review (tokens)", ylabel="share of the split (%)", title="How long are the reviews?")
-    if longest > bins[-1]:
+    if everything.max() > bins[-1]:
         axis.set_xlabel(f"length of a review (tokens; longer than {bins[-1]:.0f} counted in the last bar)")
     axis.legend(loc="center right")
-    cut = 100 * np.mean(np.concatenate([np.asarray(v) for v in lengths.values()]) > max_length)
-    medians = ", ".join(f"{split} {np.median(v):.0f}" for split, v in lengths.items())
+    cut = 100 * np.mean(everything > max_length)
+    medians = ", ".join(f"{split} {np.median(values):.0f}" for split, values in tokens.items())
     figure.alt = (
         f"Histogram of review lengths. Median tokens: {medians}. {cut:.1f} % of all reviews are longer than "
         f"the limit of {max_length} tokens."
@@ -51,7 +42,7 @@ def review_lengths(lengths: dict[str, Sequence[int]], max_length: int) -> Figure
 @in_house_style
 def training_curve(
     history: pd.DataFrame, majority_accuracy: float | None = None, untrained_accuracy: float | None = None
-) -> Figure:
+) -> DescribedFigure:
     """Training and validation loss, and validation accuracy, against epochs.
 
     Parameters
@@ -59,9 +50,9 @@ def training_curve(
     history : pandas.DataFrame
         From :class:`sentiment_lib.model.TrainingResult`.
     majority_accuracy : float, optional
-        What always guessing the most frequent label reaches, drawn as the line to beat.
+        Accuracy of always guessing the most frequent label, drawn as the line to beat.
     untrained_accuracy : float, optional
-        What the model reached before training, drawn at epoch 0.
+        The model's accuracy before training, drawn at epoch 0.
     """
     figure, ((left, right),) = new_figure(9, 3.8, columns=2)
     train, validation = history.dropna(subset="loss"), history.dropna(subset="validation_loss")

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import MissingResult
+from ..errors import MissingResult, NeedsClone
 from .files import restore
 
 HOME_VARIABLE = "SENTIMENT_LIB_HOME"
@@ -19,15 +19,42 @@ def home() -> Path:
     chosen = os.environ.get(HOME_VARIABLE)
     if chosen:
         return Path(chosen).expanduser().resolve()
-    checkout = Path(__file__).resolve().parents[2]
-    if (checkout / "pyproject.toml").is_file() and (checkout / "notebooks").is_dir():
-        return checkout
-    return Path.home() / "sentiment_lib"
+    return checkout() or Path.home() / "sentiment_lib"
+
+
+def checkout() -> Path | None:
+    """The clone of the project that holds this package; None for a package installed without one."""
+    folder = Path(__file__).resolve().parents[2]
+    return folder if (folder / "pyproject.toml").is_file() and (folder / "notebooks").is_dir() else None
 
 
 def lessons_dir() -> Path:
-    """The folder of the lessons, which belongs to the checkout and not to :func:`home`."""
-    return Path(__file__).resolve().parents[2] / "notebooks"
+    """The folder of the lessons, which belongs to the checkout and not to :func:`home`.
+
+    Raises
+    ------
+    NeedsClone
+        When the package was installed without its checkout.
+    """
+    folder = checkout()
+    if folder is None:
+        raise NeedsClone(
+            "The lessons are not part of the installed package, because they are notebooks to open and change. "
+            'Run this from a clone of the project, installed with: python -m pip install -e ".[lessons]"'
+        )
+    return folder / "notebooks"
+
+
+def shipped_file(name: str) -> Path:
+    """A file of the project's folder ``data`` that is also in the wheel.
+
+    Parameters
+    ----------
+    name : str
+        Its path in that folder, such as ``"example_reviews.csv"``.
+    """
+    folder = checkout()
+    return (folder / "data" if folder else Path(__file__).resolve().parents[1] / "shipped") / name
 
 
 class _Result:

@@ -37,14 +37,14 @@ def gap(text, model, tokenizer):
 def test_every_method_speaks_of_the_same_words(tiny):
     found = attribute(TEXTS, Classifier(*tiny, ENCODING, "float32"))
     assert tuple(found) == METHODS
-    chance = predict(TEXTS, *tiny, max_length=48, precision="float32")
+    probabilities = predict(TEXTS, *tiny, max_length=48, precision="float32")
     for name, effects in found.items():
-        for text, p, one in zip(TEXTS, chance, effects, strict=True):
-            assert one.words == tuple(text.split()), name
-            assert len(one.effects) == len(one.words)
-            assert one.probability == pytest.approx(p, abs=1e-5)
-            assert name not in UNSIGNED or min(one.effects) >= 0
-            assert np.std(one.effects) > 0, name
+        for text, p, explained in zip(TEXTS, probabilities, effects, strict=True):
+            assert explained.words == tuple(text.split()), name
+            assert len(explained.effects) == len(explained.words)
+            assert explained.probability == pytest.approx(p, abs=1e-5)
+            assert name not in UNSIGNED or min(explained.effects) >= 0
+            assert np.std(explained.effects) > 0, name
 
 
 def test_attention_is_that_of_the_last_layer_summed_over_pieces(tiny):
@@ -58,7 +58,7 @@ def test_attention_is_that_of_the_last_layer_summed_over_pieces(tiny):
 
 
 def test_integrated_gradients_are_complete(tiny):
-    """Their sum over all tokens is the difference of the outputs, of this text and of one of [PAD]."""
+    """Their sum over all tokens is the difference between the outputs for this text and for one of [PAD]."""
     from sentiment_lib.attention.attribution import _inside
 
     model, tokenizer = tiny
@@ -82,10 +82,10 @@ def test_gradient_methods_against_finite_differences(tiny):
         TEXTS[:1], Classifier(model, tokenizer, ENCODING), methods=["gradient × input", "gradient × attention"]
     )
     ids = tokenizer(TEXTS[0], return_tensors="pt")["input_ids"]
-    whole = model.get_input_embeddings()(ids).detach()
+    embedded = model.get_input_embeddings()(ids).detach()
 
     def output(scale):  # the embedding of "truly", scaled
-        changed = whole.clone()
+        changed = embedded.clone()
         changed[0, 2] *= scale
         with torch.no_grad():
             logits = model(inputs_embeds=changed, attention_mask=torch.ones_like(ids)).logits[0]
@@ -122,11 +122,11 @@ def test_gradient_methods_against_finite_differences(tiny):
 
 
 def test_random_is_the_same_for_a_seed_and_only_then(tiny):
-    one, same, other = (
+    first, same, other = (
         attribute(TEXTS, Classifier(*tiny, ENCODING), methods=["random", "attention"], seed=s)["random"]
         for s in (0, 0, 1)
     )
-    assert one == same != other
+    assert first == same != other
 
 
 def test_a_long_text_is_explained_by_the_words_that_are_seen(tiny):

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from sentiment_lib.attention.attribution import WordEffects
-from sentiment_lib.attention.erasure import faithfulness, importance, means_table, rank_agreement
+from sentiment_lib.attention.erasure import faithfulness, means_table, rank_agreement
 
 WORTH = {"good": 2.0, "fine": 1.0, "bad": -2.0, "film": 0.0, "the": 0.0}
 
 
 def predict(texts):
-    """A model whose logit is the sum of its words' worth: leaving a word out does just what the word is worth."""
+    """A model whose logit is the sum of its words' worth, so that leaving out a word changes it by that worth."""
     return [1 / (1 + np.exp(-sum(WORTH[word] for word in text.split()))) for text in texts]
 
 
@@ -34,10 +34,10 @@ def sigmoid(x):
 
 def test_by_hand():
     found = faithfulness({"true": [true("the good film")]}, predict, fractions=(0.1, 0.5, 1.0))
-    whole = sigmoid(2)  # a tenth of three words is one word, a half is two, all are three
-    np.testing.assert_allclose(found.without["true"], [[whole - 0.5] * 3])
+    complete = sigmoid(2)  # a tenth of three words is one word, a half is two, all are three
+    np.testing.assert_allclose(found.without["true"], [[complete - 0.5] * 3])
     np.testing.assert_allclose(found.alone["true"], [[0, 0, 0]], atol=1e-12)
-    np.testing.assert_allclose(found.comprehensiveness["true"], [whole - 0.5])
+    np.testing.assert_allclose(found.comprehensiveness["true"], [complete - 0.5])
 
 
 def test_a_negative_prediction_is_explained_by_what_speaks_for_negative():
@@ -46,9 +46,7 @@ def test_a_negative_prediction_is_explained_by_what_speaks_for_negative():
 
 
 def test_attention_has_no_sign():
-    effects = WordEffects(("a", "b"), (0.7, 0.1), 0.2)
-    assert importance(effects, signed=False).tolist() == [0.7, 0.1]
-    assert importance(effects, signed=True).tolist() == [-0.7, -0.1]
+    assert WordEffects(("a", "b"), (0.7, 0.1), 0.2).support.tolist() == [-0.7, -0.1]
     attention = {"attention": [explained("the bad film", [0.1, 0.8, 0.1])]}
     found = faithfulness(attention, predict, fractions=(0.1,))
     np.testing.assert_allclose(found.without["attention"], [[sigmoid(2) - 0.5]])

@@ -36,7 +36,7 @@ def test_silencing_equals_zeroing_the_heads_columns_in_the_output_projection(own
     model, tokenizer = own_tiny
     with silenced(model, [(0, 1), (1, 0)]):
         found = gaps(model, tokenizer)
-    assert np.abs(found - gaps(model, tokenizer)).max() > 1e-3  # it is undone, and it did something
+    assert np.abs(found - gaps(model, tokenizer)).max() > 1e-3  # it had an effect, and it was undone
     with torch.no_grad():
         model.bert.encoder.layer[0].attention.output.dense.weight[:, 16:32] = 0
         model.bert.encoder.layer[1].attention.output.dense.weight[:, 0:16] = 0
@@ -59,8 +59,8 @@ def test_gates_of_each_text(tiny):
         found = gaps(model, tokenizer)
     with silenced(model, [(1, 1)]):
         off = gaps(model, tokenizer)
-    whole = gaps(model, tokenizer)
-    np.testing.assert_allclose(found, np.where(np.arange(4) == 2, off, whole), atol=1e-6)
+    baseline = gaps(model, tokenizer)
+    np.testing.assert_allclose(found, np.where(np.arange(4) == 2, off, baseline), atol=1e-6)
 
 
 def test_it_works_for_a_distilbert():
@@ -71,12 +71,12 @@ def test_it_works_for_a_distilbert():
     model = DistilBertForSequenceClassification(config).eval()
     ids = torch.arange(10)[None]
     with torch.no_grad():
-        whole = model(ids).logits
+        baseline = model(ids).logits
         with silenced(model, [(0, 1)]):
             off = model(ids).logits
         model.distilbert.transformer.layer[0].attention.out_lin.weight[:, 16:] = 0
         np.testing.assert_allclose(off, model(ids).logits, atol=1e-6)
-    assert not torch.allclose(whole, off)
+    assert not torch.allclose(baseline, off)
 
 
 def test_a_head_that_is_not_there_and_a_model_that_is_not_known(tiny):
@@ -94,7 +94,7 @@ def test_a_head_that_is_not_there_and_a_model_that_is_not_known(tiny):
 
 @pytest.fixture
 def idle_head(own_tiny):
-    """A model that makes nothing of head (1, 1)."""
+    """A model that ignores head (1, 1)."""
     with torch.no_grad():
         own_tiny[0].bert.encoder.layer[1].attention.output.dense.weight[:, 16:] = 0
     return own_tiny
@@ -163,9 +163,9 @@ def test_intervals_of_heads_cover_the_truth():
     inside = 0
     for seed in range(200):
         labels = rng.integers(0, 2, 150)
-        whole = rng.normal(size=150)
-        without = whole + np.where(labels == 1, 1, -1) * rng.normal(-0.3, 1, 150)
-        row = HeadEffects(labels, whole, without[None, None]).table(resamples=500, seed=seed).iloc[0]
+        baseline = rng.normal(size=150)
+        without = baseline + np.where(labels == 1, 1, -1) * rng.normal(-0.3, 1, 150)
+        row = HeadEffects(labels, baseline, without[None, None]).table(resamples=500, seed=seed).iloc[0]
         inside += row["logit_low"] <= -0.3 <= row["logit_high"]
     assert 0.89 <= inside / 200 <= 0.99
 

@@ -37,7 +37,7 @@ def test_by_hand_from_queries_and_keys(tiny):
     np.testing.assert_allclose(attention_maps(TEXT, model, tokenizer).weights[0], expected, atol=1e-6)
 
 
-def test_a_model_with_another_kernel_and_in_training_is_given_back_so(tiny_checkpoint):
+def test_a_model_in_training_with_another_kernel_is_left_as_it_was(tiny_checkpoint):
     model, tokenizer = initialize_model_and_tokenizer(str(tiny_checkpoint), compute=Compute("cpu", "float32", "sdpa"))
     model.train()
     maps = attention_maps(TEXT, model, tokenizer)
@@ -97,7 +97,7 @@ def test_words_of_a_cut_text_are_those_of_its_tokens(tiny):
         maps = attention_maps(text, *tiny, max_length=32, truncation=truncation)
         assert len(maps.words) == len(maps.tokens) == 32
         joined = condense(maps, special=False)
-        for name in joined.tokens:  # of a word that is cut, a piece is left
+        for name in joined.tokens:  # a piece of a cut word may be left
             assert name.removeprefix("##") in text.lower()
 
 

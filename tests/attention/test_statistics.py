@@ -22,12 +22,12 @@ ENCODING = Encoding(32)
 
 
 def hand_made():
-    """Two tokens that look at themselves, at each other, or evenly; and a third place that is padding."""
+    """Two tokens that look at themselves, at each other, or evenly; and a third position that is padding."""
     heads = torch.zeros(1, 3, 3, 3)
     heads[0, 0, :2, :2] = torch.eye(2)
     heads[0, 1, :2, :2] = torch.eye(2).flip(0)
     heads[0, 2, :2, :2] = 0.5
-    heads[0, :, 2] = 1 / 3  # what a padded query says must not count
+    heads[0, :, 2] = 1 / 3  # a padded query must not count
     mask = torch.tensor([[1.0, 1.0, 0.0]])
     keys = torch.tensor([[[1.0, 0, 0], [0, 1, 1], [0, 0, 0]]])  # [CLS], [SEP], sentiment word
     return dict(zip(STATISTICS, _statistics(heads, mask, keys)[0].numpy(), strict=True))
@@ -126,10 +126,10 @@ def test_distances_of_heads(tiny):
     expected = 0
     for text in TEXTS:
         w = attention_maps(text, *tiny, max_length=32).weights.astype(float)
-        one, other = w[0, 1], w[1, 0]
-        middle = (one + other) / 2
+        first, second = w[0, 1], w[1, 0]
+        middle = (first + second) / 2
         entropy = lambda p: -(p * np.log(p)).sum(-1)  # noqa: E731
-        expected += (entropy(middle) - (entropy(one) + entropy(other)) / 2).mean() / len(TEXTS)
+        expected += (entropy(middle) - (entropy(first) + entropy(second)) / 2).mean() / len(TEXTS)
     assert found[1, 2] == found[2, 1] == pytest.approx(expected, abs=1e-6)
 
 
@@ -141,7 +141,7 @@ def test_change_of_attention(tiny, tiny_checkpoint):
         TEXTS, Classifier(model, tokenizer, ENCODING), Classifier(model, tokenizer, ENCODING)
     ).max() == pytest.approx(0, abs=1e-6)
     other, _ = initialize_model_and_tokenizer(str(tiny_checkpoint))
-    with torch.no_grad():  # head (1, 0) gets other queries: only it can change
+    with torch.no_grad():  # head (1, 0) gets different queries: only it can change
         other.bert.encoder.layer[1].attention.self.query.weight[:16] *= -3
     found = attention_change(TEXTS, Classifier(model, tokenizer, ENCODING), Classifier(other, tokenizer, ENCODING))
     assert found[1, 0] > 0.001
@@ -165,7 +165,7 @@ def test_no_texts_are_an_error(tiny):
 
 MEMORY = """
 import resource
-from sentiment_lib import initialize_model_and_tokenizer
+from sentiment_lib import Classifier, Encoding, initialize_model_and_tokenizer
 from sentiment_lib.attention.statistics import head_statistics
 model, tokenizer = initialize_model_and_tokenizer()
 texts = ["A film with good scenes, a slow middle part and a bad end, but I did not regret the evening. " * (i % 3 + 1)
@@ -177,7 +177,7 @@ for part in (texts[:1000], texts):
 
 
 def test_peak_memory_does_not_grow_with_the_number_of_reviews():
-    """Three times as many reviews; the weights of the new ones would take 1,000 MB. (The allocator creeps a little.)"""
+    """Three times as many reviews; the weights of the new ones would take 1,000 MB. (The allocator grows a little.)"""
     done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)
     few, many = map(float, done.stdout.split())
     assert many < few + 100

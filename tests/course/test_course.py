@@ -10,16 +10,17 @@ import nbformat
 import pytest
 
 from sentiment_lib.course import check, quiz, solved_table
+from sentiment_lib.course.attempts import progress_file
 from sentiment_lib.course.build import course_cells, main, refreshed
 from sentiment_lib.course.exercises import exercises, judge
-from sentiment_lib.course.learner import progress_file
+from sentiment_lib.course.exercises.checking import refers_to
 from sentiment_lib.course.quizzes import questions
 from sentiment_lib.course.series import lessons
 
 NOTEBOOKS = {path.name[:2]: nbformat.read(path, as_version=4) for path in lessons()}
-EXERCISES = {one.name: one for lesson in NOTEBOOKS for one in exercises(lesson)}
-QUESTIONS = {one.name: one for lesson in NOTEBOOKS for one in questions(lesson)}
-WRONG = [(one.name, i) for one in EXERCISES.values() for i in range(len(one.wrong))]
+EXERCISES = {exercise.name: exercise for lesson in NOTEBOOKS for exercise in exercises(lesson)}
+QUESTIONS = {question.name: question for lesson in NOTEBOOKS for question in questions(lesson)}
+WRONG = [(name, i) for name, exercise in EXERCISES.items() for i in range(len(exercise.wrong_answers))]
 every_exercise = pytest.mark.parametrize("name", EXERCISES)
 every_question = pytest.mark.parametrize("name", QUESTIONS)
 
@@ -30,22 +31,15 @@ def cell(name, part):
     return found.source
 
 
-def answers(name, code):
-    """What the code hands to the check."""
-    space = {}
-    exec(code, space)
-    return [space[wanted.strip()] for wanted in EXERCISES[name].answer.split(",")]
-
-
 def test_there_are_as_many_as_promised_and_they_rise():
     assert len(EXERCISES) >= 28
     assert len(QUESTIONS) >= 21
     for lesson in NOTEBOOKS:
         assert len(questions(lesson)) >= 3
-        levels = [one.level for one in exercises(lesson)]
+        levels = [exercise.level for exercise in exercises(lesson)]
         assert lesson == "00" or len(levels) >= 4
         assert lesson == "00" or (levels[0] == "predict" and {"write", "investigate"} & set(levels[-1:]))
-    assert sum(one.multiple for one in QUESTIONS.values()) >= 5
+    assert sum(question.multiple for question in QUESTIONS.values()) >= 5
 
 
 def test_the_lessons_hold_what_the_source_makes():
@@ -75,8 +69,7 @@ def test_the_stub_runs_and_says_that_it_is_not_attempted(name, home, capsys):
     source = cell(name, "stub")
     assert len(source.splitlines()) <= 20
     exec(source, {"check": check})
-    said = capsys.readouterr().out
-    assert said.startswith(f"○ Exercise {name}: not attempted yet.")
+    assert capsys.readouterr().out.startswith(f"○ Exercise {name}: not attempted yet.")
     assert not progress_file().exists()
 
 
@@ -86,7 +79,7 @@ def test_the_solution_in_the_lesson_passes(name, home, capsys):
     assert text.count("<details>") == 3
     assert text.count("<summary>Hint") == 2
     (solution,) = re.findall(r"```python\n(.*?)\n```", text.split("<summary>Solution")[1], re.DOTALL)
-    assert "#|" not in solution
+    assert "# answer" not in solution
     call = cell(name, "stub").splitlines()[-1]
     exec(f"{solution}\n{call}", {"check": check})
     assert capsys.readouterr().out.startswith(f"✓ Exercise {name}: right.")
@@ -95,37 +88,53 @@ def test_the_solution_in_the_lesson_passes(name, home, capsys):
 
 @pytest.mark.parametrize(("name", "which"), WRONG, ids=[f"{name}-{i}" for name, i in WRONG])
 def test_a_wrong_answer_fails_with_its_own_hint(name, which):
-    one = EXERCISES[name]
-    body, part = one.wrong[which]
-    state, said = judge(one, *answers(name, one.with_answer(body)))
+    exercise = EXERCISES[name]
+    hint, answers = exercise.wrong_answers[which]
+    state, verdict = judge(exercise, *answers)
     assert state == "wrong"
-    assert part in said
-    others = [hint for i, (_, hint) in enumerate(one.wrong) if i != which]
+    assert hint in verdict
+    others = [other for i, (other, _) in enumerate(exercise.wrong_answers) if i != which]
     assert others
-    assert all(other not in said for other in others), said
+    assert all(other not in verdict for other in others), verdict
 
 
 @every_exercise
 def test_odd_answers_get_an_answer_too(name):
-    one = EXERCISES[name]
-    count = len(one.answer.split(","))
+    exercise = EXERCISES[name]
+    count = len(exercise.answer.split(","))
     for odd in (None, "seven", [], float("nan"), lambda *given: "seven", lambda: None):
-        state, said = judge(one, *[odd] * count)
+        state, verdict = judge(exercise, *[odd] * count)
         assert state == "wrong"
-        assert "Traceback" not in said
+        assert "Traceback" not in verdict
+
+
+def test_pythons_hash_is_found_in_helpers_too_without_a_patch():
+    def number(text):
+        return [hash(part) for part in text]
+
+    def in_test(text, share, seed):
+        return sum(map(number, text)) % 100 < 100 * share
+
+    def digest(text, share, seed):
+        return text.hash(digest) + seed
+
+    before = hash
+    assert refers_to(in_test, hash)
+    assert not refers_to(digest, hash)
+    assert "Python's hash() of a text" in judge(EXERCISES["01.5"], in_test)[1]
+    assert hash is before
 
 
 def test_a_missing_return_and_an_exception_are_named():
-    one = EXERCISES["04.2"]
-
     def forgot(tp, fp, fn):
         2 * tp / (2 * tp + fp + fn + 1e-9)
 
     def divides(tp, fp, fn):
         return tp / 0
 
-    assert "Does it end with return?" in judge(one, forgot)[1]
-    assert "ZeroDivisionError: division by zero. It was called with (30, 10, 20)" in judge(one, divides)[1]
+    assert "Does it end with return?" in judge(EXERCISES["04.2"], forgot)[1]
+    verdict = judge(EXERCISES["04.2"], divides)[1]
+    assert "ZeroDivisionError: division by zero. It was called with (30, 10, 20)" in verdict
 
 
 def test_a_name_that_is_not_there_is_refused():
@@ -137,12 +146,12 @@ def test_a_name_that_is_not_there_is_refused():
 
 @every_question
 def test_a_question_has_one_reason_an_option_and_is_read_without_a_kernel(name):
-    one = QUESTIONS[name]
-    assert 3 <= len(one.options) <= 5
-    assert {right for _, right, _ in one.options} == {True, False}
+    question = QUESTIONS[name]
+    assert 3 <= len(question.options) <= 5
+    assert {right for _, right, _ in question.options} == {True, False}
     text = cell(name, "question")
     assert text.startswith(f"**Question {name}.** ")
-    for option, _, reason in one.options:
+    for option, _, reason in question.options:
         assert len(reason.split()) >= 4
         assert option.removesuffix(".") in text
         assert reason in text
@@ -150,33 +159,33 @@ def test_a_question_has_one_reason_an_option_and_is_read_without_a_kernel(name):
 
 @every_question
 def test_a_form_judges_every_choice(name, home):
-    one = QUESTIONS[name]
-    right = [i for i, (_, good, _) in enumerate(one.options) if good]
+    options = QUESTIONS[name].options
+    right = [i for i, (_, good, _) in enumerate(options) if good]
     form = quiz(name)
     form.answer()
     assert form.answered == ""
-    assert "Choose first" in form._said.value
-    for i, (_, good, _) in enumerate(one.options):
+    assert "Choose first" in form._feedback.value
+    for i, (_, good, _) in enumerate(options):
         form.chosen = [i]
         form.answer()
         assert form.answered == ("solved" if right == [i] else "wrong")
-        assert ("✓" if good else "✗") in form._said.value
+        assert ("✓" if good else "✗") in form._feedback.value
         if form.answered == "wrong":  # it does not give away what was not chosen
-            assert form._said.value.count("<i>") == 1
+            assert form._feedback.value.count("<i>") == 1
     form.chosen = right
     form.answer()
     assert form.answered == "solved"
-    assert form._said.value.count("<i>") == len(one.options)
+    assert form._feedback.value.count("<i>") == len(options)
     states = [json.loads(line)["state"] for line in progress_file().read_text().splitlines()]
     assert states[-1] == "solved"
 
 
 def test_the_widgets_of_a_form_set_what_is_chosen():
-    single = next(one for one in QUESTIONS.values() if not one.multiple)
+    single = next(question for question in QUESTIONS.values() if not question.multiple)
     form = quiz(single.name)
     form._radio.value = 1
     assert form.chosen == [1]
-    several = next(one for one in QUESTIONS.values() if one.multiple)
+    several = next(question for question in QUESTIONS.values() if question.multiple)
     form = quiz(several.name)
     form._boxes[0].value = form._boxes[2].value = True
     assert form.chosen == [0, 2]
@@ -204,9 +213,9 @@ def test_progress_is_counted_in_one_local_file_that_may_be_damaged(home, capsys)
 def test_an_answer_counts_where_nothing_can_be_written(home, capsys):
     (home / "results").write_text("a file in the way")
     check("04.1", 0.4, 1.0, 0.8 / 1.4)
-    said = capsys.readouterr().out
-    assert said.startswith("✓")
-    assert "not noted in" in said
+    printed = capsys.readouterr().out
+    assert printed.startswith("✓")
+    assert "not noted in" in printed
 
 
 def test_the_check_needs_neither_torch_nor_the_network_for_numbers():
@@ -255,7 +264,8 @@ def test_a_machine_that_lacks_something_is_told_what_to_do(monkeypatch):
     monkeypatch.setattr(machine, "versions", lambda: {**dict.fromkeys(machine.LOWEST, "1.0")})
     table = machine.check_environment()
     assert table.loc["torch", "will do"] == "!"
-    assert "install 2.13" in table.loc["torch", "what to do"]
+    lowest = ".".join(map(str, machine.LOWEST["torch"]))
+    assert f"install {lowest} or newer" in table.loc["torch", "what to do"]
     assert "train_size" in table.loc["memory (GB)", "what to do"]
     monkeypatch.setattr(machine, "_reviews_per_second", lambda tokens, seconds: 5.0)
     times = machine.preset_times()

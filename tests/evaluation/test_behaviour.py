@@ -62,16 +62,16 @@ def test_typing_mistakes_keep_all_letters_and_change_one_word():
 
 
 def oracle(texts):
-    """Right about every case: what MFT expects, 0.5 for the rest, up and down for DIR."""
+    """Correct for every MFT case, and 0.5 for all other texts."""
     known = {case.texts[0]: float(case.expected) for case in CASES if case.kind == "MFT"}
     return [known.get(text, 0.5) for text in texts]
 
 
-def test_a_model_that_is_right_fails_nothing_and_one_that_is_turned_fails_all_minimum_tests():
+def test_a_correct_model_fails_no_minimum_test_and_an_inverted_one_fails_all():
     good = run_behavioural_tests(oracle).table
     assert not good.loc[good["kind"] == "MFT", "failed"].any()
-    turned = run_behavioural_tests(lambda texts: [1 - p for p in oracle(texts)]).table
-    assert turned.loc[turned["kind"] == "MFT", "failed"].all()
+    inverted = run_behavioural_tests(lambda texts: [1 - p for p in oracle(texts)]).table
+    assert inverted.loc[inverted["kind"] == "MFT", "failed"].all()
 
 
 def test_a_model_that_always_says_positive_fails_the_negative_minimum_tests_only():
@@ -106,7 +106,7 @@ def test_a_direction_may_be_missed_by_the_tolerance(expected, after, failed):
     assert report.table.loc[0, "failed"] == failed
 
 
-def test_the_summary_has_wilsons_interval_and_the_worst_come_first():
+def test_the_summary_has_wilsons_interval_and_the_worst_failures_come_first():
     cases = [Case("mine", "MFT", (f"t{i}",), 1) for i in range(10)] + [Case("other", "MFT", ("x",), 0)]
     report = run_behavioural_tests(lambda texts: [0.9] * 7 + [0.3, 0.1, 0.2] + [0.4], cases)
     mine = report.summary().loc["mine"]

@@ -35,7 +35,7 @@ def test_how_likely_a_second_panel_gives_the_other_label():
 
 def test_it_agrees_with_drawing_two_panels():
     rng = np.random.default_rng(0)
-    truth = rng.normal(0, 1, 200_000)  # a wide, flat enough spread of texts
+    truth = rng.normal(0, 1, 200_000)  # a wide and nearly flat distribution of texts
     first, second = (truth + rng.normal(0, 1.5 / np.sqrt(20), truth.size) for _ in range(2))
     near = np.abs(first - 0.3) < 0.02
     expected = np.mean(second[near] < 0)
@@ -51,14 +51,16 @@ def by_words(texts):
 
 def test_leaving_out_a_word_finds_its_weight():
     calls = []
-    one, two = leave_one_word_out(["a very good film", "bad"], lambda texts: calls.append(texts) or by_words(texts))
-    assert one.words == ("a", "very", "good", "film")
-    assert one.effects == pytest.approx((0, 0.5, 2.0, 0))
-    assert one.probability == pytest.approx(by_words(["very good"])[0])
-    assert two.effects == pytest.approx((-3.0,))
+    first, second = leave_one_word_out(
+        ["a very good film", "bad"], lambda texts: calls.append(texts) or by_words(texts)
+    )
+    assert first.words == ("a", "very", "good", "film")
+    assert first.effects == pytest.approx((0, 0.5, 2.0, 0))
+    assert first.probability == pytest.approx(by_words(["very good"])[0])
+    assert second.effects == pytest.approx((-3.0,))
     assert len(calls) == 1
-    assert one.driving(2) == ["good", "very"]
-    assert two.driving() == ["bad"]
+    assert first.driving(2) == ["good", "very"]
+    assert second.driving() == ["bad"]
 
 
 def test_driving_words_speak_for_what_was_predicted_only():

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.integrate import trapezoid
 
 from sentiment_lib import evaluate
 from sentiment_lib.evaluation.metrics import choose_threshold, precision_recall_curve, prediction_table, roc_curve
@@ -59,7 +60,7 @@ def test_the_roc_curve_runs_from_corner_to_corner_and_holds_its_area():
     curve = roc_curve(LABELS, PROBABILITIES)
     ends = curve[["false_positive_rate", "true_positive_rate"]].iloc[[0, -1]]
     assert ends.to_numpy().tolist() == [[0, 0], [1, 1]]
-    area = np.trapezoid(curve["true_positive_rate"], curve["false_positive_rate"])
+    area = trapezoid(curve["true_positive_rate"], curve["false_positive_rate"])
     assert area == pytest.approx(evaluate(LABELS, PROBABILITIES).roc_auc)
 
 
@@ -67,8 +68,10 @@ def test_the_threshold_with_the_best_f1_is_the_best_of_all():
     found = choose_threshold(LABELS, PROBABILITIES)
     every = [evaluate(LABELS, PROBABILITIES, threshold).f1 for threshold in PROBABILITIES]
     assert found.f1 == pytest.approx(max(every))
-    there = evaluate(LABELS, PROBABILITIES, found.threshold)
-    assert (found.precision, found.recall, found.f1) == pytest.approx((there.precision, there.recall, there.f1))
+    expected = evaluate(LABELS, PROBABILITIES, found.threshold)
+    assert (found.precision, found.recall, found.f1) == pytest.approx(
+        (expected.precision, expected.recall, expected.f1)
+    )
 
 
 def test_a_promised_precision_is_kept_with_the_largest_recall():
@@ -92,9 +95,9 @@ def test_aims_that_cannot_be_met_or_read():
     ("labels", "probabilities", "message"),
     [
         ([0, 1], [0.1], r"same length; their shapes are \(2,\) and \(1,\)"),
-        ([], [], "labels must hold both 0 and 1"),
-        ([1, 1], [0.1, 0.2], r"labels must hold both 0 and 1; found \[1\]"),
-        ([0, 2], [0.1, 0.2], "labels must be 0 or 1; found 2"),
+        ([], [], "labels must be 0 or 1, and both must occur; found no labels"),
+        ([1, 1], [0.1, 0.2], "labels must be 0 or 1, and both must occur; found 1"),
+        ([0, 2], [0.1, 0.2], "labels must be 0 or 1, and both must occur; found 0, 2"),
         ([0, 1], [0.1, 1.2], "number 1 is 1.2"),
         ([0, 1], [float("nan"), 0.5], "number 0 is nan"),
     ],

@@ -30,10 +30,10 @@ def test_slices_by_length_and_ratings_share_out_all_texts():
     rating = np.linspace(-4, 4, 100)
     found = make_slices(texts, rating, np.linspace(0, 2, 100))
     for subject in ("length", "strength of the rating", "disagreement of the raters"):
-        marks = np.array([mask for (about, _), mask in found.items() if about == subject])
+        marks = np.array([mask for (of, _), mask in found.items() if of == subject])
         assert len(marks) == 4
         assert (marks.sum(axis=0) == 1).all(), subject
-    sizes = [mask.sum() for (about, _), mask in found.items() if about == "length"]
+    sizes = [mask.sum() for (of, _), mask in found.items() if of == "length"]
     assert sizes == [25, 25, 25, 25]
     assert found["strength of the rating", "rated 2 to 4 from neutral"][[0, -1]].all()
     assert not [subject for subject, _ in make_slices(texts) if "rat" in subject]

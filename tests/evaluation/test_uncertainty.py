@@ -18,7 +18,7 @@ from sentiment_lib.evaluation.uncertainty import (
 
 
 def predictions(n=300, seed=0, digits=None):
-    """Labels and probabilities that often, but not always, agree; with `digits` many are equal."""
+    """Labels and probabilities that often, but not always, agree; with `digits`, many probabilities are equal."""
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(n) % 3 == 0).astype(int)
     probabilities = np.clip(0.5 + 0.2 * (2 * labels - 1) + rng.normal(0, 0.25, n), 0, 1)
@@ -100,7 +100,12 @@ def test_it_agrees_with_scipys_bootstrap():
         return skl.roc_auc_score(np.r_[np.ones(len(p)), np.zeros(len(n))], np.r_[p, n])
 
     expected = stats.bootstrap(
-        (positive, negative), auc, n_resamples=2000, vectorized=False, method="percentile", rng=np.random.default_rng(0)
+        (positive, negative),
+        auc,
+        n_resamples=2000,
+        vectorized=False,
+        method="percentile",
+        random_state=np.random.default_rng(0),
     ).confidence_interval
     found = metric_intervals(labels, probabilities)["roc_auc"]
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.004)
@@ -108,12 +113,12 @@ def test_it_agrees_with_scipys_bootstrap():
 
 def test_the_same_seed_gives_the_same_interval():
     labels, probabilities = predictions()
-    one, two, other = (metric_intervals(labels, probabilities, resamples=500, seed=s)["f1"] for s in (0, 0, 1))
-    assert one == two != other
+    first, same, other = (metric_intervals(labels, probabilities, resamples=500, seed=s)["f1"] for s in (0, 0, 1))
+    assert first == same != other
 
 
 def sample(rng, n):
-    """As many positives as negatives from a world where the probability is too sure: logits are doubled."""
+    """As many positives as negatives, and a model that is overconfident: its logits are doubled."""
     logits = rng.normal(0, 2, 4 * n)
     labels = rng.random(4 * n) < 1 / (1 + np.exp(-logits))
     chosen = np.concatenate([np.flatnonzero(labels)[: n // 2], np.flatnonzero(~labels)[: n // 2]])
@@ -186,17 +191,17 @@ def test_a_comparison_against_statsmodels_and_scipy():
     assert gap.estimate == pytest.approx(0.1)
     # the variance of a paired difference of shares: (b + c - (b - c)^2 / n) / n^2
     assert gap.half_width == pytest.approx(1.96 * np.sqrt((60 - 400 / 200) / 200**2), rel=0.06)
-    # a test by resampling and one by counting say nearly the same
+    # a test by resampling and one by counting nearly agree
     assert 0.003 < found.p_bootstrap < 0.03
     assert found.p_holm == found.p_mcnemar
 
 
 def test_a_comparison_the_other_way_round_is_the_mirror_image():
     labels, first, second = two_models()
-    one, other = compare(labels, first, second), compare(labels, second, first)
-    assert one.differences["f1"].estimate == pytest.approx(-other.differences["f1"].estimate)
-    assert one.p_mcnemar == other.p_mcnemar
-    assert one.p_bootstrap == other.p_bootstrap
+    forward, backward = compare(labels, first, second), compare(labels, second, first)
+    assert forward.differences["f1"].estimate == pytest.approx(-backward.differences["f1"].estimate)
+    assert forward.p_mcnemar == backward.p_mcnemar
+    assert forward.p_bootstrap == backward.p_bootstrap
 
 
 def test_a_model_compared_with_itself_is_not_better():
@@ -210,8 +215,9 @@ def test_several_comparisons_are_corrected_for_their_number():
     labels, first, second = two_models()
     models = {"a": first, "b": second, "c": np.full(200, 0.5)}
     found = compare_with(labels, "a", models, resamples=200)
-    assert [one.second for one in found] == ["b", "c"]
-    assert [one.p_holm for one in found] == pytest.approx(holm([one.p_mcnemar for one in found]))
+    assert [comparison.second for comparison in found] == ["b", "c"]
+    corrected = holm([comparison.p_mcnemar for comparison in found])
+    assert [comparison.p_holm for comparison in found] == pytest.approx(corrected)
     assert found[0].p_holm >= found[0].p_mcnemar
     with pytest.raises(ValueError, match="There is no model 'd'; there are 'a', 'b', 'c'"):
         compare_with(labels, "d", models)
@@ -223,7 +229,7 @@ def test_errors_name_the_value():
         bootstrap(ResampledMetrics(labels, probabilities), labels, 0)
     with pytest.raises(ValueError, match="level=95 must lie between 0 and 1"):
         metric_intervals(labels, probabilities, resamples=10, level=95)
-    with pytest.raises(ValueError, match="labels must hold both 0 and 1"):
+    with pytest.raises(ValueError, match="labels must be 0 or 1, and both must occur"):
         metric_intervals([1, 1], [0.2, 0.3])
     with pytest.raises(ValueError, match="same length"):
         compare([0, 1], [0.1, 0.9], [0.1])

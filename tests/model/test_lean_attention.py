@@ -139,5 +139,6 @@ def test_the_mask_is_one_row_a_text_and_none_where_nothing_is_padded():
 def test_masks_of_another_kind_are_transformers_own():
     from transformers.masking_utils import causal_mask_function
 
-    mask = padding_mask(batch_size=1, q_length=3, kv_length=3, mask_function=causal_mask_function)
+    query = {"q_length": 3, "cache_position": torch.arange(3)}  # older versions of transformers ask for positions
+    mask = padding_mask(batch_size=1, kv_length=3, mask_function=causal_mask_function, **query)
     assert (mask[0, 0] == 0).tolist() == [[True, False, False], [True, True, False], [True, True, True]]

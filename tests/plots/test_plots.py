@@ -103,8 +103,8 @@ def test_every_figure_has_labels_and_alternative_text_and_is_drawn(maps, tmp_pat
 
 
 def test_the_same_figure_is_the_same_file(maps):
-    one, two = (plots.to_png(plots.attention(maps, layer=0, head=0)) for _ in range(2))
-    assert one == two
+    first, second = (plots.to_png(plots.attention(maps, layer=0, head=0)) for _ in range(2))
+    assert first == second
 
 
 def test_what_the_figures_show_is_what_they_were_given(maps):
@@ -159,7 +159,7 @@ def test_the_figures_of_heads_and_words_show_their_numbers(maps):
 
 
 def test_a_figure_of_any_size_is_drawn_straight():
-    """A size that is no whole number of dots once sheared the picture."""
+    """A size that is not a whole number of dots once sheared the picture."""
     figure = plots.head_maps({str(i): GRID for i in range(3)})
     figure.set_size_inches(5.0999, 2.0333)
     picture = Image.open(io.BytesIO(plots.to_png(figure)))

@@ -6,10 +6,10 @@ import sys
 import pandas as pd
 import pytest
 
+from sentiment_lib import Classifier
 from sentiment_lib.cli import main, make_parser, settings_from
 from sentiment_lib.course.series import parameters_of
 from sentiment_lib.errors import SettingsError
-from sentiment_lib.model import predict_file
 from sentiment_lib.model.training import save_training
 from sentiment_lib.run.files import write_json
 from sentiment_lib.settings import make_settings
@@ -107,16 +107,17 @@ def trained(home, tiny):
 def test_predict_uses_the_settings_of_the_run(home, tiny, tmp_path, monkeypatch):
     a_run(*tiny, text_column="review", precision="float32", device="cpu")
     (tmp_path / "in.csv").write_text("review\nA joy\nDull\n")
-    classifiers = []
+    received = {}
+    predict = Classifier.predict
 
-    def spy(source, target, classifier, **options):
-        classifiers.append(classifier)
-        return predict_file(source, target, classifier, **options)
+    def spy(classifier, texts, **options):
+        received.update(classifier.encoding, precision=classifier.precision)
+        return predict(classifier, texts, **options)
 
-    monkeypatch.setattr("sentiment_lib.model.predict_file", spy)
+    monkeypatch.setattr(Classifier, "predict", spy)
     command = ["predict", "--input", str(tmp_path / "in.csv"), "--output", str(tmp_path / "out.csv")]
     assert main(command) == 0
-    assert (classifiers[0].precision, classifiers[0].encoding.max_length) == ("float32", 32)
+    assert (received["precision"], received["max_length"]) == ("float32", 32)
     assert main([*command, "--device", "gpu"]) == 1
 
 

@@ -79,6 +79,8 @@ print("FOUND", json.dumps(found))
 
 def small_disk(place, size, command):
     """Run a command that sees a file system of this size at `place`."""
+    if sys.platform != "linux":
+        pytest.skip("only Linux lets a test mount a disk of its own")
     if shutil.which("unshare") is None:
         missing("no unshare(1) on this machine to mount a small disk with")
     script = 'mount -t tmpfs -o size="$1" none "$2" || exit 77; shift 2; exec "$@"'

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
+from typing import Any
 
 import numpy as np
 
 from .checking import refuse
-from .exercises import exercise
-
-
-def _but(code, old, new):  # the solution with a mistake in it
-    return textwrap.dedent(code.split("#| solution\n")[1].split("    #| end")[0]).replace(old, new)
+from .exercise import exercise
 
 
 @exercise(
@@ -23,24 +19,26 @@ def _but(code, old, new):  # the solution with a mistake in it
     200 reviews, 120 of them negative. Predict the probability of *positive* that it gives each text, its accuracy on
     test (0.5 or more counts as called positive), and its recall of the positive class on test.
     """,
-    code="""
-probability = 0.3  #| answer
-accuracy = 120 / 200  #| answer
-recall = 0.0  #| answer
-""",
-    answer="probability, accuracy, recall",
     hints=(
         "The probability comes from the training reviews, the other two numbers from the test reviews.",
         "The share of positives in training is below 0.5. So what is every text called, and how often is that right?",
     ),
-    wrong=[
-        ("probability, accuracy, recall = 0.7, 0.6, 0.0", "probability of negative"),
-        ("probability, accuracy, recall = 0.0, 0.6, 0.0", "answers with a share"),
-        ("probability, accuracy, recall = 0.3, 0.7, 0.0", "accuracy on the training reviews"),
-        ("probability, accuracy, recall = 0.3, 0.6, 0.4", "recall is not"),
-    ],
 )
-def _same_answer(probability, accuracy, recall):
+def same_answer():
+    probability = 0.3  # answer
+    accuracy = 120 / 200  # answer
+    recall = 0.0  # answer
+    return probability, accuracy, recall
+
+
+same_answer.wrong("probability of negative", 0.7, 0.6, 0.0)
+same_answer.wrong("answers with a share", 0.0, 0.6, 0.0)
+same_answer.wrong("accuracy on the training reviews", 0.3, 0.7, 0.0)
+same_answer.wrong("recall is not", 0.3, 0.6, 0.4)
+
+
+@same_answer.checker
+def _(probability, accuracy, recall):
     refuse(
         *((not 0 <= x <= 1, f"Give numbers between 0 and 1; {x} is not.") for x in (probability, accuracy, recall)),
         (np.isclose(probability, 0.7), "That is the probability of negative; asked is that of positive."),
@@ -58,37 +56,34 @@ def _same_answer(probability, accuracy, recall):
     "TF-IDF by hand",
     "write",
     task="""
-    Write TF-IDF as scikit-learn has it before it normalises: the count of a word in a text (the lesson's model takes
-    1 + ln of the count instead), times a weight. The weight is ln((1 + n) / (1 + df)) + 1, where n is how many `documents` there are, df is in how many of them the word occurs
-    (`documents_with_word`), and ln is the natural logarithm. Counts and df may be numbers or NumPy arrays.
+    Write TF-IDF as scikit-learn has it before it normalises: the count of a word in a text (the lesson's model takes 1
+    + ln of the count instead), times a weight. The weight is ln((1 + n) / (1 + df)) + 1, where n is how many
+    `documents` there are, df is in how many of them the word occurs (`documents_with_word`), and ln is the natural
+    logarithm. Counts and df may be numbers or NumPy arrays.
     """,
-    code='''
-import numpy as np
-
-
-def tf_idf(counts, documents_with_word, documents):
-    """Counts of words, weighed down for words that occur in most documents."""
-    #| solution
-    idf = np.log((1 + documents) / (1 + documents_with_word)) + 1
-    return counts * idf
-    #| end
-''',
-    answer="tf_idf",
     hints=(
         "Compute the weight of the word first (the idf). The count comes in last, as a factor.",
         "`np.log` is the natural logarithm and takes arrays. The last + 1 belongs to the weight, outside it.",
     ),
-    wrong=[
-        ("return counts * (np.log(documents / documents_with_word) + 1)", "two 1s"),
-        ("return counts * (np.log10((1 + documents) / (1 + documents_with_word)) + 1)", "base 10"),
-        ("return counts * np.log((1 + documents) / (1 + documents_with_word))", "weighs nothing"),
-        ("return counts * np.log((1 + documents) / (1 + documents_with_word)) + 1", "Brackets"),
-        ("return np.log((1 + documents) / (1 + documents_with_word)) + 1", "The count is missing"),
-    ],
 )
-def _tf_idf(tf_idf):
+def tf_idf(counts, documents_with_word, documents):
+    """Counts of words, weighed down for words that occur in most documents."""
+    idf = np.log((1 + documents) / (1 + documents_with_word)) + 1
+    return counts * idf
+
+
+tf_idf.wrong("two 1s", lambda tf, df, n: tf * (np.log(n / df) + 1))
+tf_idf.wrong("base 10", lambda tf, df, n: tf * (np.log10((1 + n) / (1 + df)) + 1))
+tf_idf.wrong("weighs nothing", lambda tf, df, n: tf * np.log((1 + n) / (1 + df)))
+tf_idf.wrong("Brackets", lambda tf, df, n: tf * np.log((1 + n) / (1 + df)) + 1)
+tf_idf.wrong("The count is missing", lambda tf, df, n: np.log((1 + n) / (1 + df)) + 1)
+
+
+@tf_idf.checker
+def _(tf_idf):
     many, df = np.array([[3, 0, 1, 0], [1, 1, 0, 0], [1, 0, 4, 0]]), np.array([5, 1, 2, 0])
-    for tf, n in [(4, 2), (1, 1), (3, 5), (2, 0), (many[0], df), (many[:, 2], 2), (many, df)]:
+    cases: list[tuple[Any, Any]] = [(4, 2), (1, 1), (3, 5), (2, 0), (many[0], df), (many[:, 2], 2), (many, df)]
+    for tf, n in cases:
         idf = np.log(6 / (1 + n))
         right, found = np.asarray(tf * (idf + 1)), np.asarray(tf_idf(tf, n, 5), dtype=float)
         if found.shape == right.shape and np.allclose(found, right):
@@ -106,23 +101,6 @@ def _tf_idf(tf_idf):
     return "A word that is in every document keeps its plain count, and the rarer a word is, the more it is raised."
 
 
-LENGTH = '''
-import numpy as np
-
-
-def length_baseline(train_texts, train_labels, texts):
-    """The probability that each text is positive, told from its length alone."""
-    #| solution
-    lengths = np.array([len(text.split()) for text in train_texts])
-    median = np.median(lengths)
-    long = lengths > median
-    if_long = train_labels[long].mean() if long.any() else train_labels.mean()
-    if_short = train_labels[~long].mean()
-    return np.array([if_long if len(text.split()) > median else if_short for text in texts])
-    #| end
-'''
-
-
 @exercise(
     "02.3",
     "The length as a baseline",
@@ -133,50 +111,77 @@ def length_baseline(train_texts, train_labels, texts):
     share of positives among the long training texts, for the others the share among the other training texts. Where no
     training text is long, use the share among all of them. `train_labels` is an array of 0 (negative) and 1.
     """,
-    code=LENGTH,
-    answer="length_baseline",
     hints=(
         "All that is learned are three numbers of the training texts: the median and two shares. Compute them first.",
         "With `long = lengths > np.median(lengths)`, a share is `train_labels[long].mean()`. And if no text is long?",
     ),
-    wrong=[
-        (_but(LENGTH, "np.median(lengths)", "np.median([len(text.split()) for text in texts])"), "not of `texts`"),
-        (_but(LENGTH, "if_short for text in texts])", "if_short for text in texts]) >= 0.5"), "returns labels"),
-        (_but(LENGTH, "np.median(lengths)", "np.mean(lengths)"), "mean length"),
-        (_but(LENGTH, "long = lengths >", "long = lengths >=").replace(") > med", ") >= med"), "exactly the median"),
-        (_but(LENGTH, " if long.any() else train_labels.mean()", ""), "share of nothing"),
-    ],
 )
-def _length_baseline(baseline):
-    def predict(train, labels, texts, middle=np.median, size=lambda text: len(text.split()), of=None):
-        sizes, limit = np.array([*map(size, train)]), middle([*map(size, of or train)])
-        shares = [labels[some].mean() if some.any() else labels.mean() for some in (sizes > limit, sizes <= limit)]
-        return np.where(np.array([*map(size, texts)]) > limit, *shares)
+def length_baseline(train_texts, train_labels, texts):
+    """The probability that each text is positive, told from its length alone."""
+    lengths = np.array([len(text.split()) for text in train_texts])
+    median = np.median(lengths)
+    long = lengths > median
+    if_long = train_labels[long].mean() if long.any() else train_labels.mean()
+    if_short = train_labels[~long].mean()
+    return np.array([if_long if len(text.split()) > median else if_short for text in texts])
 
-    for train, labels, texts in [
+
+def _words(texts):
+    return np.array([len(text.split()) for text in texts])
+
+
+def _median(texts):
+    return np.median(_words(texts))
+
+
+def _shares(train, labels, texts, limit, longer=np.greater):
+    long = longer(_words(train), limit)
+    return np.where(longer(_words(texts), limit), labels[long].mean(), labels[~long].mean())
+
+
+length_baseline.wrong("not of `texts`", lambda train, labels, texts: _shares(train, labels, texts, _median(texts)))
+length_baseline.wrong("returns labels", lambda train, labels, texts: length_baseline(train, labels, texts) >= 0.5)
+length_baseline.wrong("mean length", lambda train, labels, texts: _shares(train, labels, texts, _words(train).mean()))
+length_baseline.wrong(
+    "exactly the median", lambda train, labels, texts: _shares(train, labels, texts, _median(train), np.greater_equal)
+)
+length_baseline.wrong("share of nothing", lambda train, labels, texts: _shares(train, labels, texts, _median(train)))
+
+
+@length_baseline.checker
+def _(baseline):
+    def predict(train, labels, texts, middle=np.median, sizes=_words, of=None):
+        limit = middle(sizes(of or train))
+        long = sizes(train) > limit
+        shares = [labels[group].mean() if group.any() else labels.mean() for group in (long, ~long)]
+        return np.where(sizes(texts) > limit, *shares)
+
+    for train_lengths, train_labels, lengths in [
         ((1, 2, 3, 4, 12), (0, 0, 1, 1, 0), (3, 4, 6, 9, 20)),
         ((2, 6, 7, 3, 4, 5), (1, 0, 0, 0, 1, 1), (4, 5, 30)),
         ((2, 5, 9), (1, 0, 1), (7,)),
         ((3, 3, 3, 3), (1, 0, 0, 0), (1, 3, 8)),
     ]:
-        case = f"For training texts of {train} words with the labels {labels} and texts of {texts} words"
-        train, texts = ([" ".join(["x" * (60 // n**2 + 1)] * n) for n in some] for some in (train, texts))
-        labels = np.array(labels)
+        case = (
+            f"For training texts of {train_lengths} words with the labels {train_labels} and texts of {lengths} words"
+        )
+        train, texts = ([" ".join(["x" * (60 // n**2 + 1)] * n) for n in some] for some in (train_lengths, lengths))
+        labels = np.array(train_labels)
         right = predict(train, labels, texts)
         found = np.asarray(baseline(list(train), labels.copy(), list(texts)), dtype=float)
         if found.shape == right.shape and np.allclose(found, right):
             continue
         refuse((found.shape != right.shape, f"{case}, it returns the shape {found.shape}. Give each text a number."))
-        other = {
+        other: dict[str, dict[str, Any]] = {
             "The median must be that of the training texts, not of `texts`.": {"of": texts},
             "The limit is the mean length; the median is asked for.": {"middle": np.mean},
             "A text of exactly the median length is not long.": {"middle": lambda sizes: np.median(sizes) - 0.25},
-            "It counts characters. Count words.": {"size": len},
+            "It counts characters. Count words.": {"sizes": lambda texts: np.array([*map(len, texts)])},
         }
         refuse(
             (np.isnan(found).any(), f"{case}, one probability is no number: the share of nothing. Is a text long?"),
             (np.allclose(found, right >= 0.5), "It returns labels. Return the shares themselves, as probabilities."),
-            *((np.allclose(found, predict(train, labels, texts, **how)), hint) for hint, how in other.items()),
+            *((np.allclose(found, predict(train, labels, texts, **changed)), hint) for hint, changed in other.items()),
             (True, f"{case}, it returns {found.round(3).tolist()}."),
         )
     return "If it did well on your data, length would give the label away, and BERT could be using that as well."
@@ -191,29 +196,45 @@ def _length_baseline(baseline):
     judged rightly. Return a tuple of four counts: how many reviews both methods get right, only the first, only the
     second, and neither, in this order.
     """,
-    code='''
-def agreement(first_right, second_right):
-    """How many reviews both get right, only the first, only the second, and neither."""
-    #| solution
-    both = sum(first_right & second_right)
-    only_first = sum(first_right & ~second_right)
-    only_second = sum(~first_right & second_right)
-    return both, only_first, only_second, sum(~first_right & ~second_right)
-    #| end
-''',
-    answer="agreement",
     hints=(
         "Every review belongs to exactly one of the four groups. Go through them one by one.",
         "For arrays of bool, `&` is *and*, `~` is *not*, and `sum` counts what is True, as in `sum(first & ~second)`.",
     ),
-    wrong=[
-        ("a, b = first_right, second_right\nreturn sum(a & b), sum(~a & b), sum(a & ~b), sum(~a & ~b)", "swapped"),
-        ("a, b = first_right, second_right\nreturn sum(a & b), sum(a), sum(b), sum(~a & ~b)", "are in it as well"),
-        ("a, b = first_right, second_right\nreturn sum(a & b), sum(a & ~b), sum(~a & b)", "four counts"),
-        ("a, b = sum(first_right), sum(second_right)\nreturn min(a, b), a - b, b - a, 0", "difference"),
-    ],
 )
-def _agreement(agreement):
+def agreement(first_right, second_right):
+    """How many reviews both get right, only the first, only the second, and neither."""
+    both = sum(first_right & second_right)
+    only_first = sum(first_right & ~second_right)
+    only_second = sum(~first_right & second_right)
+    return both, only_first, only_second, sum(~first_right & ~second_right)
+
+
+@agreement.wrong("swapped")
+def _(first_right, second_right):
+    a, b = first_right, second_right
+    return sum(a & b), sum(~a & b), sum(a & ~b), sum(~a & ~b)
+
+
+@agreement.wrong("are in it as well")
+def _(first_right, second_right):
+    a, b = first_right, second_right
+    return sum(a & b), sum(a), sum(b), sum(~a & ~b)
+
+
+@agreement.wrong("four counts")
+def _(first_right, second_right):
+    a, b = first_right, second_right
+    return sum(a & b), sum(a & ~b), sum(~a & b)
+
+
+@agreement.wrong("difference")
+def _(first_right, second_right):
+    a, b = sum(first_right), sum(second_right)
+    return min(a, b), a - b, b - a, 0
+
+
+@agreement.checker
+def _(agreement):
     random = np.random.default_rng(0)
     for size, share in ((20, 0.7), (50, 0.3), (1, 0.5), (200, 0.9)):
         first, second = random.random(size) < share, random.random(size) < 0.6
@@ -232,19 +253,6 @@ def _agreement(agreement):
     return "The two accuracies differ by (only first − only second) / n: what both get right says nothing about it."
 
 
-LEXICON = '''
-def lexicon_score(words, lexicon, negations):
-    """Sum of the words' scores; the sign is flipped where a negation is close before a word."""
-    #| solution
-    score = 0
-    for i, word in enumerate(words):
-        negated = any(before in negations for before in words[max(0, i - 3) : i])
-        score += -lexicon.get(word, 0) if negated else lexicon.get(word, 0)
-    return score
-    #| end
-'''
-
-
 @exercise(
     "02.5",
     "How far does a *not* reach?",
@@ -254,36 +262,61 @@ def lexicon_score(words, lexicon, negations):
     The sign of a word's score is flipped when at least one of the up to three words right before it is in the set
     `negations`. Two negations do not cancel each other. Then try it: which sentence with *not* does it get wrong?
     """,
-    code=LEXICON,
-    answer="lexicon_score",
     hints=(
         "For each position i, look at a window that ends before i. Near the beginning the window is shorter.",
         "The window is `words[max(0, i - 3) : i]`. Flip when `any(before in negations for before in window)`.",
     ),
-    wrong=[
-        (_but(LEXICON, "max(0, i - 3) : i", ": i"), "reaches to the end"),
-        (_but(LEXICON, "i - 3", "i - 1"), "right before it only"),
-        (_but(LEXICON, "max(0, i - 3) : i", "i + 1 : i + 4"), "stand before the negation"),
-        (_but(LEXICON, "any(", "1 & sum("), "cancel"),
-        (_but(LEXICON, "max(0, i - 3) : i", "i - 3 : i"), "negative"),
-    ],
 )
-def _lexicon_score(score):
+def lexicon_score(words, lexicon, negations):
+    """Sum of the words' scores; the sign is flipped where a negation is close before a word."""
+    score = 0
+    for i, word in enumerate(words):
+        negated = any(before in negations for before in words[max(0, i - 3) : i])
+        score += -lexicon.get(word, 0) if negated else lexicon.get(word, 0)
+    return score
+
+
+def _looking_at(window, flips=any):
+    """A solution that looks for negations in a window of the words, around word i."""
+
+    def score(words, lexicon, negations):
+        negated = [flips(word in negations for word in words[window(i)]) for i in range(len(words))]
+        return sum(lexicon.get(word, 0) * (-1) ** flip for word, flip in zip(words, negated, strict=True))
+
+    return score
+
+
+def _three_before(i):
+    return slice(max(0, i - 3), i)
+
+
+lexicon_score.wrong("reaches to the end", _looking_at(lambda i: slice(i)))
+lexicon_score.wrong("right before it only", _looking_at(lambda i: slice(max(0, i - 1), i)))
+lexicon_score.wrong("stand before the negation", _looking_at(lambda i: slice(i + 1, i + 4)))
+lexicon_score.wrong("cancel", _looking_at(_three_before, lambda hits: sum(hits) % 2))
+lexicon_score.wrong("negative", _looking_at(lambda i: slice(i - 3, i)))
+
+
+@lexicon_score.checker
+def _(score):
     lexicon, negations = {"good": 1.9, "bad": -2.5, "dull": -1.2, "great": 3.1}, {"not", "never", "no"}
     texts = (
-        "", "a good film", "not good at all , really", "it was not a very good film", "not at all a good film", "dull",
-        "good , but not great", "never not good , great", "no , not bad and never was dull or good , it is great",
-        "good good not good and then a good bad dull film", "never no not bad", "dull as it was not",
-    )  # fmt: skip
-    found = np.array([score(text.split(), dict(lexicon), set(negations)) for text in texts], dtype=float)
+        "",
+        "a good film",
+        "not good at all , really",
+        "it was not a very good film",
+        "not at all a good film",
+        "dull",
+        "good , but not great",
+        "never not good , great",
+        "no , not bad and never was dull or good , it is great",
+        "good good not good and then a good bad dull film",
+        "never no not bad",
+        "dull as it was not",
+    )
 
-    def scores(window=lambda i: slice(max(0, i - 3), i), flips=any):
-        return [
-            sum(
-                lexicon.get(w, 0) * (-1) ** flips(x in negations for x in words[window(i)]) for i, w in enumerate(words)
-            )
-            for words in map(str.split, texts)
-        ]
+    def scores(score):
+        return np.array([score(text.split(), dict(lexicon), set(negations)) for text in texts], dtype=float)
 
     known = {
         "It ignores the negations.": lambda i: slice(0),
@@ -293,12 +326,13 @@ def _lexicon_score(score):
         "It flips words that stand before the negation.": lambda i: slice(i + 1, i + 4),
         "For the first words i - 3 is negative; a slice then counts from the end.": lambda i: slice(i - 3, i),
     }
-    right = scores()
+    found, right = scores(score), scores(_looking_at(_three_before))
     if not np.allclose(found, right):
         at = int(np.argmax(~np.isclose(found, right)))
+        cancelling = scores(_looking_at(_three_before, lambda hits: sum(hits) % 2))
         refuse(
-            *((np.allclose(found, scores(window)), hint) for hint, window in known.items()),
-            (np.allclose(found, scores(flips=lambda hits: sum(hits) % 2)), "Two negations cancel in yours."),
+            *((np.allclose(found, scores(_looking_at(window))), hint) for hint, window in known.items()),
+            (np.allclose(found, cancelling), "Two negations cancel in yours."),
             (True, f"For {texts[at]!r}, the score is not {found[at]:g}."),
         )
     return "VADER looks back three words, too. A 'not' that stands farther away, or comes later, is lost on both."

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import builtins
+import hashlib
 import itertools
-from unittest import mock
+import random
 
 import numpy as np
 
-from .checking import refuse
-from .exercises import exercise
-
-NORMAL = '" ".join(text.lower().split())'  # for wrong answers
+from .checking import refers_to, refuse
+from .exercise import exercise
 
 
 @exercise(
@@ -24,24 +22,26 @@ NORMAL = '" ".join(text.lower().split())'  # for wrong answers
     set. Predict the share of positive reviews in this training set, the model's accuracy on the same 1,000 reviews, and
     its accuracy on a test split that has as many negative as positive reviews. All three lie between 0 and 1.
     """,
-    code="""
-share_positive = 0.0  #| answer
-accuracy_train = 1.0  #| answer
-accuracy_test = 0.5  #| answer
-""",
-    answer="share_positive, accuracy_train, accuracy_test",
     hints=(
         "Which reviews are the first 1,000 of this file? Nobody shuffled it.",
         "They all have one label, so the model gives it to every text. How many reviews of each set have this label?",
     ),
-    wrong=[
-        ("share_positive, accuracy_train, accuracy_test = 0.5, 0.5, 0.5", "The whole file is balanced"),
-        ("share_positive, accuracy_train, accuracy_test = 0.0, 1.0, 1.0", "does not carry over"),
-        ("share_positive, accuracy_train, accuracy_test = 0.0, 0.5, 0.5", "its own training set"),
-        ("share_positive, accuracy_train, accuracy_test = 0.0, 1.0, 0.0", "each half of the test"),
-    ],
 )
-def _first_thousand(share, train, test):
+def first_thousand():
+    share_positive = 0.0  # answer
+    accuracy_train = 1.0  # answer
+    accuracy_test = 0.5  # answer
+    return share_positive, accuracy_train, accuracy_test
+
+
+first_thousand.wrong("The whole file is balanced", 0.5, 0.5, 0.5)
+first_thousand.wrong("does not carry over", 0.0, 1.0, 1.0)
+first_thousand.wrong("its own training set", 0.0, 0.5, 0.5)
+first_thousand.wrong("each half of the test", 0.0, 1.0, 0.0)
+
+
+@first_thousand.checker
+def _(share, train, test):
     refuse(
         *((not 0 <= x <= 1, f"Give shares as numbers between 0 and 1; {x} is not.") for x in (share, train, test)),
         (np.isclose(share, 0.5), "The whole file is balanced. Is this piece of it, too? Where is it taken from?"),
@@ -61,30 +61,32 @@ def _first_thousand(share, train, test):
     "Count what is kept",
     "change",
     task="""
-    The lesson cut a review to 16 tokens by head+tail. Change the review: this one has 50 tokens of its own, before
-    BERT adds `[CLS]` and `[SEP]`. The limit of 16 includes these two. Of the room that is left, `head_share` goes to
-    the head, made a whole number by Python's `round`; the tail gets the rest. How many of the review's own tokens are
-    kept from its head, how many from its tail, and how many are lost? You may write numbers or compute them.
+    The lesson cut a review to 16 tokens by head+tail. Change the review: this one has 50 tokens of its own, before BERT
+    adds `[CLS]` and `[SEP]`. The limit of 16 includes these two. Of the room that is left, `head_share` goes to the
+    head, made a whole number by Python's `round`; the tail gets the rest. How many of the review's own tokens are kept
+    from its head, how many from its tail, and how many are lost? You may write numbers or compute them.
     """,
-    code="""
-max_length, head_share, own_tokens = 16, 0.25, 50
-from_head = round((max_length - 2) * head_share)  #| answer
-from_tail = (max_length - 2) - from_head  #| answer
-lost = own_tokens - from_head - from_tail  #| answer
-""",
-    answer="from_head, from_tail, lost",
     hints=(
         "First find the room: how many of the 16 places are left for the review itself?",
         "The room is 16 − 2 = 14. The head gets `round(14 * 0.25)`, the tail the rest of 14. Of 50, 14 are not lost.",
     ),
-    wrong=[
-        ("from_head, from_tail, lost = 4, 12, 34", "two special tokens"),
-        ("from_head, from_tail, lost = 7, 7, 36", "cut in the middle"),
-        ("from_head, from_tail, lost = 3, 11, 36", "rounded down"),
-        ("from_head, from_tail, lost = 10, 4, 36", "swapped"),
-    ],
 )
-def _count_kept(head, tail, lost):
+def count_kept():
+    max_length, head_share, own_tokens = 16, 0.25, 50
+    from_head = round((max_length - 2) * head_share)  # answer
+    from_tail = (max_length - 2) - from_head  # answer
+    lost = own_tokens - from_head - from_tail  # answer
+    return from_head, from_tail, lost
+
+
+count_kept.wrong("two special tokens", 4, 12, 34)
+count_kept.wrong("cut in the middle", 7, 7, 36)
+count_kept.wrong("rounded down", 3, 11, 36)
+count_kept.wrong("swapped", 10, 4, 36)
+
+
+@count_kept.checker
+def _(head, tail, lost):
     both = head + tail
     refuse(
         (np.isclose(both, 16), "Head and tail fill all 16 places. The two special tokens need a place each."),
@@ -108,44 +110,57 @@ def _count_kept(head, tail, lost):
     head has `round(room * head_share)` ids, where `room` is `max_length` without the two special ids, and the tail
     fills the rest of the room. Any `head_share` from 0 to 1 must work.
     """,
-    code='''
+    hints=(
+        "Take the special ids off, cut what is between them, and put them back. Then try a `head_share` of 1.",
+        "`inner = ids[1:-1]` and `room = max_length - 2`. The head is `inner[:head]`. The tail is "
+        "`inner[len(inner) - tail:]`; the shorter `inner[-tail:]` is the whole list when `tail` is 0.",
+    ),
+)
 def truncate(ids, max_length, head_share=0.25):
     """At most max_length ids: both ends of the review between [CLS] and [SEP]."""
-    #| solution
     if len(ids) <= max_length:
         return ids
     inner, room = ids[1:-1], max_length - 2
     head = round(room * head_share)
     tail = room - head
     return ids[:1] + inner[:head] + inner[len(inner) - tail :] + ids[-1:]
-    #| end
-''',
-    answer="truncate",
-    hints=(
-        "Take the special ids off, cut what is between them, and put them back. Then try a `head_share` of 1.",
-        "`inner = ids[1:-1]` and `room = max_length - 2`. The head is `inner[:head]`. The tail is "
-        "`inner[len(inner) - tail:]`; the shorter `inner[-tail:]` is the whole list when `tail` is 0.",
-    ),
-    wrong=[
-        ("return ids[:max_length]", "[SEP] is not at the end"),
-        ("return ids if len(ids) <= max_length else ids[: max_length - 1] + ids[-1:]", "Only the head"),
-        ("h = round((max_length - 2) * head_share)\nreturn ids[: 1 + h] + ids[h + 1 - max_length :]", "short enough"),
-        (
-            "n = max_length - 2\nh = round(n * head_share)\ni = ids[1:-1]\n"
-            "return [101, *i[:h], *i[-(n - h) :], 102] if len(i) > n else ids",
-            "tail of 0 ids",
-        ),
-        ("h = round(max_length * head_share)\nreturn ids[:h] + ids[h - max_length :]", "Do not count [CLS]"),
-    ],
+
+
+truncate.wrong("[SEP] is not at the end", lambda ids, max_length, head_share=0.25: ids[:max_length])
+truncate.wrong(
+    "Only the head",
+    lambda ids, max_length, head_share=0.25: ids if len(ids) <= max_length else ids[: max_length - 1] + ids[-1:],
 )
-def _truncate(truncate):
+
+
+@truncate.wrong("short enough")
+def _(ids, max_length, head_share=0.25):
+    head = round((max_length - 2) * head_share)
+    return ids[: 1 + head] + ids[head + 1 - max_length :]
+
+
+@truncate.wrong("tail of 0 ids")
+def _(ids, max_length, head_share=0.25):
+    inner, room = ids[1:-1], max_length - 2
+    head = round(room * head_share)
+    return [101, *inner[:head], *inner[-(room - head) :], 102] if len(inner) > room else ids
+
+
+@truncate.wrong("Do not count [CLS]")
+def _(ids, max_length, head_share=0.25):
+    head = round(max_length * head_share)
+    return ids[:head] + ids[head - max_length :]
+
+
+@truncate.checker
+def _(truncate):
     cases = [(50, 16, 0.25), (10, 16, 0.25), (14, 16, 0.25), (15, 16, 0.25), (0, 16, 0.25), (9, 7, 0.5), (30, 12, 0.8)]
     for length, most, share in [*cases, (30, 12, 0.0), (30, 12, 1.0), (5, 3, 0.25), (4, 3, 1.0)]:
         ids = [101, *range(2000, 2000 + length), 102]
         head, inner = round((most - 2) * share), ids[1:-1]
         right = ids if len(ids) <= most else [101, *inner[:head], *inner[length - (most - 2 - head) :], 102]
-        how = (list(ids), most) if share == 0.25 else (list(ids), most, share)
-        found = np.ravel(np.asarray(truncate(*how))).tolist()
+        given = (list(ids), most) if share == 0.25 else (list(ids), most, share)
+        found = np.ravel(np.asarray(truncate(*given))).tolist()
         if found == right:
             continue
         case, whole = f"{len(ids)} ids, max_length={most}, head_share={share}", round(most * share)
@@ -176,29 +191,55 @@ def _truncate(truncate):
     one space, and at the two ends it does not count at all. What is kept keeps its order and its spelling, and is kept
     as often as it was there. Change neither `train` nor `test`.
     """,
-    code='''
-def without_leaks(train, test):
-    """The training texts that do not occur in test."""
-    #| solution
-    held_out = {" ".join(text.lower().split()) for text in test}
-    return [text for text in train if " ".join(text.lower().split()) not in held_out]
-    #| end
-''',
-    answer="without_leaks",
     hints=(
         "Bring every text into a normal form first, and compare these forms. Return the texts, not the forms.",
         'The form is `" ".join(text.lower().split())`. Keep those of `test` in a set, and go through `train` in order.',
     ),
-    wrong=[
-        ("return [text for text in train if text not in test]", "upper and lower case"),
-        ("low = [t.lower() for t in test]\nreturn [t for t in train if t.lower() not in low]", "white space"),
-        (f"return [{NORMAL} for text in train if {NORMAL} not in [{NORMAL} for text in test]]", "in their own form"),
-        (f"h = [{NORMAL} for text in test]\nreturn list({{text: 0 for text in train if {NORMAL} not in h}})", "often"),
-        (f"return [text for text in train if {NORMAL} not in ' '.join({NORMAL} for text in test)]", "only a part"),
-        ("test[:] = [text for text in test if text not in train]\nreturn train", "itself was changed"),
-    ],
 )
-def _without_leaks(without_leaks):
+def without_leaks(train, test):
+    """The training texts that do not occur in test."""
+    held_out = {" ".join(text.lower().split()) for text in test}
+    return [text for text in train if " ".join(text.lower().split()) not in held_out]
+
+
+def _normal(texts):
+    return [" ".join(text.lower().split()) for text in texts]
+
+
+without_leaks.wrong("upper and lower case", lambda train, test: [text for text in train if text not in test])
+
+
+@without_leaks.wrong("white space")
+def _(train, test):
+    held_out = [text.lower() for text in test]
+    return [text for text in train if text.lower() not in held_out]
+
+
+@without_leaks.wrong("in their own form")
+def _(train, test):
+    held_out = _normal(test)
+    return [text for text in _normal(train) if text not in held_out]
+
+
+@without_leaks.wrong("often")
+def _(train, test):
+    return list(dict.fromkeys(without_leaks(train, test)))
+
+
+@without_leaks.wrong("only a part")
+def _(train, test):
+    held_out = " ".join(_normal(test))
+    return [text for text, normal in zip(train, _normal(train), strict=True) if normal not in held_out]
+
+
+@without_leaks.wrong("itself was changed")
+def _(train, test):
+    test[:] = [text for text in test if text not in train]
+    return train
+
+
+@without_leaks.checker
+def _(without_leaks):
     cases = [
         (["Fine.", "Dull.", "Odd."], ["Dull.", "Loud."], "Only what is in test must go"),
         (["Fine.", "DULL."], ["dull.", "FINE."], "Texts that differ only in upper and lower case are the same"),
@@ -230,48 +271,46 @@ def _without_leaks(without_leaks):
     "write",
     task="""
     Decide for one text whether it belongs to the test split. Return True for about `share` of all texts (0: for none,
-    1: for all), else False. The answer may depend on the whole text, on `seed` and on `share`, and on nothing else:
-    not on other texts, not on the order, not on the day or the computer. Another seed gives another, unrelated split.
+    1: for all), else False. The answer may depend on the whole text, on `seed` and on `share`, and on nothing else: not
+    on other texts, not on the order, not on the day or the computer. Another seed gives another, unrelated split.
     """,
-    code='''
-import hashlib
-
-
-def in_test(text, share, seed):
-    """Whether this text belongs to the test split."""
-    #| solution
-    digest = hashlib.sha256(f"{seed} {text}".encode()).digest()
-    number = int.from_bytes(digest[:8], "big") / 2**64
-    return number < share
-    #| end
-''',
-    answer="in_test",
     hints=(
         "A hash turns a text into a number that looks random but is always the same. Make a number from 0 to 1 of it.",
         'Is `int(hashlib.sha256(f"{seed} {text}".encode()).hexdigest(), 16) / 2**256`, from 0 to 1, less than `share`?',
     ),
-    wrong=[
-        ("import random\nreturn random.random() < share", "Asked again"),
-        ("import random\nreturn random.Random(seed).random() < share", "same answer for every text"),
-        ("return hash((seed, text)) % 1000 < 1000 * share", "each time Python starts"),
-        ("return int(hashlib.md5(text.encode()).hexdigest(), 16) % 1000 < 1000 * share", "ignores the seed"),
-        ("return (int(hashlib.md5(text.encode()).hexdigest(), 16) + seed) % 1000 < 1000 * share", "unrelated is 50%"),
-        ('return int(hashlib.md5(f"{seed}{text}".encode()).hexdigest(), 16) % 2 == 0', "whatever the share"),
-        ("return (len(text) * 37 + seed * 11) % 100 < 100 * share", "the same letters"),
-    ],
 )
-def _in_test(in_test):
+def in_test(text, share, seed):
+    """Whether this text belongs to the test split."""
+    digest = hashlib.sha256(f"{seed} {text}".encode()).digest()
+    number = int.from_bytes(digest[:8], "big") / 2**64
+    return number < share
+
+
+def _number(text):
+    return int(hashlib.md5(text.encode()).hexdigest(), 16)
+
+
+in_test.wrong("Asked again", lambda text, share, seed: random.random() < share)
+in_test.wrong("same answer for every text", lambda text, share, seed: random.Random(seed).random() < share)
+in_test.wrong("each time Python starts", lambda text, share, seed: hash((seed, text)) % 1000 < 1000 * share)
+in_test.wrong("ignores the seed", lambda text, share, seed: _number(text) % 1000 < 1000 * share)
+in_test.wrong("unrelated is 50%", lambda text, share, seed: (_number(text) + seed) % 1000 < 1000 * share)
+in_test.wrong("whatever the share", lambda text, share, seed: _number(f"{seed}{text}") % 2 == 0)
+in_test.wrong("the same letters", lambda text, share, seed: (len(text) * 37 + seed * 11) % 100 < 100 * share)
+
+
+@in_test.checker
+def _(in_test):
     texts = [f"Review {i}: {'very ' * (i % 40)}good." for i in range(1996)] + ["", "Été à l’île", "好电影", "🎬 \n"]
     anagrams = [f"For a long time I {''.join(order)} have liked it." for order in itertools.permutations("seldom")]
 
     def ask(texts, share, seed):
         found = [in_test(text, share, seed) for text in texts]
-        refuse(*((one not in (True, False), f"It returns {one!r}, neither True nor False.") for one in found))
+        refuse(*((value not in (True, False), f"It returns {value!r}, neither True nor False.") for value in found))
         return np.array(found, dtype=bool)
 
-    with mock.patch.object(builtins, "hash", wraps=hash) as own_hash:
-        in_test("A review.", 0.5, 0)
-    refuse((own_hash.called, "Python's hash() of a text is another number each time Python starts. Use hashlib."))
+    python_hash = "Python's hash() of a text is another number each time Python starts. Use hashlib."
+    refuse((refers_to(in_test, hash), python_hash))
     half = ask(texts, 0.5, 0)
     means = {share: (half if share == 0.5 else ask(texts, share, 0)).mean() for share in (0.5, 0.2, 0.03, 0, 1)}
     refuse(

@@ -1,0 +1,422 @@
+"""Exercises of lesson 03."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import math
+
+import numpy as np
+
+from .checking import number_of, refuse, tiny_bert
+from .exercise import exercise
+
+
+@exercise(
+    "03.1",
+    "Steps and a first loss",
+    "predict",
+    task="""
+    You fine-tune on 7,608 reviews with batches of 32 for 2 epochs. The learning rate rises over the first tenth of the
+    steps. How many steps does the optimiser make, and how many of them belong to the warm-up (a whole number)? And what
+    loss in nats do you expect from an untrained head if there are *three* labels?
+    """,
+    hints=(
+        "How many batches until every review was seen once? An untrained head finds all labels about equally likely.",
+        "7,608 / 32 is 237.75: the last batch of an epoch is smaller, but it is one. The loss is −ln p with p = 1/3.",
+    ),
+)
+def steps_and_loss():
+    steps = 2 * math.ceil(7608 / 32)  # answer
+    warmup_steps = round(0.1 * 476)  # answer
+    first_loss = math.log(3)  # answer
+    return steps, warmup_steps, first_loss
+
+
+steps_and_loss.wrong("cut off", 475, 48, math.log(3))
+steps_and_loss.wrong("one epoch only", 238, 24, math.log(3))
+steps_and_loss.wrong("two labels", 476, 48, math.log(2))
+
+
+@steps_and_loss.checker
+def _(steps, warmup, loss):
+    steps, warmup, loss = number_of(steps, "steps"), number_of(warmup, "warmup_steps"), number_of(loss, "first_loss")
+    refuse(
+        (237 <= steps <= 238, "That is one epoch only; the model sees the reviews twice."),
+        (474 <= steps < 476, "The last batch of an epoch is not full, but it is not cut off: it is a step, too."),
+        (steps != 476, f"The number of steps is not {steps:g}. The optimiser makes one step for each batch."),
+        (warmup not in (47, 48), f"The warm-up does not have {warmup:g} steps. Take a tenth of all steps, rounded."),
+        (
+            abs(loss - math.log(2)) < 0.01,
+            "That first loss is the one for two labels, as in the lesson; here are three.",
+        ),
+        (abs(loss - math.log2(3)) < 0.01, "That first loss is in bits. In nats, the logarithm is the natural one."),
+        (
+            not abs(loss - math.log(3)) < 0.01,
+            f"The loss is not {loss:.3g}. How likely is the right label, −ln of what?",
+        ),
+    )
+    return "Numbers you know before the run are the cheapest test of a training script."
+
+
+@exercise(
+    "03.2",
+    "Cross-entropy",
+    "write",
+    task="""
+    Write the loss: the mean cross-entropy of a batch in nats, one number. The array `logits` has the shape *(n,
+    classes)*; the array `labels` holds the *n* right classes as whole numbers. It must be right for logits of 1000,
+    too.
+    """,
+    hints=(
+        "It is −ln of a softmax. A softmax stays the same if all logits of a row get smaller by the same number.",
+        "Subtract each row's largest logit. Then ln p = z − ln Σ exp z, without computing p. Pick one value of each "
+        "row with `[np.arange(len(labels)), labels]`.",
+    ),
+)
+def cross_entropy(logits, labels):
+    """Mean cross-entropy in nats."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return -log_probabilities[np.arange(len(labels)), labels].mean()
+
+
+cross_entropy.wrong("the sum over", lambda logits, labels: cross_entropy(logits, labels) * len(labels))
+cross_entropy.wrong("of class 1 for every", lambda z, labels: (np.logaddexp.reduce(z, axis=1) - z[:, 1]).mean())
+cross_entropy.wrong("in bits", lambda logits, labels: cross_entropy(logits, labels) / np.log(2))
+
+
+@cross_entropy.wrong("nan")
+def _(logits, labels):
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return -np.log(p[np.arange(len(labels)), labels]).mean()
+
+
+@cross_entropy.checker
+def _(cross_entropy):
+    import torch
+
+    draw = np.random.default_rng(0)
+    cases = [(draw.normal(0, 2, (n, k)), draw.integers(0, k, n)) for n, k in ((6, 2), (9, 4), (1, 3))]
+    for logits, labels in [*cases, (np.array([[1000.0, 0.0], [1000.0, 0.0]]), np.array([0, 1]))]:
+        with np.errstate(all="ignore"):
+            found = number_of(cross_entropy(logits.copy(), labels.copy()), "The loss")
+        right = torch.nn.functional.cross_entropy(torch.tensor(logits), torch.tensor(labels)).item()
+        if np.isclose(found, right):
+            continue
+        first = -torch.log_softmax(torch.tensor(logits), dim=1)[:, 1].mean().item()
+        where = f"For logits {logits.round(1).tolist()} and labels {labels.tolist()}"
+        refuse(
+            (np.isnan(found), f"{where}, it is nan: exp(1000) is too large for a float, and inf / inf is no number."),
+            (np.isinf(found), f"{where}, it is inf: a probability became 0 before its logarithm was taken."),
+            (np.isclose(found, -right), "The sign is wrong: a loss is never negative."),
+            (np.isclose(found, right * len(labels)), "That is the sum over the batch; it grows with the batch size."),
+            (np.isclose(found, right / math.log(2)), "That is the loss in bits, with the logarithm to base 2."),
+            (np.isclose(found, first), "It takes the probability of class 1 for every review, whatever its label."),
+            (True, f"{where}, the loss is not {found:.4g}."),
+        )
+    return "One review that is confidently wrong can outweigh a whole batch: the last one here costs 1000 nats."
+
+
+@exercise(
+    "03.3",
+    "Rise and fall",
+    "write",
+    task="""
+    Write the learning rate at a `step` between 0 and `steps`. It rises in a straight line from 0 at step 0 to `peak` at
+    step `warmup`, then falls in a straight line to 0 at step `steps`. `warmup` is smaller than `steps` and may be 0:
+    then there is no rise, and step 0 has the peak.
+    """,
+    hints=(
+        "Two straight lines, so two cases. Which share of the rise is done; which share of the fall is left?",
+        "Rise, while `step < warmup`: `step / warmup` of the peak. Fall: the steps left over all steps of the fall.",
+    ),
+)
+def learning_rate(step, steps, peak, warmup):
+    """Learning rate with a linear warm-up and a linear fall."""
+    if step < warmup:
+        return peak * step / warmup
+    return peak * (steps - step) / (steps - warmup)
+
+
+learning_rate.wrong("no warm-up", lambda t, steps, peak, warmup: peak * (1 - t / steps))
+learning_rate.wrong("jumps", lambda t, steps, peak, warmup: peak * (t / warmup if t < warmup else 1 - t / steps))
+learning_rate.wrong("stays at its peak", lambda t, steps, peak, warmup: peak * t / warmup if t < warmup else peak)
+learning_rate.wrong(
+    "ZeroDivision",
+    lambda t, steps, peak, warmup: peak * (t / warmup if t <= warmup else (steps - t) / (steps - warmup)),
+)
+
+
+@learning_rate.checker
+def _(rate):
+    import torch
+    from transformers import get_linear_schedule_with_warmup
+
+    for steps, warmup, peak in ((100, 10, 3e-4), (476, 48, 5e-5), (40, 0, 1.0), (3, 2, 0.1)):
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=peak)
+        share = get_linear_schedule_with_warmup(optimizer, warmup, steps).lr_lambdas[0]
+        at = np.arange(steps + 1)
+        right, fall = np.array([share(step) for step in at.tolist()]), 1 - at / steps
+        found = [number_of(rate(step, steps, peak, warmup), "The learning rate") / peak for step in at.tolist()]
+        if np.allclose(found, right):
+            continue
+        jump, stay = (np.where(at < warmup, right, after) for after in (fall, 1))
+        n = int(np.flatnonzero(~np.isclose(found, right))[0])
+        refuse(
+            (np.allclose(found, right / peak), "That is the share of the peak; the rate is this share times the peak."),
+            (np.allclose(found, fall), "There is no warm-up: it starts at the peak and only falls."),
+            (np.allclose(found, jump), "It jumps at the end of the warm-up: the fall is counted from step 0."),
+            (np.allclose(found, stay), "After the warm-up it stays at its peak; it should fall to 0."),
+            (True, f"At step {n} of {steps}, with peak {peak} and warmup {warmup}, it is not {found[n] * peak:.4g}."),
+        )
+    return "This is what get_linear_schedule_with_warmup of transformers computes."
+
+
+@exercise(
+    "03.4",
+    "Fill up a batch",
+    "write",
+    task="""
+    `batch` is a list of lists of ids. Return two values, `input_ids` and `attention_mask`, each with one row a text.
+    All rows are as long as the longest text of *this* batch: fill up with `pad_id` on the right. The mask is 1 for
+    every id of a text (whatever its value) and 0 for what you added. Leave the lists in `batch` as they are.
+    """,
+    hints=(
+        "Find the longest text first. What a text lacks to this length is added to its ids and to its mask.",
+        "A row of ids is `ids + [pad_id] * (length - len(ids))`, a new list; `+=` would change the old one.",
+    ),
+)
+def pad(batch, pad_id=0):
+    """input_ids and attention_mask of a batch."""
+    length = max(len(ids) for ids in batch)
+    input_ids = [ids + [pad_id] * (length - len(ids)) for ids in batch]
+    attention_mask = [[1] * len(ids) + [0] * (length - len(ids)) for ids in batch]
+    return input_ids, attention_mask
+
+
+@pad.wrong("1 eve")
+def _(batch, pad_id=0):
+    input_ids, _ = pad(batch, pad_id)
+    return input_ids, [[1] * len(row) for row in input_ids]
+
+
+@pad.wrong("longer than")
+def _(batch, pad_id=0):
+    added = [[0] * (512 - len(ids)) for ids in batch]
+    return [ids + zeros for ids, zeros in zip(batch, added, strict=True)], added
+
+
+@pad.wrong("on the left")
+def _(batch, pad_id=0):
+    length = max(map(len, batch))
+    return [[pad_id] * (length - len(ids)) + ids for ids in batch], batch
+
+
+@pad.wrong("changes the lists")
+def _(batch, pad_id=0):
+    for ids in batch:
+        ids += [pad_id] * (max(map(len, batch)) - len(ids))
+    return batch, batch
+
+
+@pad.checker
+def _(pad):
+    long = [2, 8, 9, 7, 3]
+    for batch, fill in (([[2, 7, 3], long, [5]], 0), ([[4, 5]], 0), ([[6], long], 1), ([[2, 0, 3], long], 0)):
+        given, gaps = copy.deepcopy(batch), [max(map(len, batch)) - len(row) for row in batch]
+        found = pad(given, pad_id=fill) if fill else pad(given)
+        two = isinstance(found, tuple | list | np.ndarray) and len(found) == 2
+        refuse(
+            (given != batch, "It changes the lists that it is given. Whoever called it may still need them."),
+            (not two, "It should return two values: return input_ids, attention_mask."),
+        )
+        ids, mask = ([[int(value) for value in row] for row in part] for part in found)
+        right = [row + [fill] * n for row, n in zip(batch, gaps, strict=True)]
+        ones = [[1] * len(row) + [0] * n for row, n in zip(batch, gaps, strict=True)]
+        left = [[fill] * n + row for row, n in zip(batch, gaps, strict=True)]
+        zeros = [row + [0] * n for row, n in zip(batch, gaps, strict=True)]
+        by_value = [[int(i != fill) for i in row] for row in right]
+        most, where = max(map(len, ids), default=0), f"For {batch} and pad_id={fill}"
+        refuse(
+            (ids == ones and ids != right, "Ids and mask are swapped: the ids come first."),
+            (most > len(right[0]), f"For {batch}, rows have {most} places: longer than the longest text there."),
+            (ids == left != right, "It fills up on the left; the model would see other positions than in training."),
+            (ids == zeros != right, f"{where}, it fills up with 0. Not every model's padding has this id."),
+            (ids != right, f"{where}, input_ids are not {ids}."),
+            (0 not in sum(mask, [1]) and mask != ones, "The mask is 1 everywhere: the model would read the padding."),
+            (mask == [[1 - m for m in row] for row in ones], "The mask is upside down: 1 is for what is looked at."),
+            (mask == by_value != ones, f"{where}, a text's own id has the mask 0, because it equals pad_id."),
+            (mask != ones, f"{where}, attention_mask is not {mask}."),
+        )
+    return "The more alike the lengths in a batch, the less padding: this is why fine_tune groups by length."
+
+
+@exercise(
+    "03.5",
+    "One step",
+    "write",
+    task="""
+    Write the core of a step of the `Trainer` in plain PyTorch (without clipping and schedule): forget the gradients of
+    earlier steps, compute the loss with `model(**batch)` (its `.loss`; the labels are in the batch), compute the
+    gradients, let the optimiser make its step. Return the loss as a Python number (a float).
+    """,
+    hints=(
+        "PyTorch adds new gradients to the old ones unless you forget these first. Then four more lines.",
+        "`optimizer.zero_grad()`, the loss, `loss.backward()`, `optimizer.step()`, and at the end `loss.item()`.",
+    ),
+)
+def train_step(model, optimizer, batch):
+    """One step of training; returns the loss."""
+    optimizer.zero_grad()
+    loss = model(**batch).loss
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@train_step.wrong("first step are still")
+def _(model, optimizer, batch):
+    loss = model(**batch).loss
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+@train_step.wrong("never makes a step")
+def _(model, optimizer, batch):
+    optimizer.zero_grad()
+    loss = model(**batch).loss
+    loss.backward()
+    return loss.item()
+
+
+@train_step.wrong("no gradients")
+def _(model, optimizer, batch):
+    optimizer.zero_grad()
+    loss = model(**batch).loss
+    optimizer.step()
+    return loss.item()
+
+
+@train_step.wrong("a tensor")
+def _(model, optimizer, batch):
+    optimizer.zero_grad()
+    loss = model(**batch).loss
+    loss.backward()
+    optimizer.step()
+    return loss
+
+
+@train_step.checker
+def _(train_step):
+    import torch
+
+    def reference(model, optimizer, batch, forget=True):
+        model.zero_grad() if forget else None
+        loss = model(**batch).loss
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    def run(step):
+        model, made, seen = tiny_bert(), [], []
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        optimizer.register_step_post_hook(lambda *_: made.append(1))
+        for ids in torch.arange(1, 49).reshape(2, 4, 6):
+            labels = torch.tensor([0, 1, 1, 0])
+            loss = step(model, optimizer, {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels})
+            seen.append((loss, torch.cat([weight.detach().flatten() for weight in model.parameters()])))
+        return seen, len(made)
+
+    def same(first, second):
+        return torch.allclose(first, second, atol=1e-6)
+
+    (found, made), (right, _) = run(train_step), run(reference)
+    kept, start = run(functools.partial(reference, forget=False))[0], run(lambda *_: 0.0)[0]
+    tensor = any(isinstance(loss, torch.Tensor) for loss, _ in found)
+    refuse(
+        (not made, "The optimiser never makes a step, so the weights stay as they are."),
+        (same(found[1][1], start[1][1]), "The weights stay as they are: there are no gradients when the step is made."),
+        (same(found[1][1], kept[1][1]), "In the second step, the gradients of the first step are still there."),
+        (tensor, "The loss is a tensor. Kept in a list, it can hold the graph of its whole step in memory."),
+    )
+    for n, ((loss, weights), (wanted, moved)) in enumerate(zip(found, right, strict=True), start=1):
+        loss_is_right = abs(number_of(loss, "The loss") - wanted) < 1e-5
+        refuse(
+            (not loss_is_right, f"In step {n}, the loss is not {loss:.4f}. It is that of the weights before the step."),
+            (not same(weights, moved), f"After step {n}, the weights are not those of one backward pass and one step."),
+        )
+    return "Everything else in a training loop is about which batch comes next and when to stop."
+
+
+@exercise(
+    "03.6",
+    "Train the top only",
+    "investigate",
+    task="""
+    `model` is a `BertForSequenceClassification`. Freeze all of it but the last `last_layers` layers of
+    `model.bert.encoder.layer`, the pooler `model.bert.pooler` and the head `model.classifier`; these are trained,
+    whatever was frozen before. Return the number of parameters (single numbers, not tensors) that are trained. With
+    `last_layers=0`, all encoder layers are frozen.
+    """,
+    hints=(
+        "Freeze everything first (`requires_grad_(False)` works on any module), then thaw parts. What is "
+        "`layers[-0:]`?",
+        "`layers[-0:]` is all layers; start the slice at `len(layers) - last_layers`. Count with `numel()`.",
+    ),
+)
+def trainable(model, last_layers):
+    """Freeze all but the top; returns the number of trained parameters."""
+    layers = model.bert.encoder.layer
+    model.requires_grad_(False)
+    for part in [*layers[len(layers) - last_layers :], model.bert.pooler, model.classifier]:
+        part.requires_grad_(True)
+    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+
+
+@trainable.wrong("starts at -0")
+def _(model, last_layers):
+    model.requires_grad_(False)
+    for part in [*model.bert.encoder.layer[-last_layers:], model.bert.pooler, model.classifier]:
+        part.requires_grad_(True)
+    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+
+
+@trainable.wrong("frozen as well")
+def _(model, last_layers):
+    trained = trainable(model, last_layers)
+    model.classifier.requires_grad_(False)
+    return trained
+
+
+@trainable.wrong("all parameters")
+def _(model, last_layers):
+    trainable(model, last_layers)
+    return sum(weight.numel() for weight in model.parameters())
+
+
+@trainable.checker
+def _(trainable):
+    from ...model.pretrained import train_only
+
+    model, reference = tiny_bert(), tiny_bert()
+    for last in (1, 0, 2):
+        found, right = number_of(trainable(model, last), "The result"), train_only(reference, last)
+        trained, wanted = (
+            {name for name, weight in bert.named_parameters() if weight.requires_grad} for bert in (model, reference)
+        )
+        extra, missing = sorted(trained - wanted), sorted(wanted - trained)
+        top = [name for name in missing if "layer." not in name]
+        all_layers = len({name.split(".")[3] for name in extra if ".layer." in name}) == 2
+        case = f"With last_layers={last}"
+        refuse(
+            (last == 0 and all_layers, f"{case}, all layers are trained: a slice that starts at -0 starts at 0."),
+            (top, f"{case}, {', '.join(top[:1])} is frozen as well; pooler and head are always trained."),
+            (extra, f"{case}, {extra[:1]} is still trained."),
+            (missing, f"{case}, {missing[:1]} is not trained."),
+            (found == sum(w.numel() for w in model.parameters()), "It counts all parameters, the frozen ones, too."),
+            (found == len(wanted), "It counts tensors; each of them holds many parameters."),
+            (found != right, f"{case}, what is trained is right, but it does not have {found:g} parameters."),
+        )
+    return "The embeddings, more than half of the lesson's model, stay frozen even when all layers are trained."

@@ -1,0 +1,44 @@
+"""What is private in PyTorch and used here: oneDNN's packed products, as PyTorch's own compiler uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+_ROWS = 4096  # tokens in a usual batch, for which oneDNN chooses the order of the weights
+
+
+def packed_linear(linear: torch.nn.Linear, activation: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The forward of a linear layer in bfloat16 with its weights cast and reordered beforehand.
+
+    Parameters
+    ----------
+    linear : torch.nn.Linear
+    activation : {"none", "gelu"}
+        Computed while the product is still in the cache.
+    """
+    import torch
+
+    weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach().bfloat16(), _ROWS)
+    bias = None if linear.bias is None else linear.bias.detach().bfloat16()
+    compute = torch.ops.mkldnn._linear_pointwise
+    return lambda states: compute(states.bfloat16(), weight, bias, activation, [], "none")
+
+
+@cache
+def can_pack() -> bool:
+    """Whether this PyTorch has these operations, and they compute what a linear layer and GELU compute."""
+    import torch
+
+    try:
+        with torch.inference_mode(), torch.autocast("cpu", enabled=False):
+            linear, states = torch.nn.Linear(8, 8), torch.ones(2, 8, dtype=torch.bfloat16)
+            found = packed_linear(linear, "gelu")(states).float()
+            expected = torch.nn.functional.gelu(linear(states.float()))
+            return torch.allclose(found, expected, atol=0.05)
+    except (AttributeError, RuntimeError, TypeError, NotImplementedError):
+        return False

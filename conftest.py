@@ -1,4 +1,4 @@
-"""Tests and lessons under test keep their files in a folder of their own, never in the user's results."""
+"""Tests, and lessons run by nbval, write to a separate project folder and never to the user's results."""
 
 import os
 import shutil
@@ -10,14 +10,14 @@ CHECKOUT = Path(__file__).parent
 
 def pytest_configure(config):
     home = Path(os.environ.get("SENTIMENT_LIB_TEST_HOME") or tempfile.mkdtemp(prefix="sentiment-tests-"))
-    config.stash_home = home
+    config.test_home = home
     os.environ["SENTIMENT_LIB_HOME"] = str(home)
     os.environ["SENTIMENT_LIB_PROGRESS"] = "off"
-    downloaded = CHECKOUT / "data" / "snippets"
-    if downloaded.is_dir():
-        shutil.copytree(downloaded, home / "data" / "snippets", dirs_exist_ok=True)
+    snippets = CHECKOUT / "data" / "snippets"
+    if snippets.is_dir():
+        shutil.copytree(snippets, home / "data" / "snippets", dirs_exist_ok=True)
 
 
 def pytest_unconfigure(config):
     if not os.environ.get("SENTIMENT_LIB_TEST_HOME"):
-        shutil.rmtree(config.stash_home, ignore_errors=True)
+        shutil.rmtree(config.test_home, ignore_errors=True)

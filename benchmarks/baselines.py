@@ -1,7 +1,7 @@
-"""What the README's table of results shows: the baselines of lesson 02, on all reviews of `quick` and of `imdb`.
+"""The README's table of results: the baselines of lesson 02 on all reviews of `quick` and of `imdb`.
 
-Each is fitted on the training reviews and tuned on the validation reviews, as in the lesson; the test reviews are
-classified once. For `quick` BERT is trained as well; for `imdb` that is imdb.py.
+As in the lesson, each baseline is fitted on the training reviews and tuned on the validation reviews. The test reviews
+are classified once. BERT is trained here for `quick`; for `imdb` its result comes from imdb.py.
 
 python benchmarks/baselines.py IMDB_FOLDER        25 minutes on two cores
 """
@@ -13,7 +13,7 @@ from bench import arguments, measure
 
 
 def run(preset: str, imdb: Path, train_size: int | None) -> dict:
-    """Accuracy on all test reviews with its 95 % interval, for each method."""
+    """Accuracy of each method on all test reviews, with its 95 % interval."""
     import numpy as np
 
     from sentiment_lib import (
@@ -38,22 +38,25 @@ def run(preset: str, imdb: Path, train_size: int | None) -> dict:
     dataset, _ = prepare(settings)
     train, validation, test = (dataset[name] for name in ("train", "validation", "test"))
     model, tokenizer = initialize_model_and_tokenizer(settings.model, dropout=settings.dropout, seed=settings.seed)
-    found = {}
+    probabilities = {}
     embedding = frozen_embedding(Classifier(model, tokenizer, settings.encoding, settings.precision))
     for baseline in (MajorityClass(), VaderLexicon(), TfidfLogistic(), LinearProbe(embedding)):
-        found[baseline.name] = baseline.fit(train, validation).predict(test["text"])
+        probabilities[baseline.name] = baseline.fit(train, validation).predict(test["text"])
     if preset == "quick":
         with tempfile.TemporaryDirectory() as folder:
             fine_tune(model, tokenizer, dataset, settings, output_dir=Path(folder) / "model")
-        found["BERT"] = predict(test["text"], model, tokenizer, **settings.encoding, precision=settings.precision)
+        probabilities["BERT"] = predict(
+            test["text"], model, tokenizer, **settings.encoding, precision=settings.precision
+        )
     intervals = {
-        name: metric_intervals(np.array(test["label"]), values)["accuracy"].to_dict() for name, values in found.items()
+        name: metric_intervals(np.array(test["label"]), values)["accuracy"].to_dict()
+        for name, values in probabilities.items()
     }
     return {"train": len(train), "test": len(test), "accuracy": intervals}
 
 
 def main() -> None:
-    """Measure what is not on record yet."""
+    """Run the measurements that are not on record yet."""
     options = arguments(__doc__)
     size = 200 if options.small else None
     jobs = [{"preset": preset, "imdb": options.imdb, "train_size": size} for preset in ("quick", "imdb")]

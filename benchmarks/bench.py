@@ -1,9 +1,8 @@
-"""What the benchmarks share: reviews, runs in turn in processes of their own, and records of what was measured.
+"""Shared code of the benchmarks: reviews, measurements in separate processes, and records of the results.
 
-Each script answers one question, measures its candidates in turn (A B A B), each in a process of its own, and keeps
-every single measurement in benchmarks/records/<processor>/<question>.json as soon as it is there. Stopped, it goes on
-where it was.
-``report.py`` makes RESULTS.md of the records.
+Each script answers one question. It measures its candidates in turn (A B A B), each in a new process, and writes every
+measurement to benchmarks/records/<CPU>/<question>.json as soon as it is done. An interrupted script continues where it
+stopped. ``report.py`` makes RESULTS.md from the records.
 """
 
 import argparse
@@ -29,77 +28,77 @@ PLAIN = {"token_masking": 0.0, "label_smoothing": 0.0, "averaging": 0.0}  # the 
 
 
 def arguments(description: str) -> argparse.Namespace:
-    """The options that all benchmarks of training and inference take."""
+    """Parse the options that all benchmarks of training and inference take."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("imdb", type=Path, help="folder with IMDB's train.parquet and test.parquet")
-    parser.add_argument("--small", action="store_true", help="few reviews and one round: does it work at all?")
+    parser.add_argument("--small", action="store_true", help="few reviews and one round, to check that it works")
     options = parser.parse_args()
     for split in ("train", "test"):
         if not (options.imdb / f"{split}.parquet").is_file():
-            parser.error(f"{options.imdb / f'{split}.parquet'} is not there; give a folder with both of IMDB's splits.")
+            parser.error(f"{options.imdb / f'{split}.parquet'} does not exist. Give a folder with both splits of IMDB.")
     options.imdb = options.imdb.resolve()
     return options
 
 
 def reviews(folder: Path, split: str, count: int, seed: int = 0) -> pd.DataFrame:
-    """`count` random reviews with ``text`` and ``label``; IMDB is sorted by label, so taking the first would not do."""
+    """`count` random reviews with ``text`` and ``label``. IMDB is sorted by label, so the first ones are all alike."""
     return pd.read_parquet(folder / f"{split}.parquet").sample(count, random_state=seed).reset_index(drop=True)
 
 
-def alone(function: Callable, *args: Any) -> Any:
-    """What `function` returns in a process of its own, so that no measurement inherits another's memory or settings."""
+def run_in_new_process(function: Callable, *args: Any) -> Any:
+    """Call `function` in a new process, so that no measurement inherits another's memory or settings."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *args).result()
 
 
 def peak_memory() -> float:
-    """Largest memory this process had so far, in MB."""
+    """Peak memory of this process so far, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def measure(question: str, function: Callable, jobs: Iterable[dict[str, Any]], small: bool = False) -> list[dict]:
-    """Measure what is not on record yet, in the order given; all measurements of these jobs.
+    """Run the jobs that are not on record yet, in the order given, and return the measurements of all jobs.
 
-    What was measured with another processor is on a record of its own. A record of other versions begins anew.
+    Each CPU has its own record. A record made with other versions of the libraries is replaced.
 
     Parameters
     ----------
     question : str
         Name of the record.
     function : callable
-        Takes a job's values as keyword arguments in a process of its own; returns a dict of numbers.
+        Called in a new process with the values of a job as keyword arguments; returns a dict of numbers.
     jobs : iterable of dict
-        What tells one measurement from another, the round included.
+        The values that identify a measurement, including the round.
     small : bool
-        Keep no record.
+        Neither read nor write a record.
     """
-    path = place() / f"{question}.json"
-    here, known = machine(), []
+    path = records_folder() / f"{question}.json"
+    this_machine, recorded = machine(), []
     if path.is_file() and not small:
         record = json.loads(path.read_text(encoding="utf-8"))
-        known = record["measurements"] if _same(record["machine"], here) else []
-    found = []
+        recorded = record["measurements"] if _same_machine(record["machine"], this_machine) else []
+    measurements = []
     for job in jobs:
-        named = {key: value for key, value in job.items() if not isinstance(value, Path)}
-        done = next((one for one in known if one["job"] == named), None)
-        if done is None:
-            done = {"job": named, "date": date.today().isoformat(), **alone(_call, function, job)}
-            known.append(done)
+        key = {name: value for name, value in job.items() if not isinstance(value, Path)}
+        result = next((measurement for measurement in recorded if measurement["job"] == key), None)
+        if result is None:
+            result = {"job": key, "date": date.today().isoformat(), **run_in_new_process(_call, function, job)}
+            recorded.append(result)
             if not small:
-                write_json(path, {"machine": here, "measurements": known})
-        found.append(done)
-        numbers = {k: round(v, 4) if isinstance(v, float) else v for k, v in done.items() if k not in ("job", "date")}
+                write_json(path, {"machine": this_machine, "measurements": recorded})
+        measurements.append(result)
+        numbers = {k: round(v, 4) if isinstance(v, float) else v for k, v in result.items() if k not in ("job", "date")}
         print(
-            *named.values(),
+            *key.values(),
             "|",
             *(f"{k} {v}" for k, v in numbers.items() if not isinstance(v, (list, dict))),
             flush=True,
         )
-    return found
+    return measurements
 
 
-def _same(one: dict[str, str], other: dict[str, str]) -> bool:
-    return {**one, "free disk (GB)": None} == {**other, "free disk (GB)": None}
+def _same_machine(first: dict[str, str], second: dict[str, str]) -> bool:
+    return {**first, "free disk (GB)": None} == {**second, "free disk (GB)": None}
 
 
 def _call(function: Callable, job: dict[str, Any]) -> dict[str, Any]:
@@ -107,18 +106,17 @@ def _call(function: Callable, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def machine() -> dict[str, str]:
-    """Processor, cores, memory and versions."""
-    facts = describe_machine()["value"].to_dict()
-    return {"processor": processor(), **facts}
+    """The CPU's name, cores, memory and versions."""
+    return {"processor": cpu_name(), **describe_machine()["value"].to_dict()}
 
 
-def place() -> Path:
-    """The folder of what was measured with this processor."""
-    return RECORDS / re.sub(r"[^a-z0-9]+", "-", processor().lower()).strip("-")
+def records_folder() -> Path:
+    """The folder of the records for this CPU."""
+    return RECORDS / re.sub(r"[^a-z0-9]+", "-", cpu_name().lower()).strip("-")
 
 
-def processor() -> str:
-    """What the system calls the processor."""
+def cpu_name() -> str:
+    """The CPU's name, family and model as the system reports them."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -126,9 +124,9 @@ def processor() -> str:
 
         return platform.processor()
     fields = dict(line.split(":", 1) for line in lines if ":" in line)
-    named = {key.strip(): value.strip() for key, value in fields.items()}
-    model = ", ".join(f"{key} {named[key]}" for key in ("cpu family", "model") if key in named)
-    return f"{named.get('model name', 'unknown')} ({model})"
+    facts = {key.strip(): value.strip() for key, value in fields.items()}
+    model = ", ".join(f"{key} {facts[key]}" for key in ("cpu family", "model") if key in facts)
+    return f"{facts.get('model name', 'unknown')} ({model})"
 
 
 def median(values: Iterable[float]) -> float:

@@ -1,4 +1,4 @@
-"""Bootstrap intervals of ten measures: the library against a loop over scikit-learn, in turn, three times.
+"""Bootstrap intervals of ten metrics: the library against a loop over scikit-learn, three times in turn.
 
 python benchmarks/bootstrap.py        1 minute on two cores
 """
@@ -14,22 +14,22 @@ PREDICTIONS, RESAMPLES, LOOPED = 2000, 10_000, 200
 
 
 def by_loop(labels: np.ndarray, probabilities: np.ndarray, resamples: int) -> None:
-    """What a user would write: draw, index, call scikit-learn."""
+    """The obvious way to write it: resample, index and call scikit-learn."""
     rng = np.random.default_rng(0)
-    members = [np.flatnonzero(labels == label) for label in (0, 1)]
+    positions = [np.flatnonzero(labels == label) for label in (0, 1)]
     for _ in range(resamples):
-        drawn = np.concatenate([rng.choice(places, len(places)) for places in members])
+        drawn = np.concatenate([rng.choice(group, len(group)) for group in positions])
         y, p = labels[drawn], probabilities[drawn]
-        called = p >= 0.5
-        skl.accuracy_score(y, called)
-        skl.precision_recall_fscore_support(y, called)
+        predicted = p >= 0.5
+        skl.accuracy_score(y, predicted)
+        skl.precision_recall_fscore_support(y, predicted)
         skl.average_precision_score(y, p)
         skl.roc_auc_score(y, p)
         skl.brier_score_loss(y, p)
 
 
 def main() -> None:
-    """Time both in turn and print seconds and the ratio."""
+    """Time both in turn and print seconds and their ratio."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, PREDICTIONS)
     probabilities = np.clip(0.5 + 0.25 * (2 * labels - 1) + rng.normal(0, 0.3, PREDICTIONS), 0, 1)

@@ -1,12 +1,11 @@
-"""How fast the attention explorer answers, measured in the page.
+"""Response times of the attention explorer, measured in the page.
 
-Opens lesson 05 in JupyterLab and headless Chromium, runs it, and measures in the page itself
+Runs lesson 05 in JupyterLab and headless Chromium and measures, for a text of 64 tokens, the time
 
-- from a key on a slider (layer or head) to the new picture painted, for each view;
-- from a click that switches a head off to the new prediction;
+- from a key on a slider (layer or head) until the new picture is painted, for each view;
+- from a click that switches a head off until the new prediction is shown.
 
-for a text of 64 tokens. Needs the results of lessons 01 to 03 under the preset quick (``make run``),
-and the extra ``test``.
+Needs the results of lessons 01 to 03 with the preset quick (``make run``) and the extra ``test``.
 
 Run: ``.venv/bin/python benchmarks/explorer.py``
 """
@@ -25,7 +24,7 @@ from support.browser import chromium_page, drawn, jupyterlab, run_all_cells
 from sentiment_lib.run.paths import HOME_VARIABLE, home
 
 TEXT = "A tearjerking, wonderful and never boring film about two old friends. " * 6
-# from an event to the first frame after what it changed
+# time from an event to the first frame after the change that it caused
 WATCH = """([selector, event, attribute]) => {
   const picture = [...document.querySelectorAll(selector)].at(-1);
   window.spent = [];

@@ -1,6 +1,6 @@
-"""How time and memory grow: with the number of reviews, with their length, with the layers of the model.
+"""How time and memory grow with the number of reviews, their length and the layers of the model.
 
-Each stage has a clock of its own: preparing (cleaning, duplicates, splits), training (one epoch, tokenising included)
+Three stages are timed separately: preparation (cleaning, duplicates, splits), training (one epoch with tokenisation)
 and prediction. Exponents are fitted to log time over log size.
 
 python benchmarks/growth.py IMDB_FOLDER        18 minutes on two cores
@@ -17,43 +17,43 @@ RANGES = {"reviews": (1000, 2500, 5000, 10000, 25000), "length": (64, 128, 256, 
 
 
 def grow(what: str, size: int, imdb: Path) -> dict:
-    """Seconds of each stage, and the process's largest memory after it."""
+    """Seconds of each stage, and the peak memory of the process after it in MB."""
     from sentiment_lib import fine_tune, initialize_model_and_tokenizer, make_settings, predict
     from sentiment_lib.data.preparation import prepare
     from sentiment_lib.model.encoder import encoder_layers
 
-    how = DEFAULT | {what: size}
-    rows = reviews(imdb, "train", how["reviews"])
-    found = {}
+    sizes = DEFAULT | {what: size}
+    rows = reviews(imdb, "train", sizes["reviews"])
+    results = {}
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "reviews.parquet"
         rows.to_parquet(source)
         settings = make_settings(
-            "imdb", source=str(source), max_length=how["length"], epochs=1, test_size=0.1, validation_size=0.1
+            "imdb", source=str(source), max_length=sizes["length"], epochs=1, test_size=0.1, validation_size=0.1
         )
         model, tokenizer = initialize_model_and_tokenizer(dropout=settings.dropout)
         layers = encoder_layers(model)
-        del layers[how["layers"] :]
-        model.config.num_hidden_layers = how["layers"]
+        del layers[sizes["layers"] :]
+        model.config.num_hidden_layers = sizes["layers"]
         began = time.perf_counter()
         dataset, _ = prepare(settings)
-        found |= {"prepare_seconds": time.perf_counter() - began, "prepare_mb": peak_memory()}
+        results |= {"prepare_seconds": time.perf_counter() - began, "prepare_mb": peak_memory()}
         began = time.perf_counter()
         fine_tune(model, tokenizer, dataset, settings, output_dir=Path(folder) / "model", validate=False)
-        found |= {"training_seconds": time.perf_counter() - began, "training_mb": peak_memory()}
-    found["trained_on"] = len(dataset["train"])
+        results |= {"training_seconds": time.perf_counter() - began, "training_mb": peak_memory()}
+    results["trained_on"] = len(dataset["train"])
     began = time.perf_counter()
     predict(list(rows["text"]), model, tokenizer, **settings.encoding)
-    return found | {"prediction_seconds": time.perf_counter() - began, "prediction_mb": peak_memory()}
+    return results | {"prediction_seconds": time.perf_counter() - began, "prediction_mb": peak_memory()}
 
 
 def main() -> None:
-    """Measure what is not on record yet."""
+    """Run the measurements that are not on record yet."""
     options = arguments(__doc__)
     jobs = [
         {"what": what, "size": size, "imdb": options.imdb}
-        for what, sizes in RANGES.items()
-        for size in (sizes[:1] if options.small else sizes)
+        for what, values in RANGES.items()
+        for size in (values[:1] if options.small else values)
     ]
     measure("growth", grow, jobs, options.small)
 

@@ -1,7 +1,8 @@
-"""How long lesson 06's two large computations take, and how much memory the statistics need.
+"""Time and memory of the two large computations of lesson 06.
 
-On 500 validation sentences of the run `quick`: all statistics of all heads, and every head silenced alone; then the
-peak memory of the statistics for 500 to 4,000 training sentences. Needs lessons 01 to 03 (``make run``).
+Times all statistics of all heads, and the effect of silencing each head, on 500 validation sentences of the run
+`quick`; then measures the peak memory of the statistics for 500 to 4,000 training sentences. Needs lessons 01 to 03
+(``make run``).
 
 python benchmarks/heads.py        3 minutes on two cores
 """
@@ -22,18 +23,18 @@ def main() -> None:
     model, tokenizer = initialize_model_and_tokenizer(str(settings.paths.require(settings.paths.model, "03")))
     classifier = Classifier(model, tokenizer, settings.encoding, batch_size=32)
     dataset = load_dataset(settings)
-    part = dataset["validation"][:500]
+    sentences = dataset["validation"][:500]
     for _ in range(3):
         began = time.perf_counter()
-        head_statistics(part["text"], classifier)
-        print(f"statistics of {len(part['text'])} sentences: {time.perf_counter() - began:.1f} s", flush=True)
+        head_statistics(sentences["text"], classifier)
+        print(f"statistics of {len(sentences['text'])} sentences: {time.perf_counter() - began:.1f} s", flush=True)
     for count in (500, 1000, 2000, 4000):
         head_statistics(dataset["train"]["text"][:count], classifier)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"peak memory of the process after statistics of {count} sentences: {peak:.0f} MB", flush=True)
     for _ in range(3):
         began = time.perf_counter()
-        effects = silence_each(part["text"], part["label"], classifier)
+        effects = silence_each(sentences["text"], sentences["label"], classifier)
         print(f"{effects.accuracy.size} heads silenced, one at a time: {time.perf_counter() - began:.1f} s", flush=True)
 
 

@@ -1,8 +1,8 @@
-"""The real task on two cores: preset `imdb` on all training reviews; accuracy against minutes, and the test at the end.
+"""The real task on two cores: accuracy against minutes for the preset `imdb` on all training reviews.
 
-The validation reviews are classified while the clock stands still: in the middle of each epoch by the weights as they
-are, at its end by their moving average. The test reviews are classified once, by the finished model. Settings were
-chosen on validation reviews only (``python -m sentiment_lib sweep``).
+Validation reviews are classified with the clock stopped: in the middle of each epoch with the current weights, at its
+end with their moving average. Test reviews are classified once, with the finished model. Settings were chosen on
+validation reviews only (``python -m sentiment_lib sweep``).
 
 python benchmarks/imdb.py IMDB_FOLDER        75 minutes on two cores
 """
@@ -15,7 +15,7 @@ from training import watch
 
 
 def run(preset: str, seed: int, imdb: Path, train_size: int | None) -> dict:
-    """Train on everything; accuracy on validation reviews on the way, on test reviews at the end."""
+    """Train on all reviews; return validation accuracy during training and test accuracy at the end."""
     from sentiment_lib import fine_tune, initialize_model_and_tokenizer, make_settings, metric_intervals, predict
     from sentiment_lib.data.preparation import prepare
 
@@ -27,8 +27,8 @@ def run(preset: str, seed: int, imdb: Path, train_size: int | None) -> dict:
     watched = watch(halves, model, tokenizer, dataset["validation"].to_pandas(), settings.encoding)
     with tempfile.TemporaryDirectory() as folder:
         result = fine_tune(model, tokenizer, dataset, settings, output_dir=Path(folder) / "model", callbacks=[watched])
-    found = predict(dataset["test"]["text"], model, tokenizer, **settings.encoding)
-    test = metric_intervals(dataset["test"]["label"], found)["accuracy"]
+    probabilities = predict(dataset["test"]["text"], model, tokenizer, **settings.encoding)
+    test = metric_intervals(dataset["test"]["label"], probabilities)["accuracy"]
     return {
         "settings": settings.to_dict() | {"source": "imdb"},
         "train": len(dataset["train"]),
@@ -43,7 +43,7 @@ def run(preset: str, seed: int, imdb: Path, train_size: int | None) -> dict:
 
 
 def main() -> None:
-    """Measure what is not on record yet."""
+    """Run the measurements that are not on record yet."""
     options = arguments(__doc__)
     job = {"preset": "imdb", "seed": 0, "imdb": options.imdb, "train_size": 200 if options.small else None}
     measure("imdb", run, [job], options.small)

@@ -1,8 +1,8 @@
-"""Inference against what a user would type instead: transformers' pipeline, and ONNX Runtime.
+"""Inference compared with the usual alternatives: transformers' pipeline and ONNX Runtime.
 
-Reviews a second on 5,000 IMDB test reviews as they come (half of them in each of two turns), cut to the first 256
-tokens, with the model of the run `quick`; tokenising is part of the time, loading and exporting are not. And how far
-the probabilities are from the pipeline's. Needs lessons 01 to 03 (``make run``) and ``pip install -e ".[bench]"``.
+Reviews per second on 5,000 unsorted IMDB test reviews (half of them in each of two turns), truncated to the first 256
+tokens, with the model of the run `quick`. The time includes tokenisation, but not loading or exporting. Probabilities
+are compared with the pipeline's. Needs lessons 01 to 03 (``make run``) and ``pip install -e ".[bench]"``.
 
 python benchmarks/inference.py IMDB_FOLDER        20 minutes on two cores
 """
@@ -28,29 +28,29 @@ SYSTEMS = (
 
 
 def infer(system: str, turn: int, imdb: Path, count: int) -> dict:
-    """Classify this turn's reviews; the probabilities go to a file beside the record, for the comparison."""
+    """Classify this turn's reviews. The pipeline's probabilities are kept in a file for comparison."""
     folder = make_settings("quick").paths.model
     texts = list(reviews(imdb, "test", count)["text"])[turn::TURNS]
-    classify = _prepared(system, str(folder))
+    classify = _classifier(system, str(folder))
     classify(texts[:64])
     began = time.perf_counter()
-    found = classify(texts)
+    probabilities = classify(texts)
     seconds = time.perf_counter() - began
     expected = RECORDS / ".probabilities" / f"{count}_{turn}.npy"  # not committed
     expected.parent.mkdir(parents=True, exist_ok=True)
     if system == "pipeline":
-        np.save(expected, found)
+        np.save(expected, probabilities)
     reference = np.load(expected)
     return {
         "reviews_per_second": len(texts) / seconds,
-        "largest_difference": float(np.abs(found - reference).max()),
-        "other_label": int(((found >= 0.5) != (reference >= 0.5)).sum()),
+        "largest_difference": float(np.abs(probabilities - reference).max()),
+        "other_label": int(((probabilities >= 0.5) != (reference >= 0.5)).sum()),
         "peak_mb": peak_memory(),
     }
 
 
-def _prepared(system: str, folder: str):
-    """A function from texts to probabilities of positive."""
+def _classifier(system: str, folder: str):
+    """A function that maps texts to their probabilities of being positive."""
     if system.startswith("sentiment_lib"):
         from sentiment_lib import initialize_model_and_tokenizer, predict
 
@@ -64,15 +64,15 @@ def _prepared(system: str, folder: str):
         classifier = pipeline("text-classification", model=folder, device="cpu", **batch)
         return lambda texts: np.array(
             [
-                one["score"] if one["label"] == "positive" else 1 - one["score"]
-                for one in classifier(texts, truncation=True, max_length=LENGTH)
+                result["score"] if result["label"] == "positive" else 1 - result["score"]
+                for result in classifier(texts, truncation=True, max_length=LENGTH)
             ]
         )
     return _onnx(folder, int8=system.endswith("int8"))
 
 
 def _onnx(folder: str, int8: bool):
-    """The model exported to ONNX, and run in padded batches of 32 as the reviews come."""
+    """A function that runs the model, exported to ONNX, in padded batches of 32 in the order of the reviews."""
     import onnxruntime
     import torch
     from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -83,7 +83,7 @@ def _onnx(folder: str, int8: bool):
     names = ["input_ids", "attention_mask"]
     sample = tokenizer(["one text", "and a second, longer text"], padding=True, return_tensors="pt")
 
-    class Logits(torch.nn.Module):  # the model without the keyword arguments that an export cannot follow
+    class Logits(torch.nn.Module):  # without the keyword arguments of the model, which cannot be exported
         def __init__(self):
             super().__init__()
             self.model = model
@@ -92,8 +92,8 @@ def _onnx(folder: str, int8: bool):
             return self.model(input_ids=input_ids, attention_mask=attention_mask).logits
 
     batch, tokens = torch.export.Dim("batch", min=1, max=4096), torch.export.Dim("tokens", min=2, max=LENGTH)
-    with tempfile.TemporaryDirectory() as place:
-        path = Path(place) / "model.onnx"
+    with tempfile.TemporaryDirectory() as export_folder:
+        path = Path(export_folder) / "model.onnx"
         torch.onnx.export(
             Logits().eval(),
             tuple(sample[name] for name in names),
@@ -110,18 +110,20 @@ def _onnx(folder: str, int8: bool):
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
     def classify(texts):
-        found = []
-        for at in range(0, len(texts), 32):
-            rows = tokenizer(texts[at : at + 32], padding=True, truncation=True, max_length=LENGTH, return_tensors="np")
+        probabilities = []
+        for start in range(0, len(texts), 32):
+            rows = tokenizer(
+                texts[start : start + 32], padding=True, truncation=True, max_length=LENGTH, return_tensors="np"
+            )
             logits = session.run(None, {name: rows[name].astype(np.int64) for name in names})[0]
-            found.append(1 / (1 + np.exp(logits[:, 0] - logits[:, 1])))
-        return np.concatenate(found)
+            probabilities.append(1 / (1 + np.exp(logits[:, 0] - logits[:, 1])))
+        return np.concatenate(probabilities)
 
     return classify
 
 
 def main() -> None:
-    """Measure what is not on record yet."""
+    """Run the measurements that are not on record yet."""
     options = arguments(__doc__)
     count = 200 if options.small else 5000
     jobs = [

@@ -1,7 +1,7 @@
-"""What brings what: from the Trainer's defaults to this workbook's training, one change at a time, at 256 tokens.
+"""The gain of each optimisation: from the Trainer's defaults to this workbook's training, one change at a time.
 
-Reviews a second over whole steps, the first ones left out. Each row has all changes of the rows above it. Below them,
-changes that were tried and are not in use.
+Reviews per second over complete steps at 256 tokens, without the first tenth. Each row includes the changes of
+all rows above it. Changes that were tried and are not in use follow below them.
 
 python benchmarks/levers.py IMDB_FOLDER        12 minutes on two cores
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench import arguments, measure, peak_memory, reviews
 
-# name: what changes, from there on
+# name: changes in this row and all rows below it
 STEPS = {
     "Trainer's defaults: float32, padded to 256, batch 8": {},
     "batches of similar length, padded to their longest": {"grouped": True},
@@ -32,7 +32,7 @@ TRIED = {
     "batches of 32": {"batch": 32},
     "torch.compile (after compiling)": {"compiled": True},
 }
-START = {
+BASELINE = {
     "grouped": False, "dropout": 0.1, "bf16": False, "attention": "sdpa", "keep_memory": False, "batch": 8,
     "first_token": False, "frozen": False, "optim": "adamw_torch_fused", "residual": False, "compiled": False,
 }  # fmt: skip
@@ -40,7 +40,7 @@ LENGTH = 256
 
 
 def speed(change: str, turn: int, imdb: Path, count: int) -> dict:
-    """Reviews a second with this change and all above it."""
+    """Reviews per second with this change and all above it."""
     import torch
     from datasets import Dataset
     from transformers import (
@@ -57,53 +57,53 @@ def speed(change: str, turn: int, imdb: Path, count: int) -> dict:
     from sentiment_lib.model.lean_attention import register_lean_attention
     from sentiment_lib.model.pretrained import bundled_checkpoint
 
-    how = dict(START)
+    config = dict(BASELINE)
     for name, values in STEPS.items():
-        how |= values
+        config |= values
         if name == change:
             break
-    how |= TRIED.get(change, {})
-    if how["keep_memory"]:
+    config |= TRIED.get(change, {})
+    if config["keep_memory"]:
         keep_freed_memory()
     register_lean_attention()
-    place = bundled_checkpoint()
+    checkpoint = bundled_checkpoint()
     model = AutoModelForSequenceClassification.from_pretrained(
-        place,
+        checkpoint,
         num_labels=2,
-        hidden_dropout_prob=how["dropout"],
-        attention_probs_dropout_prob=how["dropout"],
-        attn_implementation=how["attention"],
+        hidden_dropout_prob=config["dropout"],
+        attention_probs_dropout_prob=config["dropout"],
+        attn_implementation=config["attention"],
     )
-    tokenizer = AutoTokenizer.from_pretrained(place)
-    if how["frozen"]:
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+    if config["frozen"]:
         model.bert.embeddings.requires_grad_(False)
-    if how["compiled"]:
+    if config["compiled"]:
         model.compile(dynamic=True)
     rows = reviews(imdb, "train", count)
-    padding = False if how["grouped"] else "max_length"
+    padding = False if config["grouped"] else "max_length"
     tokens = tokenizer(list(rows["text"]), padding=padding, max_length=LENGTH, truncation=True)
     columns = {**tokens, "label": list(rows["label"])}
-    if how["grouped"]:
+    if config["grouped"]:
         columns["length"] = [len(ids) for ids in tokens["input_ids"]]
     pad = DataCollatorWithPadding(tokenizer, pad_to_multiple_of=8)
 
     class Clock(TrainerCallback):
-        at: list = []  # noqa: RUF012
+        times: list = []  # noqa: RUF012
 
         def on_step_end(self, args, state, control, **_):
-            self.at.append(time.perf_counter())
+            self.times.append(time.perf_counter())
 
     trainer = Trainer(
         model=model,
         args=TrainingArguments(
             output_dir="unused",
-            num_train_epochs=1 + how["compiled"],  # compiling for new shapes ends in the first
-            per_device_train_batch_size=how["batch"],
-            train_sampling_strategy="group_by_length" if how["grouped"] else "random",
+            num_train_epochs=1 + config["compiled"],  # new shapes are compiled in the first epoch only
+            per_device_train_batch_size=config["batch"],
+            train_sampling_strategy="group_by_length" if config["grouped"] else "random",
             remove_unused_columns=False,
-            bf16=how["bf16"],
+            bf16=config["bf16"],
             use_cpu=True,
-            optim=how["optim"],
+            optim=config["optim"],
             disable_tqdm=True,
             save_strategy="no",
             report_to="none",
@@ -113,18 +113,18 @@ def speed(change: str, turn: int, imdb: Path, count: int) -> dict:
         callbacks=[Clock],
     )
     torch.manual_seed(0)
-    with ExitStack() as around:
-        if how["first_token"]:
-            around.enter_context(first_token_only(model))
-        if how["residual"]:
-            around.enter_context(bfloat16_hidden_states(model))
+    with ExitStack() as stack:
+        if config["first_token"]:
+            stack.enter_context(first_token_only(model))
+        if config["residual"]:
+            stack.enter_context(bfloat16_hidden_states(model))
         trainer.train()
-    at = Clock.at[len(Clock.at) // 2 if how["compiled"] else len(Clock.at) // 10 :]
-    return {"reviews_per_second": (len(at) - 1) * how["batch"] / (at[-1] - at[0]), "peak_mb": peak_memory()}
+    times = Clock.times[len(Clock.times) // 2 if config["compiled"] else len(Clock.times) // 10 :]
+    return {"reviews_per_second": (len(times) - 1) * config["batch"] / (times[-1] - times[0]), "peak_mb": peak_memory()}
 
 
 def main() -> None:
-    """Measure what is not on record yet."""
+    """Run the measurements that are not on record yet."""
     options = arguments(__doc__)
     jobs = [
         {"change": change, "turn": turn, "imdb": options.imdb, "count": 48 if options.small else 240}

@@ -1,9 +1,9 @@
-"""The long experiments of lessons 02 and 07, whose results come with the workbook in data/measured/.
+"""The long experiments of lessons 02 and 07. Their results are shipped with the workbook in data/measured/.
 
     python benchmarks/measure.py snippets                       4 minutes on two cores
-    python benchmarks/measure.py imdb --source path/to/imdb     some 2 hours; without --source from the hub
+    python benchmarks/measure.py imdb --source path/to/imdb     about 2 hours; IMDB comes from the hub without --source
 
-Every trial is kept under results/<name>/experiments; stopped at any moment, the same command goes on.
+Every trial is kept in results/<name>/experiments. If interrupted, run the same command again to continue.
 """
 
 import argparse
@@ -20,28 +20,28 @@ from sentiment_lib.settings import make_settings
 SEEDS = [0, 1, 2]
 
 
-def trials_of(name: str, everything: int) -> list:
-    """The trials of an experiment, the most telling first."""
-    if name == "snippets":  # seed 0 is the run itself
-        return grid([everything], [1, 2, 3], [BERT])
+def trials_of(name: str, total: int) -> list:
+    """The trials of an experiment, the most informative first."""
+    if name == "snippets":  # the run itself has seed 0
+        return grid([total], [1, 2, 3], [BERT])
     small, tfidf, probe = [100, 300, 1000, 4000], METHODS[1], METHODS[2]
-    found = grid([*small, everything], SEEDS, [tfidf], everything)
+    trials = grid([*small, total], SEEDS, [tfidf], total)
     for seed in SEEDS:
-        found += grid(small, [seed], [BERT], max_length=128)
+        trials += grid(small, [seed], [BERT], max_length=128)
         for end in ("head", "tail"):
-            found += grid([4000], [seed], [BERT], max_length=128, truncation=end)
-    found += grid([everything], [0], [BERT], max_length=128)
-    found += grid([*small, everything], SEEDS, [probe], everything)
-    found += [trial for seed in SEEDS for trial in grid(small, [seed], [BERT], max_length=64)]
-    return found + grid([1000, 4000], SEEDS, [BERT], max_length=256)
+            trials += grid([4000], [seed], [BERT], max_length=128, truncation=end)
+    trials += grid([total], [0], [BERT], max_length=128)
+    trials += grid([*small, total], SEEDS, [probe], total)
+    trials += [trial for seed in SEEDS for trial in grid(small, [seed], [BERT], max_length=64)]
+    return trials + grid([1000, 4000], SEEDS, [BERT], max_length=256)
 
 
 def main() -> None:
-    """Run or collect the trials."""
+    """Run the trials, or collect those already run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=["snippets", "imdb"])
     parser.add_argument("--source", help="a local copy of IMDB")
-    parser.add_argument("--only-collect", action="store_true", help="write what is there, train nothing")
+    parser.add_argument("--only-collect", action="store_true", help="only write the results of trials already run")
     args = parser.parse_args()
     settings = make_settings()
     if args.name == "imdb":

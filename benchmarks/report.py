@@ -1,4 +1,4 @@
-"""RESULTS.md and its figures, made from benchmarks/records/*/*.json and from nothing else.
+"""Makes RESULTS.md and its figures from benchmarks/records/*/*.json.
 
 python benchmarks/report.py
 """
@@ -18,34 +18,34 @@ from sentiment_lib.run.files import replacing
 FIGURES = HERE / "figures"
 
 
-def table_of(question: str, place: Path) -> pd.DataFrame:
-    """One row a measurement with this processor: what was measured, and what came out."""
-    record = json.loads((place / f"{question}.json").read_text(encoding="utf-8"))
-    return pd.DataFrame([one["job"] | {k: v for k, v in one.items() if k != "job"} for one in record["measurements"]])
+def table_of(question: str, folder: Path) -> pd.DataFrame:
+    """One row per measurement in this folder, with the values of its job and its results."""
+    record = json.loads((folder / f"{question}.json").read_text(encoding="utf-8"))
+    return pd.DataFrame([row["job"] | {k: v for k, v in row.items() if k != "job"} for row in record["measurements"]])
 
 
-def in_order(values: Iterable) -> list:
-    """Each value once, in the order in which it comes."""
+def distinct(values: Iterable) -> list:
+    """The distinct values in order of first appearance."""
     return list(dict.fromkeys(values))
 
 
 def markdown(head: list[str], rows: Iterable[Iterable]) -> str:
-    """A table; the first column is text, all others are numbers."""
+    """A Markdown table; the first column is text and the others are numbers."""
     lines = [f"| {' | '.join(head)} |", "|---|" + "---:|" * (len(head) - 1)]
     return "\n".join([*lines, *(f"| {' | '.join(map(str, row))} |" for row in rows)])
 
 
-def keep(name: str, place: Path, figure, alternative: str) -> str:
-    """Write a figure; the Markdown that shows it."""
+def save_figure(name: str, folder: Path, figure, alternative: str) -> str:
+    """Write a figure and return the Markdown that shows it."""
     figure.alt = alternative
-    with replacing(FIGURES / place.name / f"{name}.png") as beside:
-        beside.write_bytes(to_png(figure))
-    return f"![{alternative}](figures/{place.name}/{name}.png)"
+    with replacing(FIGURES / folder.name / f"{name}.png") as temporary:
+        temporary.write_bytes(to_png(figure))
+    return f"![{alternative}](figures/{folder.name}/{name}.png)"
 
 
-def training(place: Path) -> str:
-    """Training against the Trainer."""
-    table = table_of("training", place)
+def training(folder: Path) -> str:
+    """Training compared with the Trainer."""
+    table = table_of("training", folder)
     rows, base = [], {}
     for (length, system), group in table.groupby(["length", "system"], sort=False):
         speed = median(group["reviews_per_second"])
@@ -73,13 +73,18 @@ def training(place: Path) -> str:
         "systems in turn. Speeds are medians; accuracies are means with Student's interval over seeds. The Trainer "
         "reads the head of a review and learns with its default rate, 5e-5.\n\n"
     )
-    return text + markdown(head, rows) + "\n\n" + keep("training", place, _training_figure(table), "reviews a second")
+    return (
+        text
+        + markdown(head, rows)
+        + "\n\n"
+        + save_figure("training", folder, _training_figure(table), "reviews a second")
+    )
 
 
 @in_house_style
 def _training_figure(table: pd.DataFrame):
     lengths = sorted(table["length"].unique())
-    systems = in_order(table["system"])
+    systems = distinct(table["system"])
     figure, axes = new_figure(11, 4, 1, 2)
     for i, (system, (color, marker)) in enumerate(looks(systems).items()):
         rows = table[table["system"] == system]
@@ -99,19 +104,19 @@ def _training_figure(table: pd.DataFrame):
     return figure
 
 
-def levers(place: Path) -> str:
-    """What brings what."""
-    groups = table_of("levers", place).groupby("change", sort=False)["reviews_per_second"]
+def levers(folder: Path) -> str:
+    """The gain of each optimisation."""
+    groups = table_of("levers", folder).groupby("change", sort=False)["reviews_per_second"]
     speeds, turns = groups.median(), int(groups.count().min())
     from levers import STEPS
 
-    rows, before = [], None
+    rows, previous = [], None
     for change in STEPS:
         if change in speeds:
-            now = speeds[change]
-            rows.append((change, f"{now:.1f}", f"{now / before:.2f}" if before else "1"))
-            before = now
-    tried = [(name, f"{now:.1f}", f"{now / before:.2f}") for name, now in speeds.items() if name not in STEPS]
+            speed = speeds[change]
+            rows.append((change, f"{speed:.1f}", f"{speed / previous:.2f}" if previous else "1"))
+            previous = speed
+    tried = [(name, f"{speed:.1f}", f"{speed / previous:.2f}") for name, speed in speeds.items() if name not in STEPS]
     head = ["change", "reviews/s", "times as fast"]
     return (
         f"256 tokens, each row with all changes above it; {f'medians of {turns} turns' if turns > 1 else 'one turn'}; "
@@ -122,10 +127,10 @@ def levers(place: Path) -> str:
     )
 
 
-def alone(place: Path) -> str:
-    """Each measure with and without it."""
+def alone(folder: Path) -> str:
+    """Speed with and without each optimisation."""
     rows = []
-    for row in table_of("alone", place).itertuples(index=False):
+    for row in table_of("alone", folder).itertuples(index=False):
         speeds = row._asdict()
         ratios = [with_it / without for without, with_it in zip(speeds["without"], speeds["with_it"], strict=True)]
         rows.append(
@@ -145,22 +150,22 @@ def alone(place: Path) -> str:
     )
 
 
-def roofline(place: Path) -> str:
-    """The share of the processor's speed that is reached."""
-    table = table_of("roofline", place)
+def roofline(folder: Path) -> str:
+    """The share of the CPU's peak speed that is reached."""
+    table = table_of("roofline", folder)
     products = table[table["kind"] == "matrix product"]
     roof = products["gflops"].median()
     float32 = f" (float32: {products['gflops_float32'].median():.0f})" if "gflops_float32" in table else ""
     rows, profiles = [], {}
     for (kind, length), group in table[table["kind"] != "matrix product"].groupby(["kind", "length"], sort=False):
-        whole, computed = group["gflops"].median(), group["gflops_computed"].median()
+        complete, computed = group["gflops"].median(), group["gflops_computed"].median()
         rows.append(
             (
                 f"{kind}, {length} tokens",
                 f"{group['reviews_per_second'].median():.1f}",
                 f"{group['tokens'].iloc[0]:.0f}",
-                f"{whole:.0f}",
-                f"{whole / roof:.0%}",
+                f"{complete:.0f}",
+                f"{complete / roof:.0%}",
                 f"{computed / roof:.0%}",
             )
         )
@@ -172,7 +177,7 @@ def roofline(place: Path) -> str:
         "compute because only [CLS] is read.\n\n"
         + markdown(head, rows)
         + "\n\nWhere the time goes (torch.profiler):\n\n"
-    ) + keep("profile", place, _profile_figure(profiles), "share of time by kind of operation")
+    ) + save_figure("profile", folder, _profile_figure(profiles), "share of time by kind of operation")
 
 
 @in_house_style
@@ -192,9 +197,9 @@ def _profile_figure(profiles: dict[str, pd.Series]):
     return figure
 
 
-def inference(place: Path) -> str:
-    """Inference against pipeline and ONNX Runtime."""
-    table = table_of("inference", place)
+def inference(folder: Path) -> str:
+    """Inference compared with pipeline and ONNX Runtime."""
+    table = table_of("inference", folder)
     speeds = table.groupby("system", sort=False)["reviews_per_second"].median()
     rows = []
     for system, speed in speeds.items():
@@ -217,12 +222,12 @@ def inference(place: Path) -> str:
     )
 
 
-def growth(place: Path) -> str:
-    """Exponents of time and memory."""
-    table = table_of("growth", place)
+def growth(folder: Path) -> str:
+    """Exponents of the growth of time and memory."""
+    table = table_of("growth", folder)
     stages = ("prepare", "training", "prediction")
     rows = []
-    for what in in_order(table["what"]):
+    for what in distinct(table["what"]):
         sizes = table[table["what"] == what].groupby("size").median(numeric_only=True)
         x = sizes["trained_on"] if what == "reviews" else sizes.index
         exponents = [np.polyfit(np.log(x), np.log(sizes[f"{stage}_seconds"]), 1)[0] for stage in stages]
@@ -233,17 +238,17 @@ def growth(place: Path) -> str:
         "Exponents fitted to log time (or memory) over log size; 1 is proportional.\n\n"
         + markdown(head, rows)
         + "\n\n"
-        + keep("growth", place, _growth_figure(table), "time and memory against reviews, tokens and layers")
+        + save_figure("growth", folder, _growth_figure(table), "time and memory against reviews, tokens and layers")
     )
 
 
 @in_house_style
 def _growth_figure(table: pd.DataFrame):
-    whats = in_order(table["what"])
+    factors = distinct(table["what"])
     names = {"prepare": "preparing", "training": "training, one epoch", "prediction": "prediction"}
-    figure, axes = new_figure(12, 6.5, 2, len(whats))
+    figure, axes = new_figure(12, 6.5, 2, len(factors))
     labels = {"reviews": "reviews", "length": "tokens at most", "layers": "layers"}
-    for column, what in enumerate(whats):
+    for column, what in enumerate(factors):
         sizes = table[table["what"] == what].groupby("size").median(numeric_only=True)
         for (stage, name), (color, marker) in zip(names.items(), looks(names.values()).values(), strict=True):
             for row, unit in enumerate(("seconds", "mb")):
@@ -260,9 +265,9 @@ def _growth_figure(table: pd.DataFrame):
     return figure
 
 
-def imdb(place: Path) -> str:
-    """The real task."""
-    (record,) = json.loads((place / "imdb.json").read_text(encoding="utf-8"))["measurements"]
+def imdb(folder: Path) -> str:
+    """Accuracy on the real task."""
+    (record,) = json.loads((folder / "imdb.json").read_text(encoding="utf-8"))["measurements"]
     settings, (low, high) = record["settings"], record["test_interval"]
     text = (
         f"Preset `imdb`, {record['train']:,} training reviews, {settings['max_length']} tokens "
@@ -277,7 +282,7 @@ def imdb(place: Path) -> str:
         text
         + markdown(["minutes", "validation accuracy"], rows)
         + "\n\n"
-        + keep("imdb", place, _imdb_figure(record), "validation accuracy against minutes of training")
+        + save_figure("imdb", folder, _imdb_figure(record), "validation accuracy against minutes of training")
     )
 
 
@@ -293,9 +298,9 @@ def _imdb_figure(record: dict):
     return figure
 
 
-def files(place: Path) -> str:
-    """Files of any size."""
-    table = table_of("files", place)
+def files(folder: Path) -> str:
+    """Memory and speed on files of two sizes."""
+    table = table_of("files", folder)
     rows = []
     for ending, group in table.groupby("ending", sort=False):
         by_size = group.groupby("count")[["peak_mb", "reviews_per_second"]].median()
@@ -309,23 +314,23 @@ def files(place: Path) -> str:
     )
 
 
-def baselines(place: Path) -> str:
-    """All methods on all test reviews: the README's table."""
-    table = table_of("baselines", place).set_index("preset")
-    found = {preset: dict(table.loc[preset, "accuracy"]) for preset in table.index}
-    (whole,) = (  # BERT on IMDB was measured by itself
+def baselines(folder: Path) -> str:
+    """Accuracy of all methods on all test reviews, as in the README."""
+    table = table_of("baselines", folder).set_index("preset")
+    accuracies = {preset: dict(table.loc[preset, "accuracy"]) for preset in table.index}
+    (bert,) = (  # BERT on IMDB is measured by imdb.py
         json.loads(path.read_text(encoding="utf-8"))["measurements"][-1] for path in RECORDS.glob("*/imdb.json")
     )
-    low, high = whole["test_interval"]
-    found["imdb"]["BERT"] = {"estimate": whole["test_accuracy"], "low": low, "high": high}
+    low, high = bert["test_interval"]
+    accuracies["imdb"]["BERT"] = {"estimate": bert["test_accuracy"], "low": low, "high": high}
     sizes = [f"`{p}`: {row['train']:,} for training, {row['test']:,} for test" for p, row in table.iterrows()]
     head = ["test accuracy [95 % interval]", *sizes]
     rows = [
         (
             name if name != "BERT" else "**BERT, fine-tuned**",
-            *(str(Interval(**found[preset][name])) for preset in found),
+            *(str(Interval(**accuracies[preset][name])) for preset in accuracies),
         )
-        for name in found["quick"]
+        for name in accuracies["quick"]
     ]
     return markdown(head, rows)
 
@@ -343,12 +348,12 @@ SECTIONS: dict[str, tuple[str, Callable[[Path], str]]] = {
 }
 
 
-def _where(question: str, record: dict) -> str:
-    dates = sorted({one["date"] for one in record["measurements"]})
+def _provenance(question: str, record: dict) -> str:
+    dates = sorted({row["date"] for row in record["measurements"]})
     facts = record["machine"]
     versions = ", ".join(f"{k.removeprefix('version of ')} {v}" for k, v in facts.items() if "version of" in k)
     return (
-        f"*{' to '.join(in_order((dates[0], dates[-1])))}; {facts['processor']}, {facts['processor cores in use']} "
+        f"*{' to '.join(distinct((dates[0], dates[-1])))}; {facts['processor']}, {facts['processor cores in use']} "
         f"cores, {facts['memory (GB)']} GB; {versions}. `python benchmarks/{question}.py`*"
     )
 
@@ -363,17 +368,17 @@ def main() -> None:
     ]
     for question, (title, section) in SECTIONS.items():
         parts.append(f"## {title}\n")
-        places = sorted(path.parent for path in RECORDS.glob(f"*/{question}.json"))
-        if not places:
+        folders = sorted(path.parent for path in RECORDS.glob(f"*/{question}.json"))
+        if not folders:
             parts.append(f"Not measured yet: `python benchmarks/{question}.py`.\n")
-        for place in places:
-            record = json.loads((place / f"{question}.json").read_text(encoding="utf-8"))
-            if len(places) > 1:
+        for folder in folders:
+            record = json.loads((folder / f"{question}.json").read_text(encoding="utf-8"))
+            if len(folders) > 1:
                 parts.append(f"### {title}: {record['machine']['processor']}\n")
-            parts.append(f"{section(place)}\n\n{_where(question, record)}\n")
+            parts.append(f"{section(folder)}\n\n{_provenance(question, record)}\n")
     path: Path = HERE / "RESULTS.md"
-    with replacing(path) as beside:
-        beside.write_text("\n".join(parts), encoding="utf-8")
+    with replacing(path) as temporary:
+        temporary.write_text("\n".join(parts), encoding="utf-8")
     print(path)
 
 

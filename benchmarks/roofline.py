@@ -1,9 +1,9 @@
-"""The share of this processor's bfloat16 speed that training and inference reach, and where the rest goes.
+"""The share of the CPU's peak bfloat16 speed that training and inference reach, and where the rest of the time goes.
 
-The roof is the best of several sizes of one matrix product in bfloat16. The work counted is that of the model's own
-matrix products for the real tokens (padding is not counted): 2 operations a weight and token, and attention's
-4 x tokens x hidden size a token and layer; three times that in training. Two shares are given: of the whole model as
-written (what a user gets), and of the products really computed (the last layer is computed for [CLS] only).
+The peak (the roof) is the speed of the best of several sizes of matrix product in bfloat16. The work counted is that of
+the model's matrix products for real tokens, without padding: 2 operations per weight and token, plus 4 x tokens x
+hidden size per token and layer for attention; three times as much in training. There are two counts: for the complete
+model (what a user gets), and for the products that are computed (the last layer is computed for [CLS] only).
 
 python benchmarks/roofline.py IMDB_FOLDER        10 minutes on two cores
 """
@@ -31,10 +31,10 @@ KINDS = {
 
 
 def roof(turn: int, **_) -> dict:
-    """The best speed of a product of two square matrices, in GFLOP/s: in bfloat16, and for comparison in float32."""
+    """The best speed of a product of two square matrices in bfloat16, and in float32 for comparison, in GFLOP/s."""
     import torch
 
-    found = {}
+    speeds = {}
     for dtype in (torch.bfloat16, torch.float32):
         for size in SIZES:
             left, right = torch.randn(size, size).to(dtype), torch.randn(size, size).to(dtype)
@@ -45,26 +45,30 @@ def roof(turn: int, **_) -> dict:
                 for _ in range(4):
                     torch.mm(left, right, out=product)
                 best = min(best, (time.perf_counter() - began) / 4)
-            found[dtype, size] = 2 * size**3 / best / 1e9
-    short, long = (max(found[dtype, size] for size in SIZES) for dtype in (torch.bfloat16, torch.float32))
-    return {"gflops": short, "gflops_float32": long, "by_size": {size: found[torch.bfloat16, size] for size in SIZES}}
+            speeds[dtype, size] = 2 * size**3 / best / 1e9
+    bfloat16, float32 = (max(speeds[dtype, size] for size in SIZES) for dtype in (torch.bfloat16, torch.float32))
+    return {
+        "gflops": bfloat16,
+        "gflops_float32": float32,
+        "by_size": {size: speeds[torch.bfloat16, size] for size in SIZES},
+    }
 
 
 def operations(lengths: list[int], config, first_token_only: bool) -> float:
     """Operations of one forward pass over reviews of these lengths in tokens."""
-    wide, inner, layers = config.hidden_size, config.intermediate_size, config.num_hidden_layers
-    keys_values, rest = 4 * wide**2, 4 * wide**2 + 4 * wide * inner
+    hidden, inner, layers = config.hidden_size, config.intermediate_size, config.num_hidden_layers
+    keys_values, rest = 4 * hidden**2, 4 * hidden**2 + 4 * hidden * inner
     total = 0.0
     for tokens in lengths:
-        whole = layers - 1 if first_token_only else layers
-        total += whole * tokens * (keys_values + rest + 4 * wide * tokens)
+        complete = layers - 1 if first_token_only else layers
+        total += complete * tokens * (keys_values + rest + 4 * hidden * tokens)
         if first_token_only:
-            total += tokens * keys_values + rest + 4 * wide * tokens
+            total += tokens * keys_values + rest + 4 * hidden * tokens
     return total
 
 
 def reach(kind: str, length: int, turn: int, imdb: Path, count: int) -> dict:
-    """GFLOP/s of training or inference, by both counts, and a profile of where the time goes."""
+    """GFLOP/s of training or inference by both counts, and a profile of the time."""
     from datasets import Dataset, DatasetDict
     from torch.profiler import ProfilerActivity, profile
     from transformers import TrainerCallback
@@ -72,15 +76,15 @@ def reach(kind: str, length: int, turn: int, imdb: Path, count: int) -> dict:
     from sentiment_lib import fine_tune, initialize_model_and_tokenizer, make_settings, predict
     from sentiment_lib.data.tokenization import encode
 
-    class Clock(TrainerCallback):  # the first tenth of the steps warms up
+    class Clock(TrainerCallback):  # the first tenth of the steps is a warm-up
         def on_step_end(self, args, state, control, **_):
-            self.at = [*getattr(self, "at", []), time.perf_counter()]
+            self.times = [*getattr(self, "times", []), time.perf_counter()]
 
     rows = reviews(imdb, "train", count)
     settings = make_settings("imdb", max_length=length, epochs=1)
     model, tokenizer = initialize_model_and_tokenizer(dropout=settings.dropout)
     lengths = [len(ids) for ids in encode(list(rows["text"]), tokenizer, **settings.encoding)]
-    times, config = (3 if kind == "training" else 1), model.config
+    passes, config = (3 if kind == "training" else 1), model.config
 
     def work():
         if kind == "inference":
@@ -90,36 +94,37 @@ def reach(kind: str, length: int, turn: int, imdb: Path, count: int) -> dict:
         clock = Clock()
         with tempfile.TemporaryDirectory() as folder:
             splits = DatasetDict(train=Dataset.from_pandas(rows, preserve_index=False))
-            where = Path(folder) / "model"
-            fine_tune(model, tokenizer, splits, settings, output_dir=where, validate=False, callbacks=[clock])
-        warm = len(clock.at) // 10
-        return (clock.at[-1] - clock.at[warm]) * len(clock.at) / (len(clock.at) - 1 - warm)
+            target = Path(folder) / "model"
+            fine_tune(model, tokenizer, splits, settings, output_dir=target, validate=False, callbacks=[clock])
+        times = clock.times
+        warmup = len(times) // 10
+        return (times[-1] - times[warmup]) * len(times) / (len(times) - 1 - warmup)
 
     work()
     seconds = work()
-    with profile(activities=[ProfilerActivity.CPU]) as seen:
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
         work()
     spent = Counter()
-    for event in seen.key_averages():
-        named = next((name for name, keys in KINDS.items() if event.key in keys), "everything else")
-        spent[named] += event.self_cpu_time_total
-    whole = sum(spent.values())
+    for event in profiler.key_averages():
+        group = next((name for name, keys in KINDS.items() if event.key in keys), "everything else")
+        spent[group] += event.self_cpu_time_total
+    total = sum(spent.values())
     return {
         "reviews_per_second": count / seconds,
         "tokens": sum(lengths) / len(lengths),
-        "gflops": times * operations(lengths, config, False) / seconds / 1e9,
-        "gflops_computed": times * operations(lengths, config, True) / seconds / 1e9,
-        "profile": {name: value / whole for name, value in spent.most_common()},
+        "gflops": passes * operations(lengths, config, False) / seconds / 1e9,
+        "gflops_computed": passes * operations(lengths, config, True) / seconds / 1e9,
+        "profile": {name: value / total for name, value in spent.most_common()},
     }
 
 
 def call(kind: str, **job) -> dict:
-    """The measurement that a job asks for."""
+    """Run the measurement of a job."""
     return roof(**job) if kind == "matrix product" else reach(kind, **job)
 
 
 def main() -> None:
-    """Measure what is not on record yet."""
+    """Run the measurements that are not on record yet."""
     options = arguments(__doc__)
     count, turns = (48, 1) if options.small else (256, 3)
     jobs = []

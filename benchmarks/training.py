@@ -1,8 +1,8 @@
-"""Training against what a user would type instead: the Hugging Face Trainer, with its defaults and with bf16=True.
+"""Training compared with the usual alternative: the Hugging Face Trainer, with its defaults and with bf16=True.
 
-Same checkpoint, same reviews, 128, 256 and 512 tokens, three seeds: reviews a second, accuracy on validation reviews
-after one epoch and after each quarter of it. The Trainer's runs do as its text-classification example: head of the
-review, padded to the maximum, batches of 8, learning rate 5e-5, the checkpoint's dropout and attention.
+Same checkpoint and reviews, 128, 256 and 512 tokens, three seeds. Measures reviews per second, and validation accuracy
+after each quarter of an epoch. The Trainer is set up as in its text-classification example: start of the review, padded
+to the maximum, batches of 8, learning rate 5e-5, the checkpoint's dropout and attention.
 
 python benchmarks/training.py IMDB_FOLDER        60 to 100 minutes on two cores
 """
@@ -17,16 +17,16 @@ SYSTEMS = ("Trainer", "Trainer, bf16", "sentiment_lib")
 
 
 def train(system: str, length: int, seed: int, imdb: Path, count: int, held_out: int) -> dict:
-    """One training of one epoch; the clock stands still while it is evaluated."""
-    rows, validation = reviews(imdb, "train", count + held_out, seed=100 + seed), None
-    rows, validation = rows[:count], rows[count:]
+    """Train for one epoch; the clock is stopped during evaluations."""
+    sample = reviews(imdb, "train", count + held_out, seed=100 + seed)
+    rows, validation = sample[:count], sample[count:]
     with tempfile.TemporaryDirectory() as folder:
         run = _ours if system == "sentiment_lib" else _trainer
         return run(system, length, seed, rows, validation, Path(folder)) | {"peak_mb": peak_memory()}
 
 
-def watch(marks: set[int], model, tokenizer, validation, how: dict):
-    """A callback that notes the seconds of training so far and the accuracy: after these steps, and at evaluations."""
+def watch(marks: set[int], model, tokenizer, validation, encoding: dict):
+    """A callback that records seconds of training and accuracy after the steps in `marks` and at evaluations."""
     from transformers import TrainerCallback
 
     from sentiment_lib import predict
@@ -39,8 +39,8 @@ def watch(marks: set[int], model, tokenizer, validation, how: dict):
             if state.global_step in marks:
                 now = time.perf_counter()
                 seconds = now - self.began - self.paused
-                found = predict(list(validation["text"]), model, tokenizer, **how)
-                accuracy = float(((found >= 0.5) == validation["label"].to_numpy()).mean())
+                probabilities = predict(list(validation["text"]), model, tokenizer, **encoding)
+                accuracy = float(((probabilities >= 0.5) == validation["label"].to_numpy()).mean())
                 self.curve.append([seconds, accuracy])
                 self.paused += time.perf_counter() - now
 
@@ -85,9 +85,9 @@ def _trainer(system, length, seed, rows, validation, folder) -> dict:
     from sentiment_lib.model.pretrained import bundled_checkpoint
 
     set_seed(seed)
-    place = bundled_checkpoint()
-    model = AutoModelForSequenceClassification.from_pretrained(place, num_labels=2)
-    tokenizer = AutoTokenizer.from_pretrained(place)
+    checkpoint = bundled_checkpoint()
+    model = AutoModelForSequenceClassification.from_pretrained(checkpoint, num_labels=2)
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     tokens = tokenizer(list(rows["text"]), padding="max_length", max_length=length, truncation=True)
     watched = watch(
         quarters(-(-len(rows) // 8)), model, tokenizer, validation, {"max_length": length, "truncation": "head"}
@@ -111,7 +111,7 @@ def _trainer(system, length, seed, rows, validation, folder) -> dict:
 
 
 def main() -> None:
-    """Measure what is not on record yet."""
+    """Run the measurements that are not on record yet."""
     options = arguments(__doc__)
     count, held_out = (48, 32) if options.small else (1000, 500)
     jobs = [

@@ -7,7 +7,7 @@ SHARED_IMDB = CHECKOUT.parent / "shared" / "data" / "imdb"
 
 
 def pytest_collection_modifyitems(items):
-    """Mark what ``make check`` leaves out, and keep on one worker what shares a run of the whole series."""
+    """Mark the tests that ``make check`` skips, and run tests that share the small series on one worker."""
     for item in items:
         if "small_series" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("series"))
@@ -19,14 +19,14 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """A project folder of the test's own."""
+    """A separate project folder for one test."""
     monkeypatch.setenv("SENTIMENT_LIB_HOME", str(tmp_path))
     return tmp_path
 
 
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory):
-    """A BERT of 2 layers x 2 heads with random weights and the real vocabulary: it trains in seconds."""
+    """A BERT with 2 layers of 2 heads, random weights and the real vocabulary. It trains in seconds."""
     import torch
     from transformers import AutoTokenizer, BertConfig, BertModel
 
@@ -64,7 +64,7 @@ def bundled():
 @pytest.fixture(scope="session")
 def imdb_folder():
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        pytest.skip("the IMDB corpus is not passed on to GitHub")
+        pytest.skip("the IMDB corpus is not available on GitHub")
     if not (SHARED_IMDB / "train.parquet").is_file():
         missing(f"the IMDB corpus is not at {SHARED_IMDB}")
     return SHARED_IMDB
@@ -72,24 +72,24 @@ def imdb_folder():
 
 @pytest.fixture
 def review_file(tmp_path):
-    """Forty small reviews of both labels."""
+    """A file of forty short reviews of both labels."""
     return write_reviews(tmp_path)
 
 
 @pytest.fixture(scope="session")
 def quick_run():
-    """What the lessons left under the preset quick, in this session (make test runs them before these tests)."""
+    """Paths of the results of the lessons with the preset quick (make test runs the lessons before these tests)."""
     from sentiment_lib.run.paths import RunPaths
 
     paths = RunPaths("quick")
     if not paths.metrics.is_file() or not paths.model.is_dir():
-        missing("the lessons have not run in this session, as they do in make test")
+        missing("the lessons have not been run in this session; make test runs them first")
     return paths
 
 
 @pytest.fixture(scope="session")
 def small_series(tiny_checkpoint, tmp_path_factory):
-    """The whole series under papermill on a few reviews with a tiny model: its home, settings, and lessons done."""
+    """The complete series with a tiny model on a few reviews: its project folder, settings and lessons run."""
     import pandas as pd
 
     from sentiment_lib.course.series import run_series
@@ -114,7 +114,7 @@ def small_series(tiny_checkpoint, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def small_run(small_series):
-    """Settings and lessons of that series, with its home in the environment."""
+    """Settings and lessons of the small series, with its project folder in the environment."""
     home, settings, done = small_series
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SENTIMENT_LIB_HOME", str(home))

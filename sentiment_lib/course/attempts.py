@@ -1,4 +1,4 @@
-"""The answers that a learner has given, kept in one file of their own and nowhere else."""
+"""The answers that a learner has given, kept in a single local file."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..run.paths import home, short_path
 
 
 def progress_file() -> Path:
-    """``results/progress.jsonl``: a line for every answer given. Delete it to start again."""
+    """``results/progress.jsonl``, one line per answer given. Delete it to start again."""
     return home() / "results" / "progress.jsonl"
 
 
 def note_attempt(name: str, state: str) -> None:
-    """Add a line; `state` is "solved" or "wrong". Where nothing can be written, say so and go on."""
+    """Add a line to the file; `state` is "solved" or "wrong". If that fails, print a message and continue."""
     line = json.dumps({"name": name, "state": state, "at": datetime.now().isoformat(timespec="seconds")})
     path = progress_file()
     try:
@@ -28,20 +28,20 @@ def note_attempt(name: str, state: str) -> None:
 
 
 def answers_given() -> tuple[set[str], Counter[str]]:
-    """Names of what is solved, and how often each was tried. Damaged lines are skipped."""
+    """Names of the solved exercises and questions, and the number of attempts at each. Damaged lines are skipped."""
     solved: set[str] = set()
-    tried: Counter[str] = Counter()
+    attempts: Counter[str] = Counter()
     try:
         lines = progress_file().read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return solved, tried
+        return solved, attempts
     for line in lines:
         try:
-            note = json.loads(line)
-            name, state = str(note["name"]), note["state"]
+            record = json.loads(line)
+            name, state = str(record["name"]), record["state"]
         except (ValueError, TypeError, KeyError):
             continue
-        tried[name] += 1
+        attempts[name] += 1
         if state == "solved":
             solved.add(name)
-    return solved, tried
+    return solved, attempts

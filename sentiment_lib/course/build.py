@@ -2,8 +2,8 @@
 
 python -m sentiment_lib.course.build
 
-Cells that belong to an exercise or a question say so in their metadata (``"course": "04.2 stub"``); their source is
-written again and they stay where they are. New ones are put before the summary of their lesson.
+The metadata of a cell name the exercise or question it belongs to (``"course": "04.2 stub"``). Such a cell stays in
+place and its source is replaced. New cells are inserted before the summary of their lesson.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ def _task(exercise: Exercise) -> str:
     return f"### Exercise {exercise.name} · {exercise.title}\n\n*{LEVELS[exercise.level]}* {exercise.task}"
 
 
-def _form(question: Question) -> str:
+def _quiz_call(question: Question) -> str:
     return f'from sentiment_lib.course import quiz\n\nquiz("{question.name}")'
 
 
-PARTS: dict[str, tuple[str, Callable[[Any], str], list[str]]] = {  # kind of cell, source, tags
+PARTS: dict[str, tuple[str, Callable[[Any], str], list[str]]] = {  # cell type, source, tags
     "task": ("markdown", _task, []),
     "stub": ("code", lambda exercise: exercise.stub, []),
     "help": ("markdown", help_text, []),
     "question": ("markdown", question_text, []),
-    "form": ("code", _form, ["nbval-ignore-output"]),
+    "form": ("code", _quiz_call, ["nbval-ignore-output"]),
 }
 
 
 def course_cells(lesson: str) -> dict[str, dict[str, Any]]:
-    """The cells of a lesson that are made here, by what their metadata say, in order."""
-    wanted: list[tuple[Question | Exercise, str]] = []
-    wanted += [(question, part) for question in questions(lesson) for part in ("question", "form")]
-    wanted += [(exercise, part) for exercise in exercises(lesson) for part in ("task", "stub", "help")]
-    return {f"{item.name} {part}": _cell(item, part) for item, part in wanted}
+    """The generated cells of a lesson in order; the keys are the names in their metadata."""
+    parts: list[tuple[Question | Exercise, str]] = []
+    parts += [(question, part) for question in questions(lesson) for part in ("question", "form")]
+    parts += [(exercise, part) for exercise in exercises(lesson) for part in ("task", "stub", "help")]
+    return {f"{item.name} {part}": _cell(item, part) for item, part in parts}
 
 
 def _cell(item: Exercise | Question, part: str) -> dict[str, Any]:
@@ -60,23 +60,23 @@ def _cell(item: Exercise | Question, part: str) -> dict[str, Any]:
 
 
 def refreshed(cells: list[dict[str, Any]], lesson: str) -> list[dict[str, Any]]:
-    """The cells of a lesson with those that are made here brought up to date; outputs of unchanged code are kept."""
-    made = course_cells(lesson)
+    """The cells of a lesson with its generated cells brought up to date. Outputs of unchanged cells are kept."""
+    generated = course_cells(lesson)
     present = {cell["metadata"].get("course") for cell in cells}
     result = []
     for cell in cells:
         key = cell["metadata"].get("course")
         if key is None:
             if "".join(cell["source"]).startswith("## Summary"):
-                result += [new for name, new in made.items() if name not in present]
+                result += [new for name, new in generated.items() if name not in present]
             result.append(cell)
-        elif key in made:
-            result.append(cell if cell["source"] == made[key]["source"] else made[key])
+        elif key in generated:
+            result.append(cell if cell["source"] == generated[key]["source"] else generated[key])
     return result
 
 
 def main(folder: Path | None = None) -> None:
-    """Write lessons and diagrams. A file that would stay the same is left alone."""
+    """Write lessons and diagrams. Unchanged files are not rewritten."""
     folder = folder or lessons_dir()
     (folder / "images").mkdir(exist_ok=True)
     for path in lessons():

@@ -1,10 +1,10 @@
-"""The diagram at the head of each lesson: where we are in the flow of data."""
+"""The diagram at the top of each lesson, which shows its place in the flow of data."""
 
 from __future__ import annotations
 
 from html import escape
 
-# What a lesson does: number, name, place of the box (left, top). Between the boxes: what one leaves for the next.
+# Lesson number: name, and left and top of its box. FILES, between the boxes, are what a lesson leaves for the next.
 BOXES = {
     "01": ("Prepare data", 128, 92),
     "02": ("Baselines", 378, 24),
@@ -32,21 +32,21 @@ ARROWS = [
 BLUE, GREY = "#005b96", "#5f5f5f"
 
 
-def alternative(lesson: str) -> str:
+def alternative_text(lesson: str) -> str:
     """The diagram in words."""
-    here = f"; here: {lesson} {BOXES[lesson][0]}" if lesson in BOXES else ""
+    position = f"; here: {lesson} {BOXES[lesson][0]}" if lesson in BOXES else ""
     return (
         "The flow of data: reviews go through 01 Prepare data into splits; 02 Baselines and 03 Fine-tune learn from "
         "them; 04 Evaluate judges both and writes metrics.json, on which 07 Design an experiment builds; 05 Explore "
-        f"attention and 06 Test the heads look into the model{here}."
+        f"attention and 06 Test the heads look into the model{position}."
     )
 
 
 def diagram(lesson: str) -> str:
-    """The diagram as SVG, with the box of `lesson` filled; for ``"00"`` none is."""
+    """The diagram as SVG, with the box of `lesson` filled. Lesson ``"00"`` has no box."""
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 228" width="900" height="228" role="img" '
-        f'font-family="Helvetica, Arial, sans-serif" font-size="14"><title>{escape(alternative(lesson))}</title>',
+        f'font-family="Helvetica, Arial, sans-serif" font-size="14"><title>{escape(alternative_text(lesson))}</title>',
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         f'<path d="M0,0 L8,4 L0,8 z" fill="{GREY}"/></marker></defs>',
         '<rect width="900" height="228" fill="#ffffff"/>',
@@ -59,10 +59,11 @@ def diagram(lesson: str) -> str:
     for name, (x, y) in FILES.items():
         parts.append(f'<text x="{x}" y="{y + 5}" text-anchor="middle" font-style="italic" fill="#222222">{name}</text>')
     for number, (name, left, top) in BOXES.items():
-        fill, ink = (BLUE, "#ffffff") if number == lesson else ("#ffffff", "#222222")
+        center = left + WIDTH / 2
+        fill, color = (BLUE, "#ffffff") if number == lesson else ("#ffffff", "#222222")
         parts.append(
             f'<rect x="{left}" y="{top}" width="{WIDTH}" height="{HEIGHT}" rx="7" fill="{fill}" stroke="{BLUE}"/>'
-            f'<text x="{left + WIDTH / 2}" y="{top + 18}" text-anchor="middle" fill="{ink}" font-weight="bold">{number}'
-            f'</text><text x="{left + WIDTH / 2}" y="{top + 35}" text-anchor="middle" fill="{ink}">{name}</text>'
+            f'<text x="{center}" y="{top + 18}" text-anchor="middle" fill="{color}" font-weight="bold">{number}</text>'
+            f'<text x="{center}" y="{top + 35}" text-anchor="middle" fill="{color}">{name}</text>'
         )
     return "\n".join([*parts, "</svg>", ""])

@@ -1,4 +1,4 @@
-"""What a learner has solved, and what to try next."""
+"""A summary of what the learner has solved and what to try next."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 def solved_table() -> pd.DataFrame:
-    """One row per lesson: exercises and questions solved, the next to try, and the number of answers given."""
+    """One row per lesson: exercises and questions solved, the next one to try, and the number of answers given."""
     import pandas as pd
 
-    solved, tried = answers_given()
+    solved, attempts = answers_given()
     rows = {}
     for path in lessons():
         lesson = path.name[:2]
-        tasks = [exercise.name for exercise in exercises(lesson)]
-        asked = [question.name for question in questions(lesson)]
+        exercise_names = [exercise.name for exercise in exercises(lesson)]
+        question_names = [question.name for question in questions(lesson)]
         rows[path.stem] = {
-            "exercises": f"{len(solved & set(tasks))} of {len(tasks)}" if tasks else "",
-            "questions": f"{len(solved & set(asked))} of {len(asked)}" if asked else "",
-            "next": next((name for name in [*asked, *tasks] if name not in solved), "all solved"),
-            "answers given": sum(tried[name] for name in [*tasks, *asked]),
+            "exercises": f"{len(solved & set(exercise_names))} of {len(exercise_names)}" if exercise_names else "",
+            "questions": f"{len(solved & set(question_names))} of {len(question_names)}" if question_names else "",
+            "next": next((name for name in [*question_names, *exercise_names] if name not in solved), "all solved"),
+            "answers given": sum(attempts[name] for name in [*exercise_names, *question_names]),
         }
     return pd.DataFrame(rows).T

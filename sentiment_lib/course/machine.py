@@ -1,4 +1,4 @@
-"""Is this machine ready, which preset suits it, and how long will that take? Used in lesson 00."""
+"""Checks of this machine: whether it is ready, which preset suits it and how long that takes. Used in lesson 00."""
 
 from __future__ import annotations
 
@@ -23,24 +23,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # What a preset needs: memory and free disk in GB, padded tokens of its average training review, training reviews, and
-# by how much its checkpoint is heavier to compute than the bundled one (parameters of its layers: 85 to 10.6 million).
+# the compute cost of its checkpoint relative to the bundled one (85 against 10.6 million parameters in the layers).
 NEEDS = {"quick": (4, 1, 32, 7_608, 1), "imdb": (10, 3, 264, 22_361, 1), "full": (16, 6, 264, 22_361, 8)}
-SERIES = 8.0  # the whole series of `quick` in units of its training (7.0 on Zen 4, 9.6 on Zen 5)
+SERIES_PER_TRAINING = 8.0  # time of the whole series of `quick` over that of its training (7.0 on Zen 4, 9.6 on Zen 5)
 LOWEST = {"python": (3, 11), "torch": (2, 6), "transformers": (5, 6), "datasets": (4, 0), "ipywidgets": (8, 1)}
 
 
 def check_environment() -> pd.DataFrame:
-    """A row a thing that the lessons need: what is here, whether it will do, and what to do about it if not."""
+    """One row per requirement of the lessons: what this machine has, whether it is enough, and the remedy if not."""
     import pandas as pd
     import torch
 
-    here, compute = versions(), choose_compute()
-    rows = {}
+    installed, compute = versions(), choose_compute()
+    rows: dict[str, tuple[object, bool, str]] = {}
     for name, lowest in LOWEST.items():
-        wanted = ".".join(map(str, lowest))
-        enough = _numbers(here[name]) >= lowest
-        remedy = "and run make again" if name == "python" else f"pip install --upgrade {name}"
-        rows[name] = (here[name], enough, f"install {wanted} or newer: {remedy}")
+        enough = _version_numbers(installed[name]) >= lowest
+        command = "and run make again" if name == "python" else f"pip install --upgrade {name}"
+        rows[name] = (installed[name], enough, f"install {'.'.join(map(str, lowest))} or newer: {command}")
     threads = torch.get_num_threads()
     rows["threads"] = (threads, threads >= 2, "one thread: everything takes about twice as long")
     fast = compute.precision == "bfloat16"
@@ -49,28 +48,30 @@ def check_environment() -> pd.DataFrame:
     free = free_disk_gb()
     rows["free disk (GB)"] = (round(free), free >= NEEDS["quick"][1], "set SENTIMENT_LIB_HOME to a larger disk")
     memory = memory_gb()
-    rows["memory (GB)"] = (memory, memory == "unknown" or memory >= 3.5, "close other programs; use train_size=2000")
+    enough = memory is None or memory >= 3.5
+    rows["memory (GB)"] = (memory or "unknown", enough, "close other programs; use train_size=2000")
     table = {
-        name: (str(value), "✓" if good else "!", "" if good else todo) for name, (value, good, todo) in rows.items()
+        name: (str(value), "✓" if enough else "!", "" if enough else remedy)
+        for name, (value, enough, remedy) in rows.items()
     }
     return pd.DataFrame(table, index=["here", "will do", "what to do"]).T
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def _version_numbers(version: str) -> tuple[int, ...]:
     parts = version.partition("+")[0].split(".")[:2]
     return tuple(int(part) if part.isdigit() else 0 for part in parts)
 
 
 def preset_times(seconds: float = 1.5) -> pd.DataFrame:
-    """For each preset: does it fit, how long training takes here, and the advice.
+    """One row per preset: its training time on this machine, what it needs, and whether to use it.
 
-    Times come from a few training steps of the bundled model on this machine, at the length of each preset's average
-    review: reviews times epochs by reviews a second. They may be off by a third.
+    Times are estimated from a few training steps of the bundled model, at the length of each preset's average review:
+    reviews times epochs, divided by reviews per second. They may be off by a third.
 
     Parameters
     ----------
     seconds : float
-        How long to measure for each of the two lengths.
+        Time to measure for, at each of the two lengths.
     """
     import pandas as pd
 
@@ -80,15 +81,17 @@ def preset_times(seconds: float = 1.5) -> pd.DataFrame:
     on_gpu = choose_compute().device != "cpu"
     rows = {}
     for preset in PRESETS:
-        wants_memory, wants_disk, tokens, reviews, heavier = NEEDS[preset]
-        training = reviews * make_settings(preset).epochs * heavier / speed[tokens]
-        fits = (memory == "unknown" or memory >= 0.9 * wants_memory) and free >= wants_disk
+        needed_memory, needed_disk, tokens, reviews, cost = NEEDS[preset]
+        training = reviews * make_settings(preset).epochs * cost / speed[tokens]
+        fits = (memory is None or memory >= 0.9 * needed_memory) and free >= needed_disk
         advice = "too little memory or disk" if not fits else _advice(preset, training, on_gpu)
         rows[preset] = {
-            "training": _duration(training), "whole series": _duration(training * SERIES) if preset == "quick" else "",
-            "memory (GB)": wants_memory, "hub": "not needed" if preset == "quick" else "needed, or local files",
+            "training": _duration(training),
+            "whole series": _duration(training * SERIES_PER_TRAINING) if preset == "quick" else "",
+            "memory (GB)": needed_memory,
+            "hub": "not needed" if preset == "quick" else "needed, or local files",
             "advice": advice,
-        }  # fmt: skip
+        }
     return pd.DataFrame(rows).T
 
 
@@ -107,7 +110,7 @@ def _duration(seconds: float) -> str:
 
 
 def _reviews_per_second(tokens: int, seconds: float) -> float:
-    """Reviews of this length a second in training steps of the bundled model as `fine_tune` does them."""
+    """Speed of the bundled model in training steps like those of `fine_tune`, on reviews of `tokens` tokens."""
     import torch
 
     from ..model.encoder import bfloat16_hidden_states, first_token_only
@@ -118,44 +121,44 @@ def _reviews_per_second(tokens: int, seconds: float) -> float:
     ids = torch.randint(1000, 20_000, (batch, tokens), device=model.device)
     labels = torch.arange(batch, device=model.device) % 2
     step = training_step(model, compute)
-    done, began = -1, time.perf_counter()
+    steps, began = -1, time.perf_counter()
     with first_token_only(model), bfloat16_hidden_states(model):
-        while done < 2 or time.perf_counter() - began < seconds:
+        while steps < 2 or time.perf_counter() - began < seconds:
             step(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels)
-            done += 1
-            if done == 0:  # the first one warms up
+            steps += 1
+            if steps == 0:  # the first step is a warm-up
                 began = time.perf_counter()
-    return done * batch / (time.perf_counter() - began)
+    return steps * batch / (time.perf_counter() - began)
 
 
 class HubButton(ipw.HBox):
-    """Asks the hub whether it is there, and only when it is pressed: no lesson asks a network by itself."""
+    """A button that checks whether the hub can be reached. No lesson uses the network until it is pressed."""
 
     def __init__(self) -> None:
         self._button = ipw.Button(description="Is the hub there?", tooltip="asks the hub once; takes seconds at most")
-        self._said = ipw.HTML("<span>Not asked. Only the presets imdb and full need it.</span>")
+        self._message = ipw.HTML("<span>Not asked. Only the presets imdb and full need it.</span>")
         self._button.on_click(lambda _: self.ask())
-        super().__init__([self._button, self._said])
+        super().__init__([self._button, self._message])
 
     def __repr__(self) -> str:
         return "HubButton(press it to ask the hub)"
 
     def ask(self) -> bool:
-        """Ask now; shows and returns whether the hub answers."""
+        """Show and return whether the hub answers."""
         from ..data.hub import hub_error
 
         problem = hub_error()
-        said = (
+        message = (
             "It answers."
             if problem is None
             else f"No: {problem} The preset quick needs no hub; the others take local files."
         )
-        self._said.value = f'<span role="status">{html.escape(said)}</span>'
+        self._message.value = f'<span role="status">{html.escape(message)}</span>'
         return problem is None
 
 
 def describe_machine() -> pd.DataFrame:
-    """One row a fact that decides how fast the lessons run: processor, memory (GB), disk (GB), arithmetic."""
+    """One row per fact that decides how fast the lessons run: CPU cores, memory (GB), disk (GB), precision."""
     import pandas as pd
     import torch
 
@@ -163,7 +166,7 @@ def describe_machine() -> pd.DataFrame:
     facts = {
         "system": f"{platform.system()} {platform.machine()}",
         "processor cores in use": torch.get_num_threads(),
-        "memory (GB)": memory_gb(),
+        "memory (GB)": memory_gb() or "unknown",
         "free disk (GB)": round(free_disk_gb()),
         "device": compute.device,
         "arithmetic for training": compute.precision,
@@ -173,14 +176,14 @@ def describe_machine() -> pd.DataFrame:
 
 
 def free_disk_gb() -> float:
-    """Free space in GB where results are kept."""
-    there = next(path for path in (home(), *home().parents) if path.exists())
-    return shutil.disk_usage(there).free / 1e9
+    """Free disk space, in GB, where results are kept."""
+    existing = next(path for path in (home(), *home().parents) if path.exists())
+    return shutil.disk_usage(existing).free / 1e9
 
 
-def memory_gb() -> int | str:
-    """Memory of this machine in GB, or "unknown" where the system does not say."""
+def memory_gb() -> int | None:
+    """Memory of this machine in GB, or None if the system does not report it."""
     try:
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9)
     except (AttributeError, ValueError, OSError):
-        return "unknown"
+        return None

@@ -1,4 +1,4 @@
-"""Quiz questions: a form to click with a kernel, and the same question with reasons to unfold without one."""
+"""Quiz questions: an interactive form, and Markdown with the reasons folded away for readers without a kernel."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def quiz(name: str) -> Quiz:
     Raises
     ------
     ArgumentError
-        For a name that no question has.
+        If there is no question of this name.
     """
     return Quiz(pick(name, questions(str(name)[:2]), "question", "04.a"))
 
 
 class Quiz(ipw.VBox):
-    """Options to choose, a button, and for each chosen option why it is right or wrong.
+    """A form with options and a button, which explains why each chosen option is right or wrong.
 
     Attributes
     ----------
     chosen : list of int
-        Options that are chosen, counted from 0; readable and settable.
+        Indices of the chosen options; can be set.
     answered : {"", "wrong", "solved"}
-        After :meth:`answer`.
+        Set by :meth:`answer`.
     """
 
     chosen = traitlets.List(traitlets.Int())
@@ -46,56 +46,57 @@ class Quiz(ipw.VBox):
 
     def __init__(self, question: Question) -> None:
         self.question = question
-        self._boxes, self._showing = [], False
+        self._boxes: list[ipw.Checkbox] = []
+        self._updating = False
         layout = ipw.Layout(width="auto", max_width="800px")
         labels = [text for text, _, _ in question.options]
         if question.multiple:
             self._boxes = [ipw.Checkbox(description=text, indent=False, layout=layout) for text in labels]
             choices = ipw.VBox(self._boxes)
             for box in self._boxes:
-                box.observe(lambda _: self._read(), "value")
+                box.observe(lambda _: self._read_widgets(), "value")
         else:
             choices = self._radio = ipw.RadioButtons(
                 options=[(text, i) for i, text in enumerate(labels)], value=None, layout=layout
             )
-            choices.observe(lambda _: self._read(), "value")
+            choices.observe(lambda _: self._read_widgets(), "value")
         button = ipw.Button(description="Answer", tooltip=f"answer question {question.name}")
         button.on_click(lambda _: self.answer())
         self._feedback = ipw.HTML()
         hint = [ipw.HTML("<i>More than one is right.</i>")] if question.multiple else []
         super().__init__([*hint, choices, button, self._feedback])
-        self.observe(lambda _: self._show(), "chosen")
+        self.observe(lambda _: self._show_chosen(), "chosen")
 
     def __repr__(self) -> str:
         return f"Quiz({self.question.name}, {len(self.question.options)} options)"
 
-    def _read(self) -> None:
-        if self._showing:  # boxes change one after the other
+    def _read_widgets(self) -> None:
+        if self._updating:  # the boxes change one by one
             return
         if self._boxes:
             self.chosen = [i for i, box in enumerate(self._boxes) if box.value]
         else:
             self.chosen = [] if self._radio.value is None else [self._radio.value]
 
-    def _show(self) -> None:
-        self._showing = True
+    def _show_chosen(self) -> None:
+        self._updating = True
         for i, box in enumerate(self._boxes):
             box.value = i in self.chosen
         if not self._boxes:
             self._radio.value = self.chosen[0] if self.chosen else None
-        self._showing = False
+        self._updating = False
 
     def answer(self) -> None:
-        """Judge what is chosen, say why, and note it."""
+        """Grade the chosen options, explain the verdict and record the attempt."""
         options = self.question.options
         if not self.chosen:
             self._feedback.value = "Choose first."
             return
-        wanted = {i for i, (_, right, _) in enumerate(options) if right}
-        self.answered = "solved" if set(self.chosen) == wanted else "wrong"
+        correct = {i for i, (_, right, _) in enumerate(options) if right}
+        self.answered = "solved" if set(self.chosen) == correct else "wrong"
         shown = range(len(options)) if self.answered == "solved" else self.chosen
         lines = [self._line(*options[i]) for i in shown]
-        if self.answered == "wrong" and set(self.chosen) < wanted:
+        if self.answered == "wrong" and set(self.chosen) < correct:
             lines.append("<li>What you chose is right, but something is missing.</li>")
         verdict = "Right." if self.answered == "solved" else "Not right yet."
         self._feedback.value = f'<div role="status"><b>{verdict}</b><ul style="margin:0">{"".join(lines)}</ul></div>'
@@ -108,7 +109,7 @@ class Quiz(ipw.VBox):
 
 
 def question_text(question: Question) -> str:
-    """The question as Markdown, with options and reasons folded away for readers without a kernel."""
+    """The question as Markdown, with options and reasons folded away."""
     many = " *(more than one is right)*" if question.multiple else ""
     folded = f"<details><summary>Options and reasons, to read without a kernel ({question.name})</summary>"
     lines = [f"**Question {question.name}.** {question.text}{many}", "", folded, ""]

@@ -1,6 +1,6 @@
-"""A run as pages to read: results with their intervals, figures, the model card, every lesson; and two runs compared.
+"""The report of a run: results with intervals, figures, the model card, all lessons, and a comparison with another run.
 
-All of it is one folder of plain HTML that asks no network for anything.
+The report is a folder of plain HTML pages that work offline.
 """
 
 from __future__ import annotations
@@ -35,112 +35,111 @@ MEASURES = {
     "roc_auc": "area under the ROC curve",
 }
 _TEMPLATES = Path(__file__).parent / "templates"
-# Pictures instead of widgets, which need a kernel.
-_SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]
 
 
 def write_report(paths: RunPaths, other: RunPaths | None = None) -> Path:
-    """Write ``results/<run>/report/``; an older report is replaced only by a whole one.
+    """Write ``results/<run>/report/``. An older report is replaced only when the new one is complete.
 
     Parameters
     ----------
     paths : RunPaths
-        A run whose lesson 04 is done. Of figures and lessons, those are shown that are there.
+        A run with lesson 04 done. The report has those figures and lessons that exist.
     other : RunPaths, optional
-        Another run to set beside it, on a page of its own.
+        Another run, compared with the first on a separate page.
 
     Returns
     -------
     pathlib.Path
-        ``index.html``.
+        The path of ``index.html``.
 
     Raises
     ------
     MissingResult
-        When lesson 04 of one of the runs has not been run.
+        If lesson 04 of one of the runs has not been run.
     DataError
-        When the runs have no test review in common.
+        If the runs have no test reviews of both labels in common.
     """
     metrics = load_metrics(paths)
     compared = comparison(paths, other) if other else None
     executed = [path for path in lessons() if (paths.notebooks / path.name).is_file()]
     titles = {path.stem: _title(path) for path in executed}
     folder = paths.results / "report"
-    with replacing(folder) as beside:
-        (beside / "figures").mkdir(parents=True)
-        shutil.copy(_TEMPLATES / "report.css", beside)
-        shutil.copytree(lessons_dir() / "images", beside / "images")  # nbconvert would embed them, but close <details>
+    with replacing(folder) as temporary:
+        (temporary / "figures").mkdir(parents=True)
+        shutil.copy(_TEMPLATES / "report.css", temporary)
+        # Diagrams are not embedded by nbconvert, because that would break <details>.
+        shutil.copytree(lessons_dir() / "images", temporary / "images")
         pages = [("index.html", "Results"), ("model_card.html", "Model card")]
         pages += [("comparison.html", f"Beside {other.run}")] if other else []
         pages += [(f"{name}.html", title) for name, title in titles.items()]
         pages += [("glossary.html", "Glossary")] if executed else []
-        around = {"run": paths.run, "pages": pages}
-        shown = list(_figures(paths, beside / "figures", titles))
-        _write(beside / "index.html", "index", **around, **_results(metrics), figures=shown)
-        _write(beside / "model_card.html", "card", **around, card=_card(paths))
+        layout = {"run": paths.run, "pages": pages}
+        figures = list(_figures(paths, temporary / "figures", titles))
+        _write(temporary / "index.html", "index", **layout, **_results(metrics), figures=figures)
+        _write(temporary / "model_card.html", "card", **layout, card=_card(paths))
         if compared:
-            _write(beside / "comparison.html", "comparison", **around, **compared)
+            _write(temporary / "comparison.html", "comparison", **layout, **compared)
         notebooks = [paths.notebooks / path.name for path in executed]
         for path in [*notebooks, lessons_dir() / GLOSSARY] if executed else []:
-            (beside / f"{path.stem}.html").write_text(_lesson(path, around), encoding="utf-8")
+            (temporary / f"{path.stem}.html").write_text(_lesson(path, layout), encoding="utf-8")
     return folder / "index.html"
 
 
 def comparison(paths: RunPaths, other: RunPaths) -> dict[str, Any]:
-    """What the page shows that sets two runs side by side: measures, their paired difference, settings that differ."""
+    """The values of the comparison page: metrics of both runs, paired differences, and settings that differ."""
     import pandas as pd
 
     from ..errors import DataError
     from ..evaluation.significance import compare
 
-    runs, found = (paths, other), [load_metrics(paths), load_metrics(other)]
+    runs, metrics = (paths, other), [load_metrics(paths), load_metrics(other)]
     first, second = (
-        pd.read_parquet(one.require(one.predictions, "04")).drop_duplicates("text").set_index("text") for one in runs
+        pd.read_parquet(run.require(run.predictions, "04")).drop_duplicates("text").set_index("text") for run in runs
     )
-    both = first.index[first.index.isin(second.index)]
-    both = both[(first.loc[both, "label"] == second.loc[both, "label"]).to_numpy()]
-    labels = first.loc[both, "label"].to_numpy()
+    common = first.index[first.index.isin(second.index)]
+    common = common[(first.loc[common, "label"] == second.loc[common, "label"]).to_numpy()]
+    labels = first.loc[common, "label"].to_numpy()
     if len(set(labels)) < 2:
         raise DataError(
             f"The runs {paths.run!r} and {other.run!r} have no test reviews of both labels in common and cannot "
             "be compared. Compare runs on the same source with the same split_seed."
         )
-    one = compare(labels, first.loc[both, "probability"], second.loc[both, "probability"], (paths.run, other.run))
-    settings = [metrics["settings"] for metrics in found]
+    names = (paths.run, other.run)
+    test = compare(labels, first.loc[common, "probability"], second.loc[common, "probability"], names)
+    settings = [run["settings"] for run in metrics]
     differ = [name for name in settings[0] if settings[0][name] != settings[1].get(name) and name != "run"]
     return {
-        "names": [one.run for one in runs],
+        "names": names,
         "settings": [(name, settings[0][name], settings[1].get(name)) for name in differ],
         "measures": [
-            (label, *(_interval(metrics["intervals"][name]) for metrics in found), str(one.differences[name]))
+            (label, *(_interval(run["intervals"][name]) for run in metrics), str(test.differences[name]))
             for name, label in MEASURES.items()
         ],
-        "common": len(both),
-        "tests": [metrics["test"]["examples"] for metrics in found],
-        "test": one,
-        "seconds": [metrics["train"]["seconds"] for metrics in found],
+        "common": len(common),
+        "test_sizes": [run["test"]["examples"] for run in metrics],
+        "test": test,
+        "seconds": [run["train"]["seconds"] for run in metrics],
     }
 
 
 def _results(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The values of the results page."""
     from ..settings import make_settings
 
-    plain = make_settings(metrics["preset"]).to_dict()
-    changed = {k: v for k, v in metrics["settings"].items() if plain.get(k) != v and k not in ("run", "preset")}
-    against = []
-    for one in metrics.get("comparisons", []):
-        accuracy = metrics["baselines"][one["second"]]["accuracy"]
-        against.append(
-            (one["second"], f"{accuracy:.3f}", _interval(one["differences"]["accuracy"]), f"{one['p_holm']:.1e}")
-        )
+    defaults = make_settings(metrics["preset"]).to_dict()
+    changed = {k: v for k, v in metrics["settings"].items() if defaults.get(k) != v and k not in ("run", "preset")}
+    baselines = []
+    for row in metrics.get("comparisons", []):
+        name, gain = row["second"], _interval(row["differences"]["accuracy"])
+        baselines.append((name, f"{metrics['baselines'][name]['accuracy']:.3f}", gain, f"{row['p_holm']:.1e}"))
     weakest = sorted(metrics.get("slices", []), key=lambda row: row["accuracy"])[:5]
     return {
         "metrics": metrics,
-        "source": Path(metrics["source"]).name,  # not where it lies on somebody's disk
+        "source": Path(metrics["source"]).name,  # without the folders of the user's disk
         "model": Path(metrics["model"]).name if Path(metrics["model"]).is_absolute() else metrics["model"],
         "measures": [(label, _interval(metrics["intervals"][name])) for name, label in MEASURES.items()],
         "changed": changed,
-        "against": against,
+        "baselines": baselines,
         "weakest": [
             (f"{row['subject']}: {row['slice']}", row["count"], _interval(row | {"estimate": row["accuracy"]}))
             for row in weakest
@@ -148,13 +147,13 @@ def _results(metrics: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _interval(found: dict[str, Any]) -> str:
-    """An interval that was kept as JSON, as it prints itself."""
-    return str(Interval(found["estimate"], found["low"], found["high"]))
+def _interval(values: dict[str, Any]) -> str:
+    """The text form of an interval that was read from JSON."""
+    return str(Interval(values["estimate"], values["low"], values["high"]))
 
 
 def _figures(paths: RunPaths, target: Path, titles: dict[str, str]) -> Iterator[dict[str, Any]]:
-    """Each figure with its alternative text, kept in the file, and as caption what its lesson says of it."""
+    """Each figure with the alternative text in its file and, as caption, the paragraph before it in its lesson."""
     from ..plots.style import DPI
 
     for path in lessons():
@@ -191,32 +190,34 @@ def _title(path: Path) -> str:
 
 
 def _markdown(text: str) -> str:
-    """Markdown as HTML; HTML in it, which nobody of us wrote, is shown as text."""
+    """Convert Markdown to HTML. HTML in it is untrusted and is shown as text."""
     html = mistune.create_markdown(escape=True, plugins=["table"])(text)
-    return re.sub(r'href="(\w+)\.ipynb', r'href="\1.html', html)
+    return re.sub(r'href="(\w+)\.ipynb', r'href="\1.html', str(html))
 
 
 def _write(path: Path, template: str, **values: Any) -> None:
-    loader = jinja2.FileSystemLoader(_TEMPLATES)
-    pages = jinja2.Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
-    path.write_text(pages.get_template(f"{template}.html").render(page=path.name, **values), encoding="utf-8")
+    path.write_text(environment.get_template(f"{template}.html").render(page=path.name, **values), encoding="utf-8")
 
 
-def _lesson(path: Path, around: dict[str, Any]) -> str:
-    """An executed lesson as a page, without anything from a network."""
+def _lesson(path: Path, layout: dict[str, Any]) -> str:
+    """An executed lesson as an HTML page that works offline."""
     notebook = nbformat.read(path, as_version=4)
-    notebook.metadata.pop("widgets", None)
+    notebook.metadata.pop("widgets", None)  # widgets need a kernel; without them nbconvert exports their pictures
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = re.sub(r"\((\w+)\.ipynb", r"(\1.html", cell.source)
     exporter = HTMLExporter(
         extra_loaders=[jinja2.FileSystemLoader(_TEMPLATES)], template_file="lesson.html.j2", anchor_link_text=""
     )
-    exporter.display_data_priority = _SHOWN
     page = f"{path.stem}.html"
-    title = dict(around["pages"])[page]
-    resources = {"metadata": {"name": title}, "report": {**around, "page": page}}
+    title = dict(layout["pages"])[page]
+    resources = {"metadata": {"name": title}, "report": {**layout, "page": page}}
     html, _ = exporter.from_notebook_node(notebook, resources=resources)
     return html

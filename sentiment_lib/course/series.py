@@ -1,4 +1,4 @@
-"""Runs the lessons one after the other with papermill."""
+"""Runs the lessons in order with papermill."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..run.paths import HOME_VARIABLE, home, lessons_dir, short_path
 from ..run.progress import PROGRESS_VARIABLE, progress_wanted
 from ..settings import Settings
 
-CELL_TIMEOUT = 12 * 3600  # seconds that one cell may take: the longest training somebody leaves alone
+CELL_TIMEOUT = 12 * 3600  # seconds per cell, enough for training overnight
 GLOSSARY = "glossary.ipynb"
 PARAMETERS = ("preset", "run", "overrides")
 
@@ -41,72 +41,72 @@ def lessons() -> list[Path]:
     Raises
     ------
     NeedsClone
-        When the package was installed without its checkout.
+        If the package was installed without its checkout.
     """
     return sorted(lessons_dir().glob("[0-9][0-9]_*.ipynb"))
 
 
 def parameters_of(settings: Settings) -> dict[str, Any]:
-    """What papermill hands to each lesson so that it makes the same settings again."""
+    """The values of the parameters cell with which a lesson makes these settings."""
     from ..settings import make_settings
 
-    plain = make_settings(settings.preset).to_dict()
-    changed = {k: v for k, v in settings.to_dict().items() if plain[k] != v and k not in PARAMETERS}
+    defaults = make_settings(settings.preset).to_dict()
+    changed = {k: v for k, v in settings.to_dict().items() if defaults[k] != v and k not in PARAMETERS}
     return {"preset": settings.preset, "run": settings.run, "overrides": changed}
 
 
 def kept_parameters(settings: Settings) -> dict[str, Any] | None:
-    """The parameters with which the run of this name was made; None where there is none."""
-    return _note(settings).get("parameters")
+    """The parameters that the run of this name was made with, or None if there is no such run."""
+    return _read_record(settings).get("parameters")
 
 
 def run_series(
     settings: Settings, start: str = "00", leave_out: Collection[str] = (), *, resume: bool = False
 ) -> Iterator[LessonRun]:
-    """Run the lessons from `start` on; yields each as it is done.
+    """Run the lessons from `start` on and yield each one when it is done.
 
-    Executed notebooks go to ``results/<run>/notebooks/``, each when its lesson is over, and a note of it to
+    When a lesson is done, its executed notebook is in ``results/<run>/notebooks/`` and it is recorded in
     ``results/<run>/series.json``.
 
     Parameters
     ----------
     settings : Settings
     start : str
-        Number of the lesson to begin with; the results of those before must be there.
+        Number of the first lesson to run. The results of the lessons before it must exist.
     leave_out : collection of str
-        Numbers of lessons that are not run; what they make must be there.
+        Numbers of lessons to skip. Their results must exist.
     resume : bool
-        Leave out the lessons that a run of this name has done before it was stopped, if settings, lessons and code are
-        the same as then.
+        Skip the lessons that an earlier, interrupted run of this name has done, if settings, lessons and code have not
+        changed since.
 
     Raises
     ------
     SettingsError
-        For a lesson number that does not exist.
+        If there is no lesson with the number `start`.
     BusyError
-        When another process works on a run of this name.
+        If another process is working on a run of this name.
     StorageError
-        When results cannot be written.
+        If results cannot be written.
     LessonError
-        When a lesson fails. Its notebook is kept as far as it got, with the error in it.
+        If a lesson fails. Its notebook is kept up to the error, which it shows.
     """
     todo = [path for path in lessons() if path.name[:2] >= start and path.name[:2] not in leave_out]
     numbers = [path.name[:2] for path in lessons()]
     if start not in numbers:
-        raise SettingsError(f"There is no lesson {start!r} to start from; there are {', '.join(numbers)}.")
+        raise SettingsError(f"There is no lesson {start!r} to start from. Lessons: {', '.join(numbers)}.")
     for path in todo:
         _check_parameters(path)
     with only_this(settings):
         check_writable(settings.paths.notebooks)
         _copy_companions(settings.paths.notebooks)
-        made_with = {"parameters": parameters_of(settings), "code": _code()}
+        made_with = {"parameters": parameters_of(settings), "code": _code_hash()}
         done = lessons_done(settings, made_with)
         for path in todo:
-            target, source = settings.paths.notebooks / path.name, _source(path)
+            target, source = settings.paths.notebooks / path.name, _source_hash(path)
             if resume and done.get(path.stem) == source and target.is_file():
                 continue
             began = time.perf_counter()
-            done = {name: value for name, value in done.items() if name < path.stem}  # the later ones stand on this
+            done = {name: value for name, value in done.items() if name < path.stem}  # later ones depend on it
             write_json(settings.paths.series, {**made_with, "done": done})
             _execute(path, target, parameters_of(settings))
             done[path.stem] = source
@@ -115,7 +115,7 @@ def run_series(
 
 
 def _copy_companions(target: Path) -> None:
-    """What the lessons show and link to beside each other: diagrams and glossary."""
+    """Copy the diagrams that the lessons show and the glossary that they link to."""
     target.mkdir(parents=True, exist_ok=True)
     for path in (*lessons_dir().glob("images/*.svg"), *lessons_dir().glob(GLOSSARY)):
         copy = target / path.relative_to(lessons_dir())
@@ -124,34 +124,34 @@ def _copy_companions(target: Path) -> None:
 
 
 def only_this(settings: Settings) -> AbstractContextManager[None]:
-    """The lock of a run's name: held while its files are written, refused to others."""
+    """Lock the name of a run while its files are written; other processes get a BusyError."""
     return only_one(settings.paths.results, f"Run {settings.run!r}", "Wait for it, or give this one another --name.")
 
 
 def lessons_done(settings: Settings, made_with: dict[str, Any] | None = None) -> dict[str, str]:
-    """Lessons that a run of this name, settings and code has done, with a hash of their cells."""
-    made_with = made_with or {"parameters": parameters_of(settings), "code": _code()}
-    kept = _note(settings)
-    return dict(kept["done"]) if {**kept, "done": None} == {**made_with, "done": None} else {}
+    """The lessons done by a run with this name, these settings and this code, each with a hash of its cells."""
+    made_with = made_with or {"parameters": parameters_of(settings), "code": _code_hash()}
+    record = _read_record(settings)
+    return dict(record["done"]) if {**record, "done": None} == {**made_with, "done": None} else {}
 
 
-def _note(settings: Settings) -> dict[str, Any]:
-    """What ``series.json`` of the run holds; nothing where it is not there or not whole."""
+def _read_record(settings: Settings) -> dict[str, Any]:
+    """The content of the run's ``series.json``, empty if the file is missing or damaged."""
     try:
         return json.loads(settings.paths.series.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
 
 
-def _code() -> str:
-    """A hash of this package: lessons that other code has made are not taken over."""
+def _code_hash() -> str:
+    """A hash of this package. Lessons run with other code do not count as done."""
     package = Path(__file__).parents[1]
     files = sorted(path for path in package.rglob("*") if path.suffix in (".py", ".js", ".css"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
-def _source(path: Path) -> str:
-    """A hash of what a lesson does, whatever outputs it was saved with."""
+def _source_hash(path: Path) -> str:
+    """A hash of the cells of a lesson without their outputs."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     return hashlib.sha256(json.dumps([cell["source"] for cell in cells]).encode()).hexdigest()
 
@@ -163,12 +163,12 @@ def _execute(path: Path, target: Path, parameters: dict[str, Any]) -> None:
         from papermill.exceptions import PapermillExecutionError
 
     bar = {"desc": path.stem, "unit": "cell", "leave": False} if progress_wanted() else False
-    beside = target.with_name(f"running_{target.name}")  # papermill saves after each cell, in place
+    running = target.with_name(f"running_{target.name}")  # papermill saves in place after each cell
     try:
         with _kernel_environment():
             papermill.execute_notebook(
                 path,
-                beside,
+                running,
                 parameters=parameters,
                 cwd=path.parent,
                 kernel_name="python3",
@@ -178,25 +178,25 @@ def _execute(path: Path, target: Path, parameters: dict[str, Any]) -> None:
                 execution_timeout=CELL_TIMEOUT,
             )
     except DeadKernelError as error:
-        beside.replace(target)
+        running.replace(target)
         raise LessonError(
-            f"Lesson {path.stem} failed: its kernel died, as a rule because memory ran out. Close other "
-            "programs, or take fewer or shorter reviews (--set train_size=2000 max_length=128).\n"
-            f"The notebook as far as it got: {short_path(target)}"
+            f"Lesson {path.stem} failed: its kernel died, most likely because memory ran out. Close other "
+            "programs, or use fewer or shorter reviews (--set train_size=2000 max_length=128).\n"
+            f"The notebook up to the error: {short_path(target)}"
         ) from error
     except PapermillExecutionError as error:
-        beside.replace(target)
+        running.replace(target)
         raise LessonError(
             f"Lesson {path.stem} failed in cell {error.exec_count}: {error.ename}: {error.evalue}\n"
-            f"The notebook as far as it got: {short_path(target)}\n"
-            f"When the cause is mended, go on with: python -m sentiment_lib run --from {path.name[:2]} ..."
+            f"The notebook up to the error: {short_path(target)}\n"
+            f"After fixing the cause, continue with: python -m sentiment_lib run --from {path.name[:2]} ..."
         ) from error
-    beside.replace(target)
+    running.replace(target)
 
 
 @contextmanager
 def _kernel_environment() -> Iterator[None]:
-    """Kernels that show no progress bars and keep their files where we keep ours."""
+    """Start kernels without progress bars and with the project folder of this process."""
     wanted = {PROGRESS_VARIABLE: "off", HOME_VARIABLE: str(home())}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
@@ -211,12 +211,11 @@ def _kernel_environment() -> Iterator[None]:
 
 
 def _check_parameters(path: Path) -> None:
-    """papermill only warns of a missing parameters cell, and then runs the defaults: that is an error here."""
+    """Check that the parameters cell is complete. papermill would only warn and use the defaults of the lesson."""
     with needs_extra("lessons"):
         import papermill
 
-    there = set(papermill.inspect_notebook(path))
-    missing = set(PARAMETERS) - there
+    missing = set(PARAMETERS) - set(papermill.inspect_notebook(path))
     if missing:
         raise LessonError(
             f"{path.name} needs a cell tagged 'parameters' that sets {', '.join(PARAMETERS)}; "

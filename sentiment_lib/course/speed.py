@@ -1,6 +1,6 @@
-"""What each measure that makes training fast brings, on this machine and these reviews.
+"""How much each optimisation speeds up training on this machine and these reviews. Used in lesson 03.
 
-Used in lesson 03. (``benchmarks/levers.py`` measures more of them, on IMDB, for longer.)
+``benchmarks/levers.py`` measures more of them, on IMDB and for longer.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..data.tokenization import encode
 from ..errors import ArgumentError
@@ -20,9 +20,15 @@ from ..settings import Settings
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-START = {"sorted": False, "dropout": 0.1, "precision": "float32", "attention": "sdpa", "first_token": False}
-# Each has all changes of those above it.
-MEASURES = {
+BASELINE: dict[str, Any] = {
+    "sorted": False,
+    "dropout": 0.1,
+    "precision": "float32",
+    "attention": "sdpa",
+    "first_token": False,
+}
+# Each row includes the changes of all rows above it.
+MEASURES: dict[str, dict[str, Any]] = {
     "as in the Trainer's example": {},
     "similar lengths together": {"sorted": True},
     "no dropout": {"dropout": 0.0},
@@ -30,78 +36,77 @@ MEASURES = {
     "lean attention": {"attention": "lean"},
     "last layer for [CLS] only": {"first_token": True},
 }
-BATCH = 32
+BATCH_SIZE = 32
 
 
 def reviews_per_second(measure: str, texts: Sequence[str], settings: Settings) -> float:
-    """Speed of whole training steps (forward, backward, AdamW) on a processor with `measure` and all above it.
+    """Speed of complete training steps (forward, backward, AdamW) on the CPU, with `measure` and all above it.
 
     Parameters
     ----------
     measure : str
         One of :data:`MEASURES`.
     texts : sequence of str
-        Training reviews; their labels do not matter for speed. Two or three hundred take a few seconds.
+        Training reviews, at least 96. Two or three hundred take a few seconds; labels are made up.
     settings : Settings
-        Model and length of a review.
+        Their model and encoding are used.
 
     Returns
     -------
     float
-        Reviews a second; the first batch, which warms up, is left out.
+        Reviews per second. The first batch is a warm-up and does not count.
 
     Raises
     ------
     ArgumentError
-        For a measure that is not known, or for fewer than three batches of 32.
+        If the measure is unknown or there are fewer than three batches of 32 reviews.
     """
     import torch
 
     if measure not in MEASURES:
         raise ArgumentError(f"measure={measure!r} is not one of {', '.join(map(repr, MEASURES))}.")
-    if len(texts) < 3 * BATCH:
-        raise ArgumentError(f"{len(texts)} reviews are too few to measure with; give at least {3 * BATCH}.")
-    how = dict(START)
+    if len(texts) < 3 * BATCH_SIZE:
+        raise ArgumentError(f"{len(texts)} reviews are too few to measure with; give at least {3 * BATCH_SIZE}.")
+    options = dict(BASELINE)
     for name, changes in MEASURES.items():
-        how |= changes
+        options |= changes
         if name == measure:
             break
-    compute = Compute("cpu", how["precision"], how["attention"])
+    compute = Compute("cpu", options["precision"], options["attention"])
     model, tokenizer = initialize_model_and_tokenizer(
-        settings.model, revision=settings.model_revision, dropout=how["dropout"], compute=compute
+        settings.model, revision=settings.model_revision, dropout=options["dropout"], compute=compute
     )
     ids = encode(texts, tokenizer, **settings.encoding)
-    if how["sorted"]:
+    if options["sorted"]:
         ids.sort(key=len)
-    padding = {"padding": True} if how["sorted"] else {"padding": "max_length", "max_length": settings.max_length}
+    padding = {"padding": True} if options["sorted"] else {"padding": "max_length", "max_length": settings.max_length}
     batches = [
-        tokenizer.pad({"input_ids": ids[i : i + BATCH]}, return_tensors="pt", pad_to_multiple_of=8, **padding)
-        for i in range(0, len(ids) - BATCH + 1, BATCH)
+        tokenizer.pad({"input_ids": ids[i : i + BATCH_SIZE]}, return_tensors="pt", pad_to_multiple_of=8, **padding)
+        for i in range(0, len(ids) - BATCH_SIZE + 1, BATCH_SIZE)
     ]
-    batches = (
-        batches[len(batches) // 2 :] + batches[: len(batches) // 2]
-    )  # the first one, not counted, is of middle length
-    labels = torch.arange(BATCH) % 2
+    middle = len(batches) // 2
+    batches = batches[middle:] + batches[:middle]  # the warm-up batch is one of medium length
+    labels = torch.arange(BATCH_SIZE) % 2
     step = training_step(model, compute)
-    with first_token_only(model) if how["first_token"] else nullcontext():
+    with first_token_only(model) if options["first_token"] else nullcontext():
         for number, batch in enumerate(batches):
             if number == 1:
                 began = time.perf_counter()
             step(**batch, labels=labels)
-        return (len(batches) - 1) * BATCH / (time.perf_counter() - began)
+        return (len(batches) - 1) * BATCH_SIZE / (time.perf_counter() - began)
 
 
 def training_step(model: PreTrainedModel, compute: Compute) -> Callable[..., None]:
-    """A function that makes one training step of a batch: forward, backward, AdamW."""
+    """A function that takes a batch and runs one training step: forward, backward, AdamW."""
     import torch
 
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, fused=True)
-    fast = compute.precision == "bfloat16"
-    products = torch.autocast(compute.device, torch.bfloat16) if fast else nullcontext()
+    mixed = compute.precision == "bfloat16"
+    autocast = torch.autocast(compute.device, torch.bfloat16) if mixed else nullcontext()
     model.train()
 
     def step(**batch) -> None:
-        with products:
+        with autocast:
             loss = model(**batch).loss
         loss.backward()
         optimizer.step()
@@ -111,6 +116,6 @@ def training_step(model: PreTrainedModel, compute: Compute) -> Callable[..., Non
 
 
 def measure_all(texts: Sequence[str], settings: Settings, rounds: int = 1) -> dict[str, float]:
-    """The speed with each measure, one after the other: of several rounds, the best."""
-    found = [{name: reviews_per_second(name, texts, settings) for name in MEASURES} for _ in range(rounds)]
-    return {name: max(one[name] for one in found) for name in MEASURES}
+    """Reviews per second with each measure, in order; the best of several rounds."""
+    speeds = [{name: reviews_per_second(name, texts, settings) for name in MEASURES} for _ in range(rounds)]
+    return {name: max(speed[name] for speed in speeds) for name in MEASURES}

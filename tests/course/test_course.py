@@ -1,4 +1,4 @@
-"""Exercises, questions and diagrams of the lessons: each is tried as a learner would, right and wrong."""
+"""Exercises, questions and diagrams of the lessons, with right and wrong answers as a learner might give them."""
 
 import copy
 import json
@@ -26,12 +26,12 @@ every_question = pytest.mark.parametrize("name", QUESTIONS)
 
 
 def cell(name, part):
-    """A cell as its lesson has it."""
-    (found,) = [c for c in NOTEBOOKS[name[:2]].cells if c.metadata.get("course") == f"{name} {part}"]
-    return found.source
+    """The source of a generated cell in its lesson."""
+    (match,) = [c for c in NOTEBOOKS[name[:2]].cells if c.metadata.get("course") == f"{name} {part}"]
+    return match.source
 
 
-def test_there_are_as_many_as_promised_and_they_rise():
+def test_number_and_levels_of_exercises_and_questions():
     assert len(EXERCISES) >= 28
     assert len(QUESTIONS) >= 21
     for lesson in NOTEBOOKS:
@@ -42,7 +42,7 @@ def test_there_are_as_many_as_promised_and_they_rise():
     assert sum(question.multiple for question in QUESTIONS.values()) >= 5
 
 
-def test_the_lessons_hold_what_the_source_makes():
+def test_the_generated_cells_of_the_lessons_are_up_to_date():
     for path in lessons():
         notebook = json.loads(path.read_text(encoding="utf-8"))
         assert refreshed(copy.deepcopy(notebook["cells"]), path.name[:2]) == notebook["cells"], path.name
@@ -65,7 +65,7 @@ def test_building_again_changes_nothing(tmp_path):
 
 
 @every_exercise
-def test_the_stub_runs_and_says_that_it_is_not_attempted(name, home, capsys):
+def test_the_stub_runs_and_reports_that_it_is_not_attempted(name, home, capsys):
     source = cell(name, "stub")
     assert len(source.splitlines()) <= 20
     exec(source, {"check": check})
@@ -86,29 +86,29 @@ def test_the_solution_in_the_lesson_passes(name, home, capsys):
     assert json.loads(progress_file().read_text())["state"] == "solved"
 
 
-@pytest.mark.parametrize(("name", "which"), WRONG, ids=[f"{name}-{i}" for name, i in WRONG])
-def test_a_wrong_answer_fails_with_its_own_hint(name, which):
+@pytest.mark.parametrize(("name", "index"), WRONG, ids=[f"{name}-{i}" for name, i in WRONG])
+def test_a_wrong_answer_gets_its_own_hint_only(name, index):
     exercise = EXERCISES[name]
-    hint, answers = exercise.wrong_answers[which]
+    hint, answers = exercise.wrong_answers[index]
     state, verdict = judge(exercise, *answers)
     assert state == "wrong"
     assert hint in verdict
-    others = [other for i, (other, _) in enumerate(exercise.wrong_answers) if i != which]
+    others = [other for i, (other, _) in enumerate(exercise.wrong_answers) if i != index]
     assert others
     assert all(other not in verdict for other in others), verdict
 
 
 @every_exercise
-def test_odd_answers_get_an_answer_too(name):
+def test_answers_of_unexpected_types_are_wrong_without_a_traceback(name):
     exercise = EXERCISES[name]
     count = len(exercise.answer.split(","))
-    for odd in (None, "seven", [], float("nan"), lambda *given: "seven", lambda: None):
-        state, verdict = judge(exercise, *[odd] * count)
+    for unexpected in (None, "seven", [], float("nan"), lambda *given: "seven", lambda: None):
+        state, verdict = judge(exercise, *[unexpected] * count)
         assert state == "wrong"
         assert "Traceback" not in verdict
 
 
-def test_pythons_hash_is_found_in_helpers_too_without_a_patch():
+def test_use_of_pythons_hash_is_found_in_helper_functions_without_patching_it():
     def number(text):
         return [hash(part) for part in text]
 
@@ -118,26 +118,26 @@ def test_pythons_hash_is_found_in_helpers_too_without_a_patch():
     def digest(text, share, seed):
         return text.hash(digest) + seed
 
-    before = hash
+    original = hash
     assert refers_to(in_test, hash)
     assert not refers_to(digest, hash)
     assert "Python's hash() of a text" in judge(EXERCISES["01.5"], in_test)[1]
-    assert hash is before
+    assert hash is original
 
 
-def test_a_missing_return_and_an_exception_are_named():
-    def forgot(tp, fp, fn):
+def test_the_verdict_names_a_missing_return_and_an_exception():
+    def no_return(tp, fp, fn):
         2 * tp / (2 * tp + fp + fn + 1e-9)
 
     def divides(tp, fp, fn):
         return tp / 0
 
-    assert "Does it end with return?" in judge(EXERCISES["04.2"], forgot)[1]
+    assert "Does it end with return?" in judge(EXERCISES["04.2"], no_return)[1]
     verdict = judge(EXERCISES["04.2"], divides)[1]
     assert "ZeroDivisionError: division by zero. It was called with (30, 10, 20)" in verdict
 
 
-def test_a_name_that_is_not_there_is_refused():
+def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match=r"no exercise '04.99'; there are 04.1, 04.2"):
         check("04.99", 1)
     with pytest.raises(ValueError, match=r"no question '09.a'"):
@@ -145,7 +145,7 @@ def test_a_name_that_is_not_there_is_refused():
 
 
 @every_question
-def test_a_question_has_one_reason_an_option_and_is_read_without_a_kernel(name):
+def test_every_option_of_a_question_and_its_reason_are_in_the_markdown(name):
     question = QUESTIONS[name]
     assert 3 <= len(question.options) <= 5
     assert {right for _, right, _ in question.options} == {True, False}
@@ -158,7 +158,7 @@ def test_a_question_has_one_reason_an_option_and_is_read_without_a_kernel(name):
 
 
 @every_question
-def test_a_form_judges_every_choice(name, home):
+def test_a_form_grades_every_choice(name, home):
     options = QUESTIONS[name].options
     right = [i for i, (_, good, _) in enumerate(options) if good]
     form = quiz(name)
@@ -170,7 +170,7 @@ def test_a_form_judges_every_choice(name, home):
         form.answer()
         assert form.answered == ("solved" if right == [i] else "wrong")
         assert ("✓" if good else "✗") in form._feedback.value
-        if form.answered == "wrong":  # it does not give away what was not chosen
+        if form.answered == "wrong":  # other options are not revealed
             assert form._feedback.value.count("<i>") == 1
     form.chosen = right
     form.answer()
@@ -180,18 +180,18 @@ def test_a_form_judges_every_choice(name, home):
     assert states[-1] == "solved"
 
 
-def test_the_widgets_of_a_form_set_what_is_chosen():
+def test_the_widgets_of_a_form_set_the_chosen_options():
     single = next(question for question in QUESTIONS.values() if not question.multiple)
     form = quiz(single.name)
     form._radio.value = 1
     assert form.chosen == [1]
-    several = next(question for question in QUESTIONS.values() if question.multiple)
-    form = quiz(several.name)
+    multiple = next(question for question in QUESTIONS.values() if question.multiple)
+    form = quiz(multiple.name)
     form._boxes[0].value = form._boxes[2].value = True
     assert form.chosen == [0, 2]
 
 
-def test_progress_is_counted_in_one_local_file_that_may_be_damaged(home, capsys):
+def test_progress_is_kept_in_one_file_and_damaged_lines_are_skipped(home, capsys):
     check("04.1", 1.0, 0.4, 0.5)
     check("04.1", 0.4, 1.0, 0.8 / 1.4)
     with progress_file().open("a", encoding="utf-8") as file:
@@ -210,7 +210,7 @@ def test_progress_is_counted_in_one_local_file_that_may_be_damaged(home, capsys)
     assert "✓ Exercise 04.1" in text
 
 
-def test_an_answer_counts_where_nothing_can_be_written(home, capsys):
+def test_an_answer_is_graded_even_if_it_cannot_be_recorded(home, capsys):
     (home / "results").write_text("a file in the way")
     check("04.1", 0.4, 1.0, 0.8 / 1.4)
     printed = capsys.readouterr().out
@@ -218,7 +218,7 @@ def test_an_answer_counts_where_nothing_can_be_written(home, capsys):
     assert "not noted in" in printed
 
 
-def test_the_check_needs_neither_torch_nor_the_network_for_numbers():
+def test_checking_numbers_does_not_import_torch():
     code = (
         "import sys; from sentiment_lib.course import check; check('04.1', 0.4, 1.0, 4 / 7); "
         "sys.exit('torch' in sys.modules)"
@@ -228,7 +228,7 @@ def test_the_check_needs_neither_torch_nor_the_network_for_numbers():
     assert done.returncode == 0, "torch was imported"
 
 
-def test_the_environment_is_checked_and_a_preset_advised():
+def test_checks_of_the_environment_and_advice_on_presets():
     from sentiment_lib.course.machine import HubButton, check_environment, preset_times
 
     table = check_environment()
@@ -238,7 +238,7 @@ def test_the_environment_is_checked_and_a_preset_advised():
     assert list(times.index) == ["quick", "imdb", "full"]
     assert re.fullmatch(r"\d+ (s|min|h)", times.loc["quick", "training"])
     assert times.loc["quick", "advice"].startswith("begin here")
-    assert "Not asked" in HubButton()._said.value
+    assert "Not asked" in HubButton()._message.value
 
 
 def test_the_hub_is_asked_only_when_the_button_is_pressed(monkeypatch):
@@ -251,13 +251,13 @@ def test_the_hub_is_asked_only_when_the_button_is_pressed(monkeypatch):
     assert not asked
     button._button.click()
     assert asked == [1]
-    assert "&lt;b&gt;" in button._said.value
+    assert "&lt;b&gt;" in button._message.value
     monkeypatch.setattr(hub, "hub_error", lambda: None)
     assert button.ask() is True
-    assert "It answers" in button._said.value
+    assert "It answers" in button._message.value
 
 
-def test_a_machine_that_lacks_something_is_told_what_to_do(monkeypatch):
+def test_remedies_and_advice_for_a_small_machine(monkeypatch):
     from sentiment_lib.course import machine
 
     monkeypatch.setattr(machine, "memory_gb", lambda: 2)
@@ -274,9 +274,12 @@ def test_a_machine_that_lacks_something_is_told_what_to_do(monkeypatch):
     times = machine.preset_times()
     assert "train_size" in times.loc["quick", "advice"]
     assert times.loc["full", "advice"] in ("not without a GPU", "a large GPU")
+    monkeypatch.setattr(machine, "memory_gb", lambda: None)
+    assert machine.check_environment().loc["memory (GB)"].tolist() == ["unknown", "✓", ""]
+    assert machine.describe_machine().loc["memory (GB)", "value"] == "unknown"
 
 
-def test_speed_is_measured_and_odd_requests_are_refused(tiny_checkpoint):
+def test_speed_is_measured_for_each_measure_and_invalid_arguments_are_refused(tiny_checkpoint):
     from sentiment_lib.course.speed import MEASURES, reviews_per_second
     from sentiment_lib.settings import make_settings
 

@@ -1,4 +1,4 @@
-"""The lessons as they are committed, and what they left when nbval ran them under the preset quick."""
+"""The lessons as committed, and the results that they wrote when nbval ran them with the preset quick."""
 
 import itertools
 import json
@@ -23,7 +23,7 @@ def prose(name):
     return "\n\n".join(cell.source for cell in NOTEBOOKS[name].cells if cell.cell_type == "markdown")
 
 
-def test_the_lessons_are_there_and_one_follows_the_other():
+def test_the_lessons_are_complete_and_each_links_to_the_next():
     assert [name[:2] for name in NOTEBOOKS] == ["00", "01", "02", "03", "04", "05", "06", "07"]
     names = list(NOTEBOOKS)
     for name, following in itertools.pairwise(names):
@@ -31,7 +31,7 @@ def test_the_lessons_are_there_and_one_follows_the_other():
 
 
 @every_lesson
-def test_each_opens_and_closes_as_a_lesson_should(name):
+def test_each_lesson_has_its_introduction_and_summary(name):
     first, last = NOTEBOOKS[name].cells[0].source, NOTEBOOKS[name].cells[-1].source
     assert first.startswith(f"# {name[:2]} · ")
     assert f"](images/flow_{name[:2]}.svg)" in first
@@ -40,12 +40,12 @@ def test_each_opens_and_closes_as_a_lesson_should(name):
     assert re.search(r"\d+ minutes", first)
     assert last.startswith("## Summary")
     reading = last.partition("## Further reading")[2].partition("**Next:**")[0]
-    assert len(re.findall(r"^- .*\*.+\*.*(19|20)\d\d", reading, re.MULTILINE)) >= 2  # a title in italics, a year
+    assert len(re.findall(r"^- .*\*.+\*.*(19|20)\d\d", reading, re.MULTILINE)) >= 2  # a title in italics and a year
     assert "?" in last.partition("**Next:**")[2] or name[:2] == "07"
 
 
 @every_lesson
-def test_notes_tips_and_warnings_are_marked_and_a_common_mistake_is_shown(name):
+def test_admonitions_have_known_kinds_and_include_a_common_mistake(name):
     text = prose(name)
     kinds = re.findall(r"^> \*\*([A-Z][a-z ]+)\.\*\*", text, re.MULTILINE)
     assert set(kinds) <= {"Note", "Tip", "Warning", "Common mistake"}
@@ -56,16 +56,16 @@ def test_notes_tips_and_warnings_are_marked_and_a_common_mistake_is_shown(name):
 
 
 @every_lesson
-def test_it_is_written_for_reading(name):
+def test_length_of_the_prose_and_levels_of_headings(name):
     assert len(prose(name).split()) >= 700
     levels = [len(mark) for mark in re.findall(r"^(#+) ", prose(name), re.MULTILINE)]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))  # no level is left out
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))  # no level is skipped
 
 
 @every_lesson
-def test_no_code_without_prose_before_it_and_no_long_cell(name):
+def test_code_cells_are_short_and_follow_prose(name):
     for before, cell in itertools.pairwise(NOTEBOOKS[name].cells):
         if cell.cell_type == "code":
             assert before.cell_type == "markdown", cell.source
@@ -73,7 +73,7 @@ def test_no_code_without_prose_before_it_and_no_long_cell(name):
     assert statistics.median(len(cell.source.splitlines()) for cell in code_cells(name)) <= 8
 
 
-def test_key_terms_are_in_the_glossary_which_is_in_order():
+def test_key_terms_are_in_the_glossary_which_is_sorted():
     glossary = nbformat.read(lessons()[0].parent / "glossary.ipynb", as_version=4)
     headings = re.findall(r"^## (.+)$", "\n".join(cell.source for cell in glossary.cells), re.MULTILINE)
     assert len(headings) >= 50
@@ -82,7 +82,7 @@ def test_key_terms_are_in_the_glossary_which_is_in_order():
     cells = {cell.id for cell in glossary.cells}
     assert {anchor.lower() for anchor in anchors} <= cells
     for name in NOTEBOOKS:
-        # by the cell, not by the heading: JupyterLab finds no heading of a notebook that it has only begun to draw
+        # links name the cell, not the heading: JupyterLab cannot find a heading before the notebook is fully rendered
         linked = re.findall(r"\(glossary\.ipynb#cell-id=([^)]+)\)", prose(name))
         assert len(linked) >= 5
         assert set(linked) <= cells, set(linked) - cells
@@ -92,7 +92,7 @@ def test_key_terms_are_in_the_glossary_which_is_in_order():
 
 
 @every_lesson
-def test_it_shows_nothing_that_a_network_would_have_to_bring(name):
+def test_nothing_in_a_lesson_is_loaded_from_the_network(name):
     for cell in NOTEBOOKS[name].cells:
         shown = [cell.source, *(str(output.get("data", "")) for output in cell.get("outputs", []))]
         for text in shown:
@@ -100,7 +100,7 @@ def test_it_shows_nothing_that_a_network_would_have_to_bring(name):
 
 
 @every_lesson
-def test_the_parameters_cell_is_the_same_in_all(name):
+def test_the_parameters_cell_is_the_same_in_all_lessons(name):
     tagged = [cell for cell in code_cells(name) if "parameters" in cell.metadata.get("tags", [])]
     assert len(tagged) == 1
     values = {}
@@ -109,20 +109,20 @@ def test_the_parameters_cell_is_the_same_in_all(name):
 
 
 @every_lesson
-def test_it_is_committed_executed_in_order_without_errors(name):
+def test_lessons_are_committed_with_outputs_of_a_run_in_order_without_errors(name):
     assert [cell.execution_count for cell in code_cells(name)] == list(range(1, len(code_cells(name)) + 1))
     assert all(output.output_type != "error" for cell in code_cells(name) for output in cell.outputs)
     assert NOTEBOOKS[name].metadata.kernelspec.name == "python3"
 
 
 @every_lesson
-def test_only_tags_on_which_all_runners_agree(name):
+def test_only_tags_that_papermill_and_nbval_know(name):
     tags = {tag for cell in NOTEBOOKS[name].cells for tag in cell.metadata.get("tags", [])}
     assert tags <= {"parameters", "nbval-ignore-output"}
 
 
 @every_lesson
-def test_it_is_small_and_names_no_path_of_a_machine(name):
+def test_a_lesson_is_small_and_contains_no_local_paths(name):
     path = next(p for p in lessons() if p.stem == name)
     assert path.stat().st_size < 1_000_000
     text = path.read_text()
@@ -138,16 +138,16 @@ def test_every_picture_has_alternative_text(name):
 
 
 @every_lesson
-def test_links_between_lessons_lead_somewhere(name):
+def test_links_between_lessons_have_a_target(name):
     links = re.findall(r"\]\(([^)#]+\.ipynb)\)", "\n".join(cell.source for cell in NOTEBOOKS[name].cells))
     assert links
     assert {link.removesuffix(".ipynb") for link in links} <= {*NOTEBOOKS, "glossary"}
 
 
-# What the cells tagged nbval-ignore-output computed, held by a bound.
+# Bounds on the results of cells tagged nbval-ignore-output, which nbval does not compare.
 
 
-def test_quick_reaches_the_accuracy_it_promises(quick_run):
+def test_quick_reaches_its_stated_accuracy(quick_run):
     metrics = json.loads(quick_run.metrics.read_text())
     assert metrics["test"]["examples"] == 2113
     assert metrics["train"]["examples"] == 7608
@@ -157,7 +157,7 @@ def test_quick_reaches_the_accuracy_it_promises(quick_run):
     assert 0.4 < metrics["test"]["confusion_matrix"][0][0] / 1064 < 1
 
 
-def test_quick_fits_the_trained_and_not_only_the_frequent(quick_run):
+def test_predictions_of_quick_are_balanced(quick_run):
     predictions = pd.read_parquet(quick_run.predictions)
     assert 0.4 < predictions["predicted"].mean() < 0.6
     wrong = predictions[predictions["predicted"] != predictions["label"]]
@@ -172,7 +172,7 @@ def test_the_training_history_of_quick_is_a_learning_curve(quick_run):
     assert max(row["validation_accuracy"] or 0 for row in training["history"]) > 0.84
 
 
-def test_quick_left_its_figures(quick_run):
+def test_quick_saved_its_figures(quick_run):
     names = {path.stem for path in quick_run.figures.glob("*.png")}
     assert {
         "training_curve",
@@ -183,31 +183,32 @@ def test_quick_left_its_figures(quick_run):
     } <= names
 
 
-def test_bert_beats_word_counts_by_far_and_the_test_says_so(quick_run):
+def test_bert_is_significantly_better_than_word_counts(quick_run):
     metrics = json.loads(quick_run.metrics.read_text())
-    found = {one["second"]: one for one in metrics["comparisons"]}
-    gap = found["TF-IDF + logistic regression"]["differences"]["accuracy"]
+    comparisons = {row["second"]: row for row in metrics["comparisons"]}
+    gap = comparisons["TF-IDF + logistic regression"]["differences"]["accuracy"]
     assert gap["estimate"] > 0.06
     assert gap["low"] > 0.04
-    assert found["TF-IDF + logistic regression"]["p_holm"] < 1e-6
-    assert found["linear probe"]["p_holm"] < 1e-4
-    accuracy = {name: one["accuracy"] for name, one in metrics["baselines"].items()}
+    assert comparisons["TF-IDF + logistic regression"]["p_holm"] < 1e-6
+    assert comparisons["linear probe"]["p_holm"] < 1e-4
+    accuracy = {name: row["accuracy"] for name, row in metrics["baselines"].items()}
     assert 0.74 < accuracy["TF-IDF + logistic regression"] < 0.80
     assert 0.62 < accuracy["VADER lexicon"] < 0.70
     assert accuracy["majority class"] < 0.53
 
 
-def test_calibration_is_mended_and_the_page_of_results_says_how_far(quick_run):
+def test_calibration_improves_with_temperature_and_with_slope_and_shift(quick_run):
     calibration = json.loads(quick_run.metrics.read_text())["calibration"]
-    before, cooled, shifted = (calibration[name]["ece_width"] for name in ("as trained", "temperature scaled", "slope and shift"))  # fmt: skip
+    methods = ("as trained", "temperature scaled", "slope and shift")
+    trained, scaled, shifted = (calibration[name]["ece_width"] for name in methods)
     assert 1.1 < calibration["temperature"] < 2.5
-    assert 0.03 < before["estimate"] < 0.1
-    assert cooled["estimate"] < 0.8 * before["estimate"]
-    assert shifted["estimate"] < 0.7 * before["estimate"]
+    assert 0.03 < trained["estimate"] < 0.1
+    assert scaled["estimate"] < 0.8 * trained["estimate"]
+    assert shifted["estimate"] < 0.7 * trained["estimate"]
     assert calibration["temperature scaled"]["log_loss"] < calibration["as trained"]["log_loss"]
 
 
-def test_slices_and_behaviour_of_quick_are_as_the_lesson_describes_them(quick_run):
+def test_slices_and_behaviour_of_quick_match_lesson_04(quick_run):
     metrics = json.loads(quick_run.metrics.read_text())
     slices = {row["slice"]: row for row in metrics["slices"]}
     assert metrics["slices"][0]["slice"] == "rated 0 to 0.5 from neutral"
@@ -220,17 +221,19 @@ def test_slices_and_behaviour_of_quick_are_as_the_lesson_describes_them(quick_ru
     assert len(rates) >= 12
 
 
-def test_lesson_06_finds_what_it_says_about_quick(quick_run):
+def test_results_of_lesson_06_match_its_text(quick_run):
     found = json.loads(quick_run.heads.read_text())
     assert found["kinds"]["[CLS]"] > 10
     assert "[SEP]" not in found["kinds"]
     assert found["kinds"]["previous token"] == 1
-    assert not any(head["p_holm"] < 0.05 for head in found["heads"])  # no single head is missed
+    assert not any(
+        head["p_holm"] < 0.05 for head in found["heads"]
+    )  # removing a single head never matters significantly
     assert sum(head["logit_high"] < 0 for head in found["heads"]) > 25
-    gone = found["heads_without_loss"]
-    random = [gone[f"random {i}"] for i in (1, 2, 3)]
-    assert min(gone["by ablation"], gone["by gradient"]) >= 24
-    assert max(gone["by ablation"], gone["by gradient"]) > max(random)
+    removed = found["heads_without_loss"]
+    random = [removed[f"random {i}"] for i in (1, 2, 3)]
+    assert min(removed["by ablation"], removed["by gradient"]) >= 24
+    assert max(removed["by ablation"], removed["by gradient"]) > max(random)
     gain = {name: row["estimate"] for name, row in found["comprehensiveness_minus_random"].items()}
     assert gain["integrated gradients"] > gain["attention"] + 0.1
     assert gain["gradient × attention"] > gain["attention"] + 0.1
@@ -241,7 +244,7 @@ def test_lesson_06_finds_what_it_says_about_quick(quick_run):
         assert -0.1 < row["estimate"] < 0.4, name
 
 
-def test_lesson_07_answers_its_question(quick_run):
+def test_results_of_lesson_07_match_its_text(quick_run):
     from sentiment_lib.experiments.records import read_records, summarise, table_of_runs
 
     table = table_of_runs(read_records(quick_run.experiments))
@@ -249,11 +252,11 @@ def test_lesson_07_answers_its_question(quick_run):
     mean = summarise(plain, ["method", "train_size"]).set_index(["method", "train_size"])["mean"]
     assert mean["BERT", 1000] > mean["linear probe", 1000] > mean["TF-IDF + logistic regression", 1000]
     assert mean["BERT", 1000] > mean["BERT", 100] + 0.08
-    parts = summarise(table[table["train_size"] == 1000], ["trained_layers"]).set_index("trained_layers")["mean"]
-    assert parts[2.0] > parts[0.0] + 0.05
+    by_layers = summarise(table[table["train_size"] == 1000], ["trained_layers"]).set_index("trained_layers")["mean"]
+    assert by_layers[2.0] > by_layers[0.0] + 0.05
 
 
-def test_the_fine_tuned_model_tells_plain_praise_from_blame(quick_run):
+def test_the_fine_tuned_model_separates_plain_praise_from_blame(quick_run):
     from sentiment_lib import initialize_model_and_tokenizer, predict
 
     model, tokenizer = initialize_model_and_tokenizer(str(quick_run.model))

@@ -1,4 +1,4 @@
-"""The report of a run: what it holds, without a network, for readers of every kind, and with hostile texts in it."""
+"""The report of a run: contents, use offline, accessibility, and hostile texts in the data."""
 
 import html
 import json
@@ -22,7 +22,7 @@ from sentiment_lib.run.paths import RunPaths
 
 @pytest.fixture(scope="module")
 def other(small_run):
-    """Another run, with the first one's results but for some predictions."""
+    """A second run: the results of the first with three predictions changed."""
     import pandas as pd
 
     settings, _ = small_run
@@ -47,10 +47,10 @@ def pages(report):
     return sorted(report.glob("*.html"))
 
 
-def test_the_pages_are_there_and_lead_to_each_other(report):
+def test_the_pages_are_complete_and_link_to_each_other(report):
     names = {path.name for path in pages(report)}
-    others = {"index.html", "model_card.html", "comparison.html", "glossary.html"}
-    assert names == others | {f"{path.stem}.html" for path in lessons()}
+    fixed = {"index.html", "model_card.html", "comparison.html", "glossary.html"}
+    assert names == fixed | {f"{path.stem}.html" for path in lessons()}
     for path in pages(report):
         text = path.read_text()
         local = {link.partition("#")[0] for link in re.findall(r'(?:href|src)="([^"]*)"', text)}
@@ -64,8 +64,8 @@ def test_the_headline_numbers_are_those_of_the_run(report, small_run):
     intervals = json.loads(settings.paths.metrics.read_text())["intervals"]
     text = (report / "index.html").read_text()
     for name in ("accuracy", "precision", "recall", "f1", "average_precision", "roc_auc"):
-        found = intervals[name]
-        assert f"{found['estimate']:.3f} [{found['low']:.3f}, {found['high']:.3f}]" in text
+        row = intervals[name]
+        assert f"{row['estimate']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" in text
     assert "TF-IDF + logistic regression" in text
 
 
@@ -89,7 +89,7 @@ def test_lessons_show_their_pictures_with_alternative_texts(report):
         assert not any("No description" in image for image in images), path.stem
 
 
-def test_key_terms_lead_to_the_glossary_and_diagrams_are_in_the_page(report):
+def test_key_terms_link_to_the_glossary_and_diagrams_are_shown(report):
     anchors = set(re.findall(r'id="([^"]+)"', (report / "glossary.html").read_text()))
     for path in lessons():
         text = (report / f"{path.stem}.html").read_text()
@@ -111,9 +111,9 @@ def test_questions_and_hints_unfold_by_keyboard(report):
         assert page.locator("summary", has_text="Solution for").count() >= 4
 
 
-def test_it_asks_no_network_and_the_views_work(report):
+def test_pages_make_no_network_requests_and_the_views_work(report):
     with chromium_page(offline=True) as page:
-        asked, errors = listen(page)
+        requests, errors = listen(page)
         for path in pages(report):
             page.goto(f"file://{path}")
             page.wait_for_load_state("load")
@@ -123,11 +123,11 @@ def test_it_asks_no_network_and_the_views_work(report):
                 page.wait_for_function(
                     "() => JSON.parse(document.querySelector('[data-drawn]').dataset.drawn).view === 'heatmap'"
                 )
-        assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
+        assert not [url for url in requests if not url.startswith(("file:", "data:", "blob:"))]
         assert errors == []
 
 
-def test_a_reader_with_a_keyboard_and_a_printer(report):
+def test_keyboard_navigation_and_print_layout(report):
     with chromium_page(offline=True) as page:
         page.goto(f"file://{report / 'index.html'}")
         page.keyboard.press("Tab")
@@ -142,11 +142,11 @@ def test_a_reader_with_a_keyboard_and_a_printer(report):
 
 @pytest.fixture(scope="session")
 def axe(tmp_path_factory):
-    """axe-core as npm delivers it (npm itself compares its checksum)."""
+    """The source of axe-core, fetched with npm, which verifies its checksum."""
     folder = tmp_path_factory.mktemp("axe")
     npm = shutil.which("npm")
     if npm is None:
-        missing("no npm on this machine to fetch axe-core with")
+        missing("npm is needed to fetch axe-core and was not found")
     done = subprocess.run(
         [npm, "pack", "axe-core@4.10.3", "--silent"], cwd=folder, capture_output=True, text=True, timeout=120
     )
@@ -156,45 +156,44 @@ def axe(tmp_path_factory):
     return (folder / "package" / "axe.min.js").read_text()
 
 
-def test_axe_finds_nothing_serious(report, axe):
-    found = {}
+def test_axe_finds_no_serious_violations(report, axe):
+    violations = {}
     with chromium_page(offline=True) as page:
         for path in pages(report):
             page.goto(f"file://{path}")
             page.evaluate(axe)
             result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-            found[path.name] = [
-                (one["id"], len(one["nodes"]), one["nodes"][0]["html"][:160])
-                for one in result["violations"]
-                if one["impact"] in ("serious", "critical") or one["id"] in ("heading-order", "image-alt")
+            violations[path.name] = [
+                (rule["id"], len(rule["nodes"]), rule["nodes"][0]["html"][:160])
+                for rule in result["violations"]
+                if rule["impact"] in ("serious", "critical") or rule["id"] in ("heading-order", "image-alt")
             ]
-    assert not {name: one for name, one in found.items() if one}, json.dumps(
-        {n: o for n, o in found.items() if o}, indent=1
-    )
+    violations = {name: rules for name, rules in violations.items() if rules}
+    assert not violations, json.dumps(violations, indent=1)
 
 
-def test_two_runs_side_by_side(report, small_run, other):
+def test_the_comparison_page(report, small_run, other):
     settings, _ = small_run
     text = (report / "comparison.html").read_text()
     assert "small and other side by side" in text
     assert re.search(r"<th scope=\"row\">epochs</th><td>3.0</td><td>1.0</td>", text)
-    found = comparison(settings.paths, other)
-    assert found["test"].only_first_right + found["test"].only_second_right == 3
-    assert f"{found['common']} common reviews" in text
+    values = comparison(settings.paths, other)
+    assert values["test"].only_first_right + values["test"].only_second_right == 3
+    assert f"{values['common']} common reviews" in text
 
 
 def test_runs_without_common_reviews_cannot_be_compared(small_run, other):
     import pandas as pd
 
     settings, _ = small_run
-    before = other.predictions.read_bytes()
+    original = other.predictions.read_bytes()
     predictions = pd.read_parquet(other.predictions)
     predictions.assign(text=predictions["text"] + "!").to_parquet(other.predictions)
     try:
         with pytest.raises(DataError, match="have no test reviews of both labels in common"):
             write_report(settings.paths, other)
     finally:
-        other.predictions.write_bytes(before)
+        other.predictions.write_bytes(original)
 
 
 def test_the_command(small_run, capsys):
@@ -204,7 +203,7 @@ def test_the_command(small_run, capsys):
     assert "Run lesson 04 first" in capsys.readouterr().err
 
 
-def test_hostile_texts_in_a_report_are_shown_and_not_run(small_run):
+def test_hostile_texts_are_escaped_in_the_report(small_run):
     settings, _ = small_run
     paths = RunPaths("hostile")
     shutil.copytree(
@@ -212,10 +211,10 @@ def test_hostile_texts_in_a_report_are_shown_and_not_run(small_run):
     )
     shutil.copytree(settings.paths.figures, paths.figures)
     metrics = json.loads(paths.metrics.read_text())
-    metrics |= {"source": HOSTILE[0], "model": HOSTILE[1], "versions": {one: one for one in HOSTILE}}
+    metrics |= {"source": HOSTILE[0], "model": HOSTILE[1], "versions": {text: text for text in HOSTILE}}
     metrics["settings"] |= {"source": HOSTILE[3], "text_column": HOSTILE[4]}
     metrics["slices"] = [
-        row | {"subject": one, "slice": one} for row, one in zip(metrics["slices"], HOSTILE, strict=False)
+        row | {"subject": text, "slice": text} for row, text in zip(metrics["slices"], HOSTILE, strict=False)
     ]
     paths.metrics.write_text(json.dumps(metrics))
     (paths.model / "README.md").write_text("# Card\n\n" + "\n\n".join(HOSTILE))

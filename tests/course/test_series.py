@@ -27,11 +27,11 @@ def test_all_lessons_run_in_order(small_run):
     settings, done = small_run
     assert [lesson.name for lesson in done] == [path.stem for path in lessons()]
     assert all(lesson.notebook.is_file() and lesson.seconds > 0 for lesson in done)
-    for beside in ("glossary.ipynb", "images/flow_03.svg"):  # what they show and link to
-        assert (settings.paths.notebooks / beside).is_file()
+    for name in ("glossary.ipynb", "images/flow_03.svg"):
+        assert (settings.paths.notebooks / name).is_file()
 
 
-def test_the_contract_of_metrics_json(small_run, tiny_checkpoint):
+def test_keys_and_values_of_metrics_json(small_run, tiny_checkpoint):
     settings, _ = small_run
     metrics = json.loads(settings.paths.metrics.read_text())
     assert {"preset", "source", "model", "settings", "seed", "versions", "train", "test"} <= set(metrics)
@@ -41,25 +41,25 @@ def test_the_contract_of_metrics_json(small_run, tiny_checkpoint):
     assert metrics["train"]["examples"] == 86
     assert metrics["train"]["seconds"] > 0
     assert metrics["train"]["examples_per_second"] == pytest.approx(86 * 3 / metrics["train"]["seconds"])
-    wanted = {"examples", "accuracy", "precision", "recall", "f1", "average_precision", "roc_auc", "confusion_matrix"}
-    assert wanted <= set(metrics["test"])
+    expected = {"examples", "accuracy", "precision", "recall", "f1", "average_precision", "roc_auc", "confusion_matrix"}
+    assert expected <= set(metrics["test"])
 
 
-def test_metrics_json_is_a_page_of_results(small_run):
+def test_metrics_json_has_intervals_comparisons_calibration_slices_and_behaviour(small_run):
     settings, _ = small_run
     metrics = json.loads(settings.paths.metrics.read_text())
     for name in ("accuracy", "f1", "average_precision", "roc_auc"):
         interval = metrics["intervals"][name]
         assert interval["estimate"] == pytest.approx(metrics["test"][name], abs=1e-9)
         assert interval["low"] <= interval["estimate"] <= interval["high"]
-    others = ["majority class", "VADER lexicon", "TF-IDF + logistic regression", "linear probe"]
-    assert [one["second"] for one in metrics["comparisons"]] == others == list(metrics["baselines"])
-    assert all(0 <= one["p_mcnemar"] <= one["p_holm"] <= 1 for one in metrics["comparisons"])
+    baselines = ["majority class", "VADER lexicon", "TF-IDF + logistic regression", "linear probe"]
+    assert [row["second"] for row in metrics["comparisons"]] == baselines == list(metrics["baselines"])
+    assert all(0 <= row["p_mcnemar"] <= row["p_holm"] <= 1 for row in metrics["comparisons"])
     assert {"temperature", "slope", "shift", "as trained", "temperature scaled"} <= set(metrics["calibration"])
     assert {"ece_width", "ece_mass", "brier", "p_width"} <= set(metrics["calibration"]["as trained"])
     assert metrics["thresholds"][0]["aim"] == "f1"
     assert {"subject", "slice", "count", "accuracy", "low", "high", "p_holm", "verdict"} <= set(metrics["slices"][0])
-    assert list(metrics["behaviour"]) == ["BERT", *others[1:]]
+    assert list(metrics["behaviour"]) == ["BERT", *baselines[1:]]
     assert len(metrics["behaviour"]["BERT"]) >= 12
 
 
@@ -75,7 +75,7 @@ def test_the_model_card_quotes_the_run(small_run):
     assert str(settings.source) not in card.text
 
 
-def test_what_lesson_06_found_is_kept(small_run):
+def test_the_results_of_lesson_06_are_kept(small_run):
     settings, _ = small_run
     found = json.loads(settings.paths.heads.read_text())
     assert sum(found["kinds"].values()) == len(found["heads"]) == 4
@@ -83,7 +83,7 @@ def test_what_lesson_06_found_is_kept(small_run):
     for measure in ("comprehensiveness_minus_random", "sufficiency_minus_random"):
         for row in found[measure].values():
             assert row["low"] <= row["estimate"] <= row["high"]
-    # one word decides: leaving it out must be found to matter
+    # a single word decides the label, so leaving it out must matter
     assert found["comprehensiveness_minus_random"]["leave one out"]["low"] > 0
     assert found["rank_agreement"]["random"]["low"] <= 0 <= found["rank_agreement"]["random"]["high"]
 
@@ -98,22 +98,22 @@ def test_the_trials_of_lesson_07_are_kept(small_run):
     assert set(table["train_size"]) == {43, 86}
 
 
-def test_the_predictions_are_those_the_metrics_were_computed_from(small_run):
+def test_the_metrics_are_those_of_the_saved_predictions(small_run):
     settings, _ = small_run
     predictions = pd.read_parquet(settings.paths.predictions)
     assert list(predictions) == ["text", "label", "probability", "predicted"]
     metrics = json.loads(settings.paths.metrics.read_text())
     assert evaluate(predictions["label"], predictions["probability"]).to_dict() == metrics["test"]
-    assert metrics["test"]["accuracy"] > 0.9  # one word decides: even a tiny model learns that
+    assert metrics["test"]["accuracy"] > 0.9  # a single word decides the label, which even a tiny model learns
 
 
-def test_the_figures_are_there(small_run):
+def test_the_figures_are_saved(small_run):
     settings, _ = small_run
     for name in FIGURES:
         assert (settings.paths.figures / f"{name}.png").stat().st_size > 5000
 
 
-def test_executed_lessons_hold_outputs_and_no_errors_even_inside_widgets(small_run):
+def test_executed_lessons_have_outputs_and_no_errors_even_in_widgets(small_run):
     _settings, done = small_run
     for lesson in done:
         notebook = nbformat.read(lesson.notebook, as_version=4)
@@ -124,15 +124,15 @@ def test_executed_lessons_hold_outputs_and_no_errors_even_inside_widgets(small_r
         assert "injected-parameters" in text
 
 
-def test_a_later_lesson_runs_alone(small_run):
+def test_a_later_lesson_can_be_run_by_itself(small_run):
     settings, _ = small_run
-    kept = {path: path.stat().st_mtime_ns for path in settings.paths.experiments.glob("*/metrics.json")}
+    times = {path: path.stat().st_mtime_ns for path in settings.paths.experiments.glob("*/metrics.json")}
     assert [lesson.name[:2] for lesson in run_series(settings, "07")] == ["07"]
-    assert {path: path.stat().st_mtime_ns for path in kept} == kept  # no trial was run again
+    assert {path: path.stat().st_mtime_ns for path in times} == times  # no trial was run again
 
 
 def test_a_killed_series_ends_as_one_that_was_not(small_run, tiny_checkpoint, tmp_path):
-    """`run --resume`, killed once in the second half of the series (`make soak`: 20 times, from its beginning)."""
+    """Kill `run --resume` once in the second half of the series (in `make soak` 20 times, from the start)."""
     settings, done = small_run
     source = Path(settings.source)
     environment = os.environ | {"SENTIMENT_LIB_HOME": str(tmp_path)}
@@ -141,7 +141,7 @@ def test_a_killed_series_ends_as_one_that_was_not(small_run, tiny_checkpoint, tm
     reference, rounds = settings.paths, []
     soak = KILLS > 2
     if not soak:
-        first_half(reference.results, tmp_path / "results" / "small")
+        copy_first_half(reference.results, tmp_path / "results" / "small")
 
     def compare():
         folder = tmp_path / "results" / "small"
@@ -149,8 +149,8 @@ def test_a_killed_series_ends_as_one_that_was_not(small_run, tiny_checkpoint, tm
             pd.read_parquet(folder / "predictions.parquet"), pd.read_parquet(reference.predictions), atol=1e-6
         )
         for name in ("metrics.json", "heads.json"):
-            ours, theirs = (json.loads((parent / name).read_text()) for parent in (folder, reference.results))
-            assert without_times(ours) == without_times(theirs)
+            actual, expected = (json.loads((parent / name).read_text()) for parent in (folder, reference.results))
+            assert without_times(actual) == without_times(expected)
         names = {path.name for path in (folder / "notebooks").iterdir()}
         assert names == {f"{lesson.name}.ipynb" for lesson in done} | {"glossary.ipynb", "images"}
         assert_no_errors(folder / "notebooks")
@@ -162,23 +162,23 @@ def test_a_killed_series_ends_as_one_that_was_not(small_run, tiny_checkpoint, tm
     print(f"series: {len(moments)} kills in {len(rounds)} rounds, after {[round(m) for m in moments]} s")
 
 
-def first_half(whole, target):
-    """A copy of a run's results as they were when lesson 03 was over; the trials of lesson 07 stay."""
-    shutil.copytree(whole, target, ignore=shutil.ignore_patterns("report", "0[4-9]_*.ipynb"))
+def copy_first_half(results, target):
+    """Copy the results of a run as they were after lesson 03, but with the trials of lesson 07."""
+    shutil.copytree(results, target, ignore=shutil.ignore_patterns("report", "0[4-9]_*.ipynb"))
     for name in ("metrics.json", "predictions.parquet", "heads.json", "model/README.md"):
         (target / name).unlink()
-    note = json.loads((target / "series.json").read_text())
-    note["done"] = {name: value for name, value in note["done"].items() if name < "04"}
-    (target / "series.json").write_text(json.dumps(note))
+    record = json.loads((target / "series.json").read_text())
+    record["done"] = {name: value for name, value in record["done"].items() if name < "04"}
+    (target / "series.json").write_text(json.dumps(record))
 
 
-def without_times(found):
-    """Measures without what depends on the clock."""
-    if isinstance(found, dict):
-        return {k: without_times(v) for k, v in found.items() if "second" not in k or k in ("second", "second_right")}
-    if isinstance(found, list):
-        return [without_times(one) for one in found]
-    return round(found, 6) if isinstance(found, float) else found
+def without_times(value):
+    """The value without the measured times in it, and with rounded numbers."""
+    if isinstance(value, dict):
+        return {k: without_times(v) for k, v in value.items() if "second" not in k or k in ("second", "second_right")}
+    if isinstance(value, list):
+        return [without_times(item) for item in value]
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def assert_no_errors(folder):
@@ -186,36 +186,36 @@ def assert_no_errors(folder):
         assert '"output_type": "error"' not in path.read_text()
 
 
-def test_what_is_done_is_not_done_again_unless_something_changed(small_run, monkeypatch):
+def test_lessons_done_are_skipped_unless_settings_or_code_changed(small_run, monkeypatch):
     settings, done = small_run
     assert list(series.lessons_done(settings)) == [lesson.name for lesson in done]
     assert list(run_series(settings, resume=True)) == []
     assert series.lessons_done(dataclasses.replace(settings, epochs=2.0)) == {}
-    monkeypatch.setattr(series, "_code", lambda: "changed")
+    monkeypatch.setattr(series, "_code_hash", lambda: "changed")
     assert series.lessons_done(settings) == {}
 
 
-def test_no_such_lesson(home):
-    with pytest.raises(SettingsError, match="There is no lesson '17' to start from; there are 00, 01, 02, 03"):
+def test_an_unknown_lesson_is_refused(home):
+    with pytest.raises(SettingsError, match=r"There is no lesson '17' to start from\. Lessons: 00, 01, 02, 03"):
         list(run_series(make_settings(), "17"))
 
 
-def test_parameters_make_the_same_settings_again():
+def test_settings_can_be_made_again_from_their_parameters():
     settings = make_settings("imdb", run="mine", epochs=1, train_size=100)
-    given = parameters_of(settings)
-    assert given == {"preset": "imdb", "run": "mine", "overrides": {"epochs": 1.0, "train_size": 100}}
-    assert make_settings(given["preset"], run=given["run"], **given["overrides"]) == settings
+    parameters = parameters_of(settings)
+    assert parameters == {"preset": "imdb", "run": "mine", "overrides": {"epochs": 1.0, "train_size": 100}}
+    assert make_settings(parameters["preset"], run=parameters["run"], **parameters["overrides"]) == settings
 
 
-def lesson_of(folder, *sources, tags=("parameters",)):
+def write_lesson(folder, *sources, tags=("parameters",)):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
     notebook.cells[0].metadata["tags"] = list(tags)
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, folder / "00_broken.ipynb")
 
 
-def test_a_failing_lesson_is_named_with_cell_and_error_and_kept(home, monkeypatch):
-    lesson_of(home, "preset = 'quick'\nrun = None\noverrides = {}", "print('so far')", "1 / 0", "print('never')")
+def test_the_error_of_a_failing_lesson_names_its_cell_and_the_notebook_is_kept(home, monkeypatch):
+    write_lesson(home, "preset = 'quick'\nrun = None\noverrides = {}", "print('so far')", "1 / 0", "print('never')")
     monkeypatch.setattr(series, "lessons_dir", lambda: home)
     with pytest.raises(LessonError) as caught:
         list(run_series(make_settings(run="broken")))
@@ -230,20 +230,22 @@ def test_a_failing_lesson_is_named_with_cell_and_error_and_kept(home, monkeypatc
     assert "never\\n" not in text
 
 
-def test_a_kernel_that_dies_is_an_error_that_says_why(home, monkeypatch):
-    lesson_of(
+def test_the_error_of_a_dead_kernel_gives_the_likely_cause(home, monkeypatch):
+    write_lesson(
         home, "preset = 'quick'\nrun = None\noverrides = {}", "print('so far')", "import os\nos.kill(os.getpid(), 9)"
     )
     monkeypatch.setattr(series, "lessons_dir", lambda: home)
-    with pytest.raises(LessonError, match="Lesson 00_broken failed: its kernel died, as a rule because memory ran out"):
+    with pytest.raises(
+        LessonError, match="Lesson 00_broken failed: its kernel died, most likely because memory ran out"
+    ):
         list(run_series(make_settings(run="broken")))
     kept = home / "results" / "broken" / "notebooks"
     assert [path.name for path in kept.glob("*.ipynb")] == ["00_broken.ipynb"]
     assert "so far" in (kept / "00_broken.ipynb").read_text()
 
 
-def test_a_lesson_without_parameters_is_an_error_before_anything_runs(home, monkeypatch):
-    lesson_of(home, "preset = 'quick'", "1 / 0")
+def test_a_missing_parameter_is_an_error_before_any_lesson_runs(home, monkeypatch):
+    write_lesson(home, "preset = 'quick'", "1 / 0")
     monkeypatch.setattr(series, "lessons_dir", lambda: home)
     with pytest.raises(LessonError, match="missing: overrides, run"):
         list(run_series(make_settings(run="broken")))
@@ -251,8 +253,6 @@ def test_a_lesson_without_parameters_is_an_error_before_anything_runs(home, monk
 
 
 def test_the_environment_is_restored(home, monkeypatch):
-    import os
-
     before = dict(os.environ)
     with series._kernel_environment():
         assert os.environ["SENTIMENT_LIB_PROGRESS"] == "off"

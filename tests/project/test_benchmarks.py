@@ -36,7 +36,7 @@ def test_operations_are_those_that_torch_counts(script, tiny, short):
 def test_measurements_are_kept_one_by_one_and_not_repeated(script, monkeypatch, tmp_path):
     bench = script("bench")
     monkeypatch.setattr(bench, "RECORDS", tmp_path)
-    monkeypatch.setattr(bench, "alone", lambda function, *args: function(*args))
+    monkeypatch.setattr(bench, "run_in_new_process", lambda function, *args: function(*args))
     seen = []
 
     def work(turn, imdb):
@@ -51,7 +51,7 @@ def test_measurements_are_kept_one_by_one_and_not_repeated(script, monkeypatch, 
     again = bench.measure("question", work, jobs[:2])
     assert seen == [0, 1, 2]
     assert [one["reviews_per_second"] for one in again] == [10.0, 20.0]
-    kept = json.loads((bench.place() / "question.json").read_text())
+    kept = json.loads((bench.records_folder() / "question.json").read_text())
     assert kept["machine"]["processor"]
     assert str(tmp_path) not in json.dumps(kept)  # no path of this machine in what is committed
 
@@ -59,13 +59,13 @@ def test_measurements_are_kept_one_by_one_and_not_repeated(script, monkeypatch, 
 def test_another_processor_or_version_is_measured_by_itself(script, monkeypatch, tmp_path):
     bench = script("bench")
     monkeypatch.setattr(bench, "RECORDS", tmp_path)
-    monkeypatch.setattr(bench, "alone", lambda function, *args: function(*args))
+    monkeypatch.setattr(bench, "run_in_new_process", lambda function, *args: function(*args))
     facts = {"version of torch": "1", "free disk (GB)": "3"}
     monkeypatch.setattr(bench, "machine", lambda: dict(facts))
     speeds = iter(range(10))
 
     def measured(processor, turns=1):
-        monkeypatch.setattr(bench, "processor", lambda: processor)
+        monkeypatch.setattr(bench, "cpu_name", lambda: processor)
         jobs = [{"turn": turn} for turn in range(turns)]
         return [one["speed"] for one in bench.measure("question", lambda turn: {"speed": next(speeds)}, jobs)]
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..data.tokenization import encode
 from ..run.progress import progress_bar
+from .allocator import MANY_TEXTS, keep_freed_memory
 from .compute import device_of, has_bfloat16
 from .encoder import bfloat16_hidden_states, first_token_only, packed_weights
 
@@ -138,6 +139,8 @@ def _compute(forward, width, texts, model, tokenizer, how, batch_size, precision
     model.eval()
     bar = progress_bar(total=len(texts), desc="predicting", unit="text") if progress and len(texts) > 500 else None
     device = device_of(model)
+    if device.type == "cpu" and len(texts) > MANY_TEXTS:
+        keep_freed_memory()
     try:
         with ExitStack() as around:
             around.enter_context(torch.inference_mode())

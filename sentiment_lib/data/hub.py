@@ -23,10 +23,6 @@ PATIENCE = 12.0  # seconds of retries that bring nothing new
 STALLED = 5  # seconds without a byte
 
 
-class _GaveUp(Exception):
-    """Raised inside a request, past the library's own retries."""
-
-
 def hub_error() -> str | None:
     """Why the hub cannot be used now, as the end of a sentence; None when it answers.
 
@@ -107,7 +103,9 @@ def fetch(name: str, kind: str, revision: str | None, files: Sequence[str], reme
 def _snapshot(name: str, kind: str, revision: str | None, files: Sequence[str], problem: str | None) -> Path:
     from huggingface_hub import constants, snapshot_download
 
-    began, pause = time.monotonic(), 1.0
+    from .patience import TRY_AGAIN
+
+    pause = 1.0
     with explained(Path(constants.HF_HUB_CACHE), "HF_HOME"), library_bars(), _patience():
         while True:
             try:
@@ -121,67 +119,32 @@ def _snapshot(name: str, kind: str, revision: str | None, files: Sequence[str], 
                     max_workers=2,
                 )
                 return Path(found)
-            except Exception as error:  # of a file's own address, the library does not ask again after a 503
-                if _status(error) not in (500, 502, 503, 504) or time.monotonic() - began > PATIENCE:
+            except Exception as error:  # the library does not retry every kind of request
+                if _status(error) not in TRY_AGAIN:
                     raise
-                time.sleep(pause)
-                pause *= 2
-
-
-def _status(error: BaseException) -> int | None:
-    return getattr(getattr(error, "response", None), "status_code", None)
+                time.sleep(pause)  # ends when patience does, with another error
+                pause = min(2 * pause, 4)
 
 
 @contextmanager
 def _patience() -> Iterator[None]:
-    """Requests of huggingface_hub that fail again and again give up after a while, whatever they are told to wait.
-
-    The library retries five times with growing pauses, and as long as a header says: minutes, even hours. A request
-    that was made before, to the byte, is a retry; a new one means that something has come.
-    """
-    from huggingface_hub import close_session, constants, set_client_factory
+    """Let huggingface_hub give up after :data:`PATIENCE` while the block runs, and without a warning per retry."""
     from huggingface_hub.utils import logging
-    from huggingface_hub.utils._http import default_client_factory
 
-    seen: set[tuple] = set()
-    since, said = time.monotonic(), "no answer"
+    from ._huggingface_hub import wrapped_clients
+    from .patience import Patience, patient_client
 
-    def before(request) -> None:
-        nonlocal since
-        limits = request.extensions.setdefault("timeout", {})
-        for part in ("connect", "read", "write", "pool"):  # some requests would wait for ever
-            limits[part] = min(limits.get(part) or STALLED, STALLED)
-        this = (request.method, str(request.url), request.headers.get("range"))
-        if this not in seen:
-            seen.add(this)
-            since = time.monotonic()
-        elif time.monotonic() - since > PATIENCE:
-            raise _GaveUp(f"it did not deliver {request.url.path} in {PATIENCE:.0f} s of retries; at last: {said}")
-
-    def after(response) -> None:
-        nonlocal said
-        said = f"HTTP {response.status_code}" if response.status_code >= 400 else "the answer broke off"
-        wait = response.headers.get("retry-after", "")
-        if response.status_code >= 400 and wait.isdigit() and int(wait) > PATIENCE:
-            raise _GaveUp(f"it is too busy (HTTP {response.status_code}) and asks to come back in {wait} s")
-
-    def client():
-        made = default_client_factory()
-        hooks = made.event_hooks
-        made.event_hooks = {"request": [*hooks["request"], before], "response": [*hooks["response"], after]}
-        return made
-
-    timeout, level = constants.HF_HUB_DOWNLOAD_TIMEOUT, logging.get_verbosity()
-    constants.HF_HUB_DOWNLOAD_TIMEOUT = min(timeout, STALLED)
-    logging.set_verbosity_error()  # each retry is a warning; what came of them is our error
-    set_client_factory(client)
+    patience, level = Patience(PATIENCE, STALLED), logging.get_verbosity()
+    logging.set_verbosity_error()  # what came of the retries is our error
     try:
-        yield
+        with wrapped_clients(lambda client: patient_client(client, patience)):
+            yield
     finally:
-        close_session()
-        set_client_factory(default_client_factory)
         logging.set_verbosity(level)
-        constants.HF_HUB_DOWNLOAD_TIMEOUT = timeout
+
+
+def _status(error: BaseException) -> int | None:
+    return getattr(getattr(error, "response", None), "status_code", None)
 
 
 def _is_whole(path: Path) -> bool:
@@ -197,6 +160,8 @@ def _is_whole(path: Path) -> bool:
 def _explained(error: Exception, what: str, revision: str | None, problem: str | None, remedy: str) -> Exception:
     """Whatever the library raised, as one error of ours."""
     from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+
+    from .patience import GaveUp
 
     causes = [error]
     while (cause := causes[-1].__cause__ or causes[-1].__context__) and cause not in causes:
@@ -214,6 +179,6 @@ def _explained(error: Exception, what: str, revision: str | None, problem: str |
             )
     if problem:
         return HubUnreachable(f"{what} is not on this machine yet, or not whole, and {problem} {remedy}")
-    gave_up = next((one for one in causes if isinstance(one, _GaveUp)), error)
+    gave_up = next((one for one in causes if isinstance(one, GaveUp)), error)
     text = " ".join(str(gave_up).split())
     return HubUnreachable(f"{what} could not be fetched from the hub: {text[:400].rstrip('.')}. {remedy}")

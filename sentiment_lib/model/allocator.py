@@ -1,8 +1,8 @@
 """Let the C library keep memory between training steps instead of asking the system for it again.
 
-On Linux, glibc hands every large block straight back to the system when it is freed, and each training step
-then pays for millions of page faults. Keeping the blocks made fine-tuning at 256 tokens 2.2 times as fast on
-two cores; the price is that the process stays as large as its largest step.
+On Linux, glibc returns every large block to the system when it is freed, and each training step then pays for many
+page faults. Keeping the blocks makes training about a tenth faster (benchmarks/RESULTS.md); the price is that the process
+stays as large as its largest step. So it is done where training begins, and not when a model is loaded or predicts.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..run.files import explained
 from ..run.processes import is_first
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def averaging_callback(model: PreTrainedModel, decay: float, checkpoint: Path | 
     from safetensors.torch import load_file, save_file
     from transformers import TrainerCallback
 
+    from ._trainer import checkpoint_folder
+
     class Averaging(TrainerCallback):
         average: dict  # what is not in the model now: the average between steps, the trained weights after an exchange
         exchanged = False
@@ -54,7 +57,8 @@ def averaging_callback(model: PreTrainedModel, decay: float, checkpoint: Path | 
 
         def on_step_end(self, args, state, control, **_):
             share = max(1 - decay, 9 / (10 + state.global_step))
-            torch._foreach_lerp_(list(self.average.values()), list(self.weights.values()), share)
+            for name, weight in self.weights.items():
+                self.average[name].lerp_(weight, share)
             self._show(control)
 
         def on_epoch_end(self, args, state, control, **_):
@@ -62,7 +66,9 @@ def averaging_callback(model: PreTrainedModel, decay: float, checkpoint: Path | 
 
         def on_save(self, args, state, control, **_):
             if is_first():
-                save_file(self.average, Path(args.output_dir) / f"checkpoint-{state.global_step}" / _TRAINED)
+                file = checkpoint_folder(args, state) / _TRAINED
+                with explained(file):
+                    save_file(self.average, file)
 
         def on_train_end(self, *_, **__):
             if not self.exchanged:

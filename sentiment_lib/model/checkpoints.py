@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..run.files import aside, write_json
+from ..run.files import aside, explained, write_json
 from ..run.processes import is_first, wait_for_all
 
 if TYPE_CHECKING:
@@ -27,14 +27,19 @@ def checkpoint_callback():
     It must come after all others that write into a checkpoint.
     """
     from transformers import TrainerCallback
-    from transformers.trainer_utils import rotate_checkpoints
+
+    from ._trainer import checkpoint_folder
 
     class Checkpoints(TrainerCallback):
         def on_save(self, args, state, control, **_):
             wait_for_all()  # each process writes its part
             if is_first():
-                (Path(args.output_dir) / f"checkpoint-{state.global_step}" / _WHOLE).touch()
-                rotate_checkpoints(args.output_dir, 1, best_model_checkpoint=state.best_model_checkpoint)
+                last = checkpoint_folder(args, state)
+                with explained(last):
+                    (last / _WHOLE).touch()
+                kept = {last, Path(state.best_model_checkpoint or last)}
+                for older in set(last.parent.glob("checkpoint-*")) - kept:
+                    shutil.rmtree(older, ignore_errors=True)
 
     return Checkpoints()
 
@@ -65,7 +70,8 @@ def remove_checkpoints(folder: Path) -> None:
     gone = _leftovers(folder)
     shutil.rmtree(gone, ignore_errors=True)
     if folder.exists():
-        folder.replace(gone)
+        with explained(folder):
+            folder.replace(gone)
         shutil.rmtree(gone, ignore_errors=True)
 
 

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 from ..errors import ArgumentError
 from ._torch import can_pack, packed_linear
+from ._transformers import attention_function
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -85,8 +86,6 @@ def _short_last_layer(model, layer) -> Iterator[None]:
 
 def _first_token(layer, config, hidden_states, attention_mask=None, *_, **kwargs):
     """A layer of BERT for the first token: ``(texts, tokens, size)`` to ``(texts, 1, size)``."""
-    from transformers import AttentionInterface
-
     from .lean_attention import lean_attention
 
     this = layer.attention.self
@@ -97,7 +96,7 @@ def _first_token(layer, config, hidden_states, attention_mask=None, *_, **kwargs
     )
     if attention_mask is not None and attention_mask.dim() == 4:
         attention_mask = attention_mask[:, :, :1]
-    attend = AttentionInterface().get_interface(config._attn_implementation, lean_attention)
+    attend = attention_function(config, lean_attention)
     dropout = this.dropout.p if this.training else 0.0
     mixed, _ = attend(this, query, key, value, attention_mask, dropout=dropout, scaling=this.scaling, **kwargs)
     attended = layer.attention.output(mixed.flatten(2), first)

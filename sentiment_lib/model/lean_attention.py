@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from ._transformers import eager_mask, sees_all_tokens
+
 LEAN = "lean"
 _CACHED = 2**21  # scores that are computed at a time
 _SAFE = 2.0**100  # sums of exponentials beyond it, or below its inverse, are computed the careful way
@@ -31,9 +33,7 @@ def padding_mask(*, attention_mask: torch.Tensor | None = None, use_vmap: bool =
     transformers' own has a row for each token of the query, all alike. Masks of another kind (of a decoder, or
     packed texts) are made by transformers.
     """
-    from transformers.masking_utils import bidirectional_mask_function, eager_mask
-
-    plain = how["mask_function"] is bidirectional_mask_function and not use_vmap
+    plain = sees_all_tokens(how["mask_function"]) and not use_vmap
     if not plain or (attention_mask is not None and attention_mask.shape != (how["batch_size"], how["kv_length"])):
         return eager_mask(attention_mask=attention_mask, use_vmap=use_vmap, **how)
     if attention_mask is None or attention_mask.all():

@@ -16,7 +16,6 @@ from ..data.labels import LABEL_NAMES
 from ..data.tables import existing_path
 from ..errors import ModelError, NotOnHub
 from ..run.files import sha256
-from .allocator import keep_freed_memory
 from .compute import Compute, choose_compute
 from .encoder import encoder_layers
 
@@ -54,6 +53,9 @@ def initialize_model_and_tokenizer(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """A model for two labels and its tokenizer.
 
+    Loading changes nothing else in the process: random generators keep their states, and memory is managed as before.
+    Only the name of :func:`sentiment_lib.model.lean_attention` is registered with transformers.
+
     Parameters
     ----------
     name_or_path : str
@@ -82,13 +84,11 @@ def initialize_model_and_tokenizer(
         When a hub model is wanted, not cached, and the hub does not answer.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, set_seed
+    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
     from .lean_attention import register_lean_attention
 
     compute = compute or choose_compute()
-    if compute.device == "cpu":
-        keep_freed_memory()
     register_lean_attention()
     name = str(name_or_path)
     place = _locate(name, revision)
@@ -98,15 +98,16 @@ def initialize_model_and_tokenizer(
             config = AutoConfig.from_pretrained(place, **where)
             _set_labels_and_dropout(config, name, dropout)
             tokenizer = AutoTokenizer.from_pretrained(place, use_fast=True, **where)
-            set_seed(seed)
-            model = AutoModelForSequenceClassification.from_pretrained(
-                place,
-                config=config,
-                dtype=torch.float32,
-                use_safetensors=True,
-                attn_implementation=compute.attention or None,
-                **where,
-            )
+            with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they were
+                torch.default_generator.manual_seed(seed)
+                model = AutoModelForSequenceClassification.from_pretrained(
+                    place,
+                    config=config,
+                    dtype=torch.float32,
+                    use_safetensors=True,
+                    attn_implementation=compute.attention or None,
+                    **where,
+                )
     except ModelError:
         raise
     except Exception as error:

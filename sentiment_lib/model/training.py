@@ -17,12 +17,14 @@ import numpy as np
 from ..data.preparation import fingerprint
 from ..data.tokenization import encode_dataset
 from ..errors import SettingsError
-from ..run.files import aside, check_writable, explained, replacing, write_json
+from ..run.files import aside, check_writable, replacing, write_json
 from ..run.locks import only_one
 from ..run.paths import RunPaths, short_path
 from ..run.processes import first_goes_first, is_first, join_processes, process_count, wait_for_all
 from ..run.progress import progress_wanted, training_progress
 from ..settings import Settings
+from ._accelerate import unprepared_afterwards
+from .allocator import keep_freed_memory
 from .averaging import averaging_callback
 from .checkpoints import bytes_needed, checkpoint_callback, last_checkpoint, remove_checkpoints
 from .compute import choose_compute
@@ -133,12 +135,13 @@ def fine_tune(
             remedy = "Wait for it, or train under another name."
             around.enter_context(only_one(output_dir, f"The model {short_path(output_dir)}", remedy))
             check_writable(output_dir.parent, needed=bytes_needed(model, trained))
-        around.enter_context(explained(output_dir))
         return _train(model, tokenizer, dataset, settings, output_dir, resume, validate, callbacks)
 
 
 def _train(model, tokenizer, dataset, settings, output_dir, resume, validate, callbacks) -> TrainingResult:
-    from transformers import EarlyStoppingCallback, Trainer
+    from transformers import EarlyStoppingCallback
+
+    from ._trainer import QuietTrainer, epochs_done
 
     checkpoints = aside(output_dir, "checkpoints")
     train = encode_dataset(dataset["train"], tokenizer, **settings.encoding)
@@ -147,6 +150,7 @@ def _train(model, tokenizer, dataset, settings, output_dir, resume, validate, ca
     validation = encode_dataset(dataset["validation"], tokenizer, **settings.encoding) if validate else None
     with first_goes_first():  # the others find the same checkpoint, and nothing left to delete
         last = last_checkpoint(checkpoints, _ticket(settings, dataset), resume)
+    epochs_before = epochs_done(last)
 
     callbacks = [*callbacks, *([training_progress()] if progress_wanted() else [])]
     if settings.early_stopping and validate:
@@ -154,7 +158,7 @@ def _train(model, tokenizer, dataset, settings, output_dir, resume, validate, ca
     if settings.averaging:  # before the others, which look at the model
         callbacks.insert(0, averaging_callback(model, settings.averaging, last))
     callbacks.append(checkpoint_callback())  # after all that write into a checkpoint
-    trainer = Trainer(
+    trainer = QuietTrainer(
         model=model,
         args=_training_arguments(settings, checkpoints, len(train), validate),
         train_dataset=train,
@@ -164,13 +168,12 @@ def _train(model, tokenizer, dataset, settings, output_dir, resume, validate, ca
         processing_class=tokenizer,
         callbacks=callbacks,
     )
-    _silence(trainer)
-    before = json.loads((last / "trainer_state.json").read_text(encoding="utf-8"))["epoch"] if last else 0
-    with quiet_transformers(), first_token_only(model), bfloat16_hidden_states(model):
-        output = trainer.train(resume_from_checkpoint=str(last) if last else None)
-        # the Trainer leaves a forward that still computes in its precision; give the model its own back
-        trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False).eval()
-        vars(model).pop("_is_accelerate_prepared", None)  # else another training of it would compute in float32
+    if trainer.args.device.type == "cpu":
+        keep_freed_memory()
+    with quiet_transformers():
+        with unprepared_afterwards(model), first_token_only(model), bfloat16_hidden_states(model):
+            output = trainer.train(resume_from_checkpoint=str(last) if last else None)
+        model.eval()
         if is_first():
             save_model(model, tokenizer, output_dir)
             remove_checkpoints(checkpoints)
@@ -181,7 +184,7 @@ def _train(model, tokenizer, dataset, settings, output_dir, resume, validate, ca
         examples=len(train),
         steps=state.global_step,
         seconds=output.metrics["train_runtime"],
-        examples_per_second=len(train) * (state.epoch - before) / output.metrics["train_runtime"],
+        examples_per_second=len(train) * (state.epoch - epochs_before) / output.metrics["train_runtime"],
         best_step=state.best_global_step,
         resumed_from=short_path(last) if last else None,
     )
@@ -213,14 +216,14 @@ def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folde
 
 
 def _training_arguments(settings: Settings, checkpoints: Path, examples: int, validate: bool):
-    from transformers import TrainingArguments
+    from ._trainer import OneDeviceArguments
 
     each = {"eval_strategy": "epoch", "save_strategy": "epoch", "load_best_model_at_end": True}
     if not validate:  # checkpoints only where a training takes minutes
         each = {"eval_strategy": "no", "save_strategy": "steps", "save_steps": 500}
     compute = choose_compute(settings.device, settings.precision, settings.attention)
     steps = max(1, -(-examples // settings.batch_size))
-    arguments = TrainingArguments(
+    return OneDeviceArguments(
         output_dir=str(checkpoints),
         num_train_epochs=settings.epochs,
         learning_rate=settings.learning_rate,
@@ -242,9 +245,6 @@ def _training_arguments(settings: Settings, checkpoints: Path, examples: int, va
         optim="adamw_torch_fused",
         label_smoothing_factor=settings.label_smoothing,
     )
-    # one GPU a process: the Trainer would spread the model over all that are there, with batches as many times as large
-    arguments._n_gpu = min(1, arguments.n_gpu)
-    return arguments
 
 
 def _collator(tokenizer: PreTrainedTokenizerBase):
@@ -284,13 +284,6 @@ def _history(log: list[dict[str, Any]]) -> pd.DataFrame:
     columns = ["step", "epoch", "loss", "learning_rate", *names.values()]
     rows = [{names.get(k, k): v for k, v in entry.items()} for entry in log if "train_runtime" not in entry]
     return pd.DataFrame(rows).reindex(columns=columns).groupby("step", as_index=False).first()
-
-
-def _silence(trainer) -> None:
-    """Without the Trainer's printing of every log entry; what it logs is in the result's history."""
-    from transformers import PrinterCallback
-
-    trainer.remove_callback(PrinterCallback)
 
 
 def save_training(result: TrainingResult, settings: Settings) -> Path:

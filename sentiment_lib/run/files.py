@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -72,9 +73,20 @@ def restore(path: Path) -> None:
 
 @contextmanager
 def explained(path: Path, variable: str = "SENTIMENT_LIB_HOME") -> Iterator[None]:
-    """Errors of the file system, also those that libraries wrap, as a :class:`StorageError` that names `path`.
+    """Explain a failed write to `path`, for a block that does nothing but write there.
 
-    `variable` is the environment variable that puts such files elsewhere.
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file or folder. What :func:`replacing` keeps beside it, and the folders that it is in, count as part of it.
+    variable : str
+        The environment variable that puts such files elsewhere.
+
+    Raises
+    ------
+    StorageError
+        For an error of the file system, also one that a library wraps; it names the file that failed. An error that
+        names a file elsewhere, and every other error, passes unchanged.
     """
     try:
         yield
@@ -83,12 +95,25 @@ def explained(path: Path, variable: str = "SENTIMENT_LIB_HOME") -> Iterator[None
     except Exception as error:
         code = error.errno if isinstance(error, OSError) else None
         code = code or next((code for words, code in _WORDS.items() if words in str(error).lower()), None)
-        if code not in _MEANING:
+        named = getattr(error, "filename", None)  # a full disk names none, an open file may be known by its number
+        failed = Path(os.fsdecode(named)) if isinstance(named, (str, bytes, os.PathLike)) else path
+        if code not in _MEANING or not _is_part_of(failed, path):
             raise
         raise StorageError(
-            f"{str(path)[:300]} cannot be written: {_MEANING[code]}, or set {variable} to a folder with room "
+            f"{str(failed)[:300]} cannot be written: {_MEANING[code]}, or set {variable} to a folder with room "
             "where you may write. What was there before is untouched."
         ) from error
+
+
+def _is_part_of(file: Path, path: Path) -> bool:
+    """Whether `file` is `path`, in it, hidden beside it (see :func:`aside`), or a folder that it is in."""
+    for absolute in (os.path.abspath, os.path.realpath):  # some libraries resolve links, some do not
+        ours, found = Path(absolute(path)), Path(absolute(file))
+        hidden = f".{ours.name}."
+        beside = any(one.parent == ours.parent and one.name.startswith(hidden) for one in (found, *found.parents))
+        if beside or found.is_relative_to(ours) or ours.is_relative_to(found):
+            return True
+    return False
 
 
 def check_writable(folder: Path, needed: int = 0) -> None:

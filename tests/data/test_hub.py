@@ -133,10 +133,15 @@ ERRORS = {
     "403": (lambda big: everything(Status(403)), "not for you to read (HTTP 403)"),
     "404": (lambda big: everything(Status(404)), "is not on the hub"),
     "429, come back in an hour": (lambda big: everything(Status(429, {"Retry-After": "3600"})), "come back in 3600 s"),
+    "429, a limit until the hour is over": (
+        lambda big: everything(Status(429, {"RateLimit": '"api";r=0;t=3600'})),
+        "come back in 3600 s",
+    ),
     "429, on and on": (lambda big: everything(Status(429)), "at last: HTTP 429"),
     "500, on and on": (lambda big: everything(Status(500)), "HTTP 500"),
     "503 for the large file": (lambda big: always(big, Status(503)), "could not be fetched from the hub"),
     "no answer at all": (lambda big: everything(Stall(-1)), "could not be fetched from the hub"),
+    "no answer for any file": (lambda big: always("/resolve/", Stall(-1)), "in 3 s of retries; at last: no answer"),
     "a body that stalls": (lambda big: always(big, Stall(0.3)), "could not be fetched from the hub"),
     "a body that is cut short, always at once": (
         lambda big: always(big, Cut(0.0)),
@@ -175,7 +180,7 @@ def test_a_fault_of_the_hub_is_one_clear_error_and_the_next_run_works(faulty, tm
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
     assert re.match(
-        r"sentiment_lib\.(hub\.HubUnreachable|tables\.DataError|model\.ModelError): The (dataset|model) '", last
+        r"sentiment_lib\.errors\.(HubUnreachable|NotOnHub|DataError|ModelError): The (dataset|model) '", last
     )
     assert said in last
     assert "preset quick" in last or "use the model 'bundled'" in last
@@ -192,6 +197,18 @@ def test_a_fault_that_passes_is_got_over(faulty, tmp_path, code, name):
     done = python(code, faulty.url, tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stderr == ""
+
+
+def test_patience_counts_from_the_first_failure_however_long_the_download_took(faulty, tmp_path):
+    slow, busy = at_first(1, "/api/", 4), at_first(1, BIG[LOAD_DATA], Status(503))
+
+    def fault(method, path):
+        time.sleep(slow(method, path) or 0)
+        return busy(method, path)
+
+    faulty.fault = fault
+    done = python("import sentiment_lib.data.hub as h; h.PATIENCE = 3\n" + LOAD_DATA, faulty.url, tmp_path)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr[-3000:]
 
 
 @pytest.mark.parametrize("fault", [everything(Status(500)), everything(Stall(-1))], ids=["500", "no answer"])

@@ -3,7 +3,38 @@ import sys
 
 import pytest
 
+from sentiment_lib import fine_tune, initialize_model_and_tokenizer, make_settings, predict
+from sentiment_lib.data.preparation import prepare
 from sentiment_lib.model import allocator as memory
+
+
+@pytest.fixture
+def tuned(monkeypatch):
+    """The calls of mallopt(3), none of which takes effect."""
+    calls = []
+
+    class Library:
+        @staticmethod
+        def mallopt(parameter, value):
+            calls.append(parameter)
+            return 1
+
+    real = memory.ctypes.CDLL
+    monkeypatch.setattr(memory.sys, "platform", "linux")
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name, *how, **more: real(name, *how, **more) if name else Library)
+    memory.keep_freed_memory.cache_clear()
+    yield calls
+    memory.keep_freed_memory.cache_clear()
+
+
+def test_memory_is_kept_where_training_begins_and_not_before(tuned, tiny_checkpoint, home, review_file):
+    settings = make_settings(source=str(review_file), epochs=1, max_length=16)
+    dataset, _ = prepare(settings)
+    model, tokenizer = initialize_model_and_tokenizer(str(tiny_checkpoint))
+    predict(dataset["train"]["text"], model, tokenizer)
+    assert tuned == []
+    fine_tune(model, tokenizer, dataset, settings)
+    assert len(tuned) == 3
 
 
 def test_other_systems_are_left_alone(monkeypatch):

@@ -1,10 +1,13 @@
+import random
 import shutil
 
+import numpy as np
 import pytest
 import torch
 
 from sentiment_lib import initialize_model_and_tokenizer
 from sentiment_lib.errors import HubUnreachable, ModelError
+from sentiment_lib.model import compute
 from sentiment_lib.model import pretrained as model
 from sentiment_lib.model.compute import Compute, choose_compute
 from sentiment_lib.model.pretrained import bundled_checkpoint
@@ -38,6 +41,30 @@ def test_the_head_depends_on_the_seed_only(tiny_checkpoint):
     assert not torch.equal(heads[0], heads[2])
 
 
+@pytest.mark.parametrize("seed", [0, 7])
+def test_the_head_is_the_one_that_transformers_draws_after_its_own_set_seed(tiny_checkpoint, seed):
+    from transformers import AutoModelForSequenceClassification, set_seed
+
+    with torch.random.fork_rng(devices=[]):
+        set_seed(seed)
+        theirs = AutoModelForSequenceClassification.from_pretrained(tiny_checkpoint, dtype=torch.float32)
+    ours, _ = initialize_model_and_tokenizer(str(tiny_checkpoint), seed=seed)
+    assert torch.equal(ours.classifier.weight, theirs.classifier.weight)
+
+
+def test_loading_leaves_all_random_generators_as_they_were(tiny_checkpoint, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: pytest.fail("generators of GPUs were seeded"))
+    random.seed(1)
+    np.random.seed(2)
+    torch.default_generator.manual_seed(3)
+    before = random.getstate(), np.random.get_state(legacy=False), torch.get_rng_state()
+    initialize_model_and_tokenizer(str(tiny_checkpoint))
+    after = random.getstate(), np.random.get_state(legacy=False), torch.get_rng_state()
+    assert after[0] == before[0]
+    np.testing.assert_equal(after[1], before[1])
+    assert torch.equal(after[2], before[2])
+
+
 def test_dropout_is_set_where_asked(tiny_checkpoint):
     config = initialize_model_and_tokenizer(str(tiny_checkpoint), dropout=0.3)[0].config
     assert (config.hidden_dropout_prob, config.attention_probs_dropout_prob) == (0.3, 0.3)
@@ -54,15 +81,15 @@ def test_a_checkpoint_stored_in_bfloat16_is_loaded_in_float32(tiny_checkpoint, t
 def test_the_kernel_for_each_device():
     assert choose_compute("cpu").attention == "lean"
     assert choose_compute("cpu", precision="float32", attention="sdpa") == Compute("cpu", "float32", "sdpa")
-    assert choose_compute("cpu").precision == ("bfloat16" if model.cpu_has_bfloat16() else "float32")
+    assert choose_compute("cpu").precision == ("bfloat16" if compute.cpu_has_bfloat16() else "float32")
 
 
 @pytest.mark.parametrize("able", [{"avx512_bf16": True}, {"amx_bf16": True}, {"avx2": True}])
 def test_bfloat16_only_where_the_processor_has_it(monkeypatch, able):
-    model.cpu_has_bfloat16.cache_clear()
+    compute.cpu_has_bfloat16.cache_clear()
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
-    assert model.cpu_has_bfloat16() == ("avx2" not in able)
-    model.cpu_has_bfloat16.cache_clear()
+    assert compute.cpu_has_bfloat16() == ("avx2" not in able)
+    compute.cpu_has_bfloat16.cache_clear()
 
 
 def test_a_device_that_is_not_there():
@@ -200,7 +227,7 @@ def test_a_model_without_sdpa_is_loaded_where_the_kernel_is_left_open(tiny_check
 
 def test_bfloat16_on_a_gpu_only_where_it_computes_in_it(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
-    assert not model.has_bfloat16("cuda")
+    assert not compute.has_bfloat16("cuda")
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
-    assert model.has_bfloat16("cuda")
-    assert not model.has_bfloat16("mps")
+    assert compute.has_bfloat16("cuda")
+    assert not compute.has_bfloat16("mps")

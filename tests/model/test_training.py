@@ -182,6 +182,24 @@ def trained(small, **changes):
     return model
 
 
+def test_the_random_numbers_of_the_caller_have_no_part_in_training(small):
+    settings, dataset, _, tokenizer = small
+    found = []
+    for seed in (1, 2):
+        model, _ = initialize_model_and_tokenizer(settings.model, dropout=0.1)
+        torch.manual_seed(seed)
+        fine_tune(model, tokenizer, dataset, replace(settings, epochs=1, token_masking=0.1), resume=False)
+        found.append(model.classifier.weight.detach())
+    assert torch.equal(*found)
+
+
+def test_a_training_that_was_stopped_leaves_the_model_with_its_own_forward(small):
+    settings, dataset, model, tokenizer = small
+    before = set(vars(model))
+    stopped_at(1, model, tokenizer, dataset, replace(settings, precision="bfloat16"))
+    assert set(vars(model)) == before
+
+
 def test_token_masking_hides_words_from_training_and_from_nothing_else(small):
     settings, dataset, model, tokenizer = small
     seen = {True: [], False: []}
@@ -270,7 +288,6 @@ def test_one_process_trains_on_one_gpu(tmp_path, monkeypatch):
     """With two, the Trainer would make each step from twice as many reviews."""
     from transformers import TrainingArguments
 
-    monkeypatch.setattr(TrainingArguments, "n_gpu", property(lambda self: getattr(self, "_n_gpu", 2)))
-    monkeypatch.setattr(TrainingArguments, "_setup_devices", property(lambda self: setattr(self, "_n_gpu", 2)))
+    monkeypatch.setattr(TrainingArguments, "n_gpu", property(lambda self: 2))
     arguments = training._training_arguments(make_settings(batch_size=16), tmp_path, 100, False)
     assert arguments.train_batch_size == 16

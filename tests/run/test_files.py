@@ -1,5 +1,6 @@
 """A full disk, a read-only one, odd and very long paths: an error that names file and remedy; the old stays."""
 
+import errno
 import json
 import shutil
 import subprocess
@@ -7,13 +8,14 @@ import sys
 
 import pytest
 from support import missing, write_reviews
+from transformers import TrainerCallback
 
 from sentiment_lib import Classifier, Encoding, fine_tune, initialize_model_and_tokenizer, make_settings
 from sentiment_lib.cli import main
 from sentiment_lib.data.preparation import prepare
 from sentiment_lib.errors import StorageError
 from sentiment_lib.model.file_prediction import predict_file
-from sentiment_lib.run.files import check_writable, write_json
+from sentiment_lib.run.files import check_writable, explained, write_json
 
 # Run in a mount namespace of its own, with a small file system at sys.argv[1].
 TRY = """
@@ -105,6 +107,73 @@ def test_nothing_is_lost_on_a_disk_that_cannot_be_written(tiny_checkpoint, tmp_p
         assert meaning in message or "MB are needed" in message, (name, message)
         assert "SENTIMENT_LIB_HOME" in message
         assert untouched, name
+
+
+def denied(path):
+    return PermissionError(errno.EACCES, "Permission denied", str(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "named"),
+    [
+        ("model", "model"),
+        ("model/config.json", "model/config.json"),
+        (".model.part/config.json", ".model.part/config.json"),
+        (".", ""),
+        (None, "model"),
+    ],
+)
+def test_a_failed_write_is_explained_by_the_file_that_failed(tmp_path, name, named):
+    error = denied(tmp_path / name) if name else OSError(errno.EACCES, "Permission denied")
+    with pytest.raises(StorageError) as caught, explained(tmp_path / "model"):
+        raise error
+    assert str(caught.value).startswith(f"{tmp_path / named} cannot be written: writing is not allowed there")
+
+
+def test_a_file_behind_a_link_is_known_by_both_names(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    for folder, file in (("link", "real/a"), ("real", "link/a")):
+        with pytest.raises(StorageError), explained(tmp_path / folder):
+            raise denied(tmp_path / file)
+
+
+@pytest.mark.parametrize("name", ["other.csv", "models/config.json", ".other.part", "model.part"])
+def test_an_error_of_a_file_elsewhere_keeps_its_type(tmp_path, name):
+    error = denied(tmp_path / name)
+    with pytest.raises(PermissionError) as caught, explained(tmp_path / "model"):
+        raise error
+    assert caught.value is error
+
+
+@pytest.mark.parametrize(
+    "error", [denied("/secret/lexicon.txt"), OSError(errno.ENOSPC, "No space left on device"), ValueError("a bug")]
+)
+@pytest.mark.parametrize("moment", ["on_step_end", "on_save"])
+def test_training_is_not_blamed_for_an_error_of_a_callback(tmp_path, tiny_checkpoint, review_file, error, moment):
+    class Mine(TrainerCallback):
+        pass
+
+    def fail(*_, **__):
+        raise error
+
+    setattr(Mine, moment, fail)
+    model, tokenizer = initialize_model_and_tokenizer(str(tiny_checkpoint))
+    settings = make_settings(source=str(review_file), epochs=1, max_length=16)
+    with pytest.raises(type(error)) as caught:
+        fine_tune(model, tokenizer, prepare(settings)[0], settings, output_dir=tmp_path / "model", callbacks=[Mine()])
+    assert caught.value is error
+
+
+def test_a_checkpoint_that_cannot_be_written_is_named(tmp_path, tiny_checkpoint, review_file, monkeypatch):
+    def full(state, file, *_, **__):
+        raise RuntimeError("[enforce fail at inline_container.cc:672] . PytorchStreamWriter failed writing file data/0")
+
+    monkeypatch.setattr("torch.save", full)
+    model, tokenizer = initialize_model_and_tokenizer(str(tiny_checkpoint))
+    settings = make_settings(source=str(review_file), epochs=1, max_length=16)
+    with pytest.raises(StorageError, match=r"\.model\.checkpoints cannot be written: the disk is full"):
+        fine_tune(model, tokenizer, prepare(settings)[0], settings, output_dir=tmp_path / "model")
 
 
 def test_too_little_room_is_said_before_the_work(tmp_path):

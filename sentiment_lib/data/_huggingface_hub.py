@@ -1,0 +1,31 @@
+"""What this package uses of huggingface_hub beyond its documented interface.
+
+Read in releases 1.3 to 2.4. ``tests/data/test_private_huggingface_hub.py`` fails when a later one works otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from huggingface_hub import set_client_factory
+from huggingface_hub.utils import _http
+
+# the HTTP library whose clients huggingface_hub uses: httpx2, or httpx before release 2
+httpx: Any = getattr(_http, "httpx2", None) or _http.httpx
+
+
+@contextmanager
+def wrapped_clients(wrap: Callable[[Any], Any]) -> Iterator[None]:
+    """Let huggingface_hub use ``wrap(client)`` in place of each of its HTTP clients while the block runs.
+
+    The clients come from the factory that was set before, by huggingface_hub or by the user, and that factory is set
+    again afterwards. huggingface_hub has a function that sets a factory, but none that tells which one is set.
+    """
+    factory = _http._GLOBAL_CLIENT_FACTORY
+    set_client_factory(lambda: wrap(factory()))  # closes the client in use, too
+    try:
+        yield
+    finally:
+        set_client_factory(factory)

@@ -1,7 +1,7 @@
 """Let the C library keep memory between training steps instead of asking the system for it again.
 
-On Linux, glibc returns every large block to the system when it is freed, and each training step then pays for many
-page faults. Keeping the blocks makes training about a tenth faster (benchmarks/RESULTS.md); the price is that the process
+On Linux, glibc returns every large block to the system when it is freed, and each training step then pays for
+many page faults. Keeping them makes training about a tenth faster (benchmarks/RESULTS.md); the price is a process that
 stays as large as its largest step. So it is done where training begins, and not when a model is loaded or predicts.
 """
 

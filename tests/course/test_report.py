@@ -100,6 +100,7 @@ def test_key_terms_link_to_the_glossary_and_diagrams_are_shown(report):
         assert f'src="images/flow_{path.name[:2]}.svg"' in text
 
 
+@pytest.mark.browser
 def test_questions_and_hints_unfold_by_keyboard(report):
     with chromium_page(offline=True) as page:
         page.goto(f"file://{report / '01_prepare_data.html'}")
@@ -111,6 +112,7 @@ def test_questions_and_hints_unfold_by_keyboard(report):
         assert page.locator("summary", has_text="Solution for").count() >= 4
 
 
+@pytest.mark.browser
 def test_pages_make_no_network_requests_and_the_views_work(report):
     with chromium_page(offline=True) as page:
         requests, errors = listen(page)
@@ -127,6 +129,7 @@ def test_pages_make_no_network_requests_and_the_views_work(report):
         assert errors == []
 
 
+@pytest.mark.browser
 def test_keyboard_navigation_and_print_layout(report):
     with chromium_page(offline=True) as page:
         page.goto(f"file://{report / 'index.html'}")
@@ -156,6 +159,7 @@ def axe(tmp_path_factory):
     return (folder / "package" / "axe.min.js").read_text()
 
 
+@pytest.mark.browser
 def test_axe_finds_no_serious_violations(report, axe):
     violations = {}
     with chromium_page(offline=True) as page:
@@ -203,6 +207,7 @@ def test_the_command(small_run, capsys):
     assert "Run lesson 04 first" in capsys.readouterr().err
 
 
+@pytest.mark.browser
 def test_hostile_texts_are_escaped_in_the_report(small_run):
     settings, _ = small_run
     paths = RunPaths("hostile")

@@ -120,6 +120,7 @@ def numbers(page):
 PIECES = maps_of(["[CLS]", "un", "##even", "film", "[SEP]"], words=(-1, 0, 0, 1, -1))
 
 
+@pytest.mark.browser
 @pytest.mark.parametrize(("words", "special"), [(False, True), (True, True), (False, False), (True, False)])
 def test_the_browser_shows_the_numbers_that_python_computes(open_view, words, special):
     page = open_view(attention_view(PIECES, layer=1, head=1, words=words, special=special))
@@ -133,6 +134,7 @@ def test_the_browser_shows_the_numbers_that_python_computes(open_view, words, sp
     ) != special
 
 
+@pytest.mark.browser
 def test_all_views_are_drawn_without_a_network(open_view):
     page = open_view(attention_view(PIECES))
     drawn = "c => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size"
@@ -149,6 +151,7 @@ def test_all_views_are_drawn_without_a_network(open_view):
     assert "layer 1, head 0" in page.locator(".cells canvas").get_attribute("aria-label")
 
 
+@pytest.mark.browser
 def test_controls_and_several_heads(open_view):
     page = open_view(attention_view(PIECES))
     page.get_by_role("button", name="show head 1").click()
@@ -162,6 +165,7 @@ def test_controls_and_several_heads(open_view):
     assert page.locator(".from .token").count() == 2
 
 
+@pytest.mark.browser
 def test_by_keyboard_alone(open_view):
     page = open_view(attention_view(PIECES))
     for _ in range(20):
@@ -177,6 +181,7 @@ def test_by_keyboard_alone(open_view):
     assert focusable == 1  # one stop of the tab key for the whole list
 
 
+@pytest.mark.browser
 def test_everything_has_a_name(open_view):
     page = open_view(attention_view({"before": PIECES, "after": maps_of(PIECES.tokens, words=PIECES.words, seed=1)}))
     for view in ("bipartite", "heatmap", "overview"):
@@ -192,6 +197,7 @@ def test_everything_has_a_name(open_view):
     assert page.get_by_role("region", name="after minus before").count() == 1
 
 
+@pytest.mark.browser
 def test_hostile_text_is_shown_and_not_run(open_view):
     tokens = ["[CLS]", HOSTILE, "</script><script>alert(2)</script>", "<svg onload=alert(3)>", "&lt;b&gt;", "[SEP]"]
     page = open_view(attention_view(maps_of(tokens, words=(-1, 0, 1, 2, 3, -1))))
@@ -208,6 +214,7 @@ def test_hostile_text_is_shown_and_not_run(open_view):
     assert page.locator("img").count() == 0
 
 
+@pytest.mark.browser
 def test_512_tokens_do_not_freeze_it(open_view):
     tokens = ["[CLS]", *(f"w{i}" for i in range(510)), "[SEP]"]
     weights = np.zeros((6, 12, 512, 512), "float32")
@@ -223,6 +230,7 @@ def test_512_tokens_do_not_freeze_it(open_view):
     assert "“w399” looks at w398 90 %" in page.get_by_role("status").text_content()
 
 
+@pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_can_be_read_in_both_themes(scheme, tmp_path):
     path = attention_view(PIECES).save(tmp_path / "view.html")
@@ -234,6 +242,7 @@ def test_text_can_be_read_in_both_themes(scheme, tmp_path):
         assert light == (scheme == "dark")
 
 
+@pytest.mark.browser
 def test_a_lesson_exported_as_a_page_asks_the_network_for_nothing(tmp_path):
     """nbconvert's page of lesson 05, offline: the view works, and the explorer is a picture."""
     import nbformat

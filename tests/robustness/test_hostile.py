@@ -95,6 +95,7 @@ def shown(tmp_path_factory, tiny_checkpoint):
     return ran + unwanted, text, folder / "notebooks" / "hostile.ipynb"
 
 
+@pytest.mark.browser
 def test_nothing_runs_in_jupyterlab(shown):
     ran, text, _ = shown
     assert ran == []
@@ -102,6 +103,7 @@ def test_nothing_runs_in_jupyterlab(shown):
         assert hostile.strip("\x1b")[-30:] in text, hostile
 
 
+@pytest.mark.browser
 def test_only_the_last_cell_failed(shown):
     path = shown[2]
     cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
@@ -109,6 +111,7 @@ def test_only_the_last_cell_failed(shown):
     assert failed == [len(CELLS) - 1]  # the last cell is meant to fail
 
 
+@pytest.mark.browser
 def test_nothing_runs_in_the_exported_notebook(shown, tmp_path):
     import nbconvert
 
@@ -117,6 +120,7 @@ def test_nothing_runs_in_the_exported_notebook(shown, tmp_path):
     check_page(tmp_path / "page.html")
 
 
+@pytest.mark.browser
 def test_nothing_runs_in_a_saved_view(tmp_path):
     size = len(HOSTILE)
     weights = np.full((1, 2, size, size), 1 / size, "float32")
@@ -258,6 +262,7 @@ def test_an_error_message_has_no_control_characters():
     assert "\x1b" not in str(caught.value)
 
 
+@pytest.mark.browser
 def test_hostile_texts_run_where_nothing_escapes_them(tmp_path):
     """Put on a page as they are, these texts do run, so that the tests above would see it."""
     (tmp_path / "page.html").write_text("<meta charset=utf-8><body>" + "\n".join(HOSTILE[:21]), encoding="utf-8")

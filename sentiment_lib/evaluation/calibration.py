@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from statsmodels.stats.proportion import proportion_confint
 
 from ..errors import ArgumentError
-from .metrics import PlainData, check_predictions, logit
+from .predictions import PlainData, check_predictions, logit
 from .uncertainty import RESAMPLES, Interval, bootstrap, metric_intervals
 
 BINS = 15

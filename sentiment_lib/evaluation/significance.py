@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 from statsmodels.stats.multitest import multipletests
 
 from ..errors import ArgumentError
-from .metrics import PlainData
+from .predictions import PlainData
 from .uncertainty import RESAMPLES, Interval, ResampledMetrics, bootstrap, percentile_interval
 
 

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from ..errors import ArgumentError
-from .metrics import PlainData, check_predictions
+from .predictions import PlainData, check_predictions
 
 RESAMPLES = 10_000
 _CELLS = 2_000_000  # weights held at a time, float64, about 16 MB
@@ -176,6 +175,8 @@ def metric_intervals(
 
 def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     """Mean of a few runs (seeds) with Student's t interval; of a single run, the interval is unknown (NaN)."""
+    from scipy import stats  # here, because the command line imports Interval and should start at once
+
     values = np.asarray(values, dtype=float)
     if not len(values):
         raise ArgumentError("values is empty; a mean needs at least one run.")

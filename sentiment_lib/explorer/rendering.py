@@ -9,7 +9,7 @@ import html
 from typing import TYPE_CHECKING
 
 from ..data.labels import LABEL_NAMES
-from ..evaluation.metrics import logit
+from ..evaluation.predictions import logit
 
 if TYPE_CHECKING:
     import pandas as pd

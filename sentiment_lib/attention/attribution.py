@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..data.tokenization import encode
 from ..errors import ArgumentError
-from ..evaluation.metrics import logit
+from ..evaluation.predictions import logit
 from ..model.inference import Classifier
 from ..run.environment import needs_extra
 from ..run.progress import progress_bar

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from ..errors import ArgumentError
-from ..evaluation.metrics import check_predictions
+from ..evaluation.predictions import check_predictions
 from ..evaluation.significance import holm, mcnemar
 from ..evaluation.uncertainty import RESAMPLES, bootstrap_means
 from ..model.inference import Classifier

@@ -84,17 +84,14 @@ def head_statistics(
 
     Parameters
     ----------
+    texts : sequence of str
+        At least one, else an ArgumentError.
     classifier : Classifier
         Its precision is not used: attention is computed in float32.
     lexicon : collection of str, optional
         The sentiment-bearing words, in lower case; default: :func:`sentiment_lexicon`.
     per_text : bool
         Also keep the statistics of every text (about 3 kB each for 6 layers of 12 heads).
-
-    Raises
-    ------
-    ArgumentError
-        If there are no texts.
 
     References
     ----------

@@ -3,6 +3,7 @@
 Metrics with intervals, paired tests, calibration, slices, examples worth reading and behavioural tests. Everything
 takes the labels and probabilities of any classifier, not only of ours.
 
+- :mod:`~sentiment_lib.evaluation.predictions`: labels and probabilities, checked
 - :mod:`~sentiment_lib.evaluation.metrics`: the usual measures, curves and thresholds
 - :mod:`~sentiment_lib.evaluation.uncertainty`: bootstrap intervals
 - :mod:`~sentiment_lib.evaluation.significance`: paired tests and their correction

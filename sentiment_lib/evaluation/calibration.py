@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 from sklearn.linear_model import LogisticRegression
 
 from ..errors import ArgumentError
-from .metrics import PlainData, check_predictions, logit
+from .predictions import PlainData, check_predictions, logit
 from .uncertainty import RESAMPLES, Interval, bootstrap, metric_intervals, share_intervals
 
 BINS = 15

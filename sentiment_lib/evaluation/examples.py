@@ -20,17 +20,13 @@ def example_predictions(predictions: pd.DataFrame, kind: str, n: int = 5) -> pd.
     predictions : pandas.DataFrame
         From :func:`sentiment_lib.evaluation.prediction_table`; further columns are kept.
     kind : {"most confident right", "least confident", "most confident wrong"}
+        Any other kind is an ArgumentError.
 
     Returns
     -------
     pandas.DataFrame
         ``text``, ``label`` and ``predicted`` as words, and ``confidence``: the probability of the predicted label.
         The further columns follow.
-
-    Raises
-    ------
-    ArgumentError
-        If the kind is unknown.
     """
     if kind not in EXAMPLE_KINDS:
         raise ArgumentError(f"kind={kind!r} is not one of {', '.join(map(repr, EXAMPLE_KINDS))}.")

@@ -1,22 +1,28 @@
 """The metrics and predictions of a run, as files for later lessons and for others."""
 
-import json
-from typing import Any
+from __future__ import annotations
 
-import pandas as pd
+import json
+from typing import TYPE_CHECKING, Any
 
 from ..model.training import load_training
 from ..run.environment import versions
 from ..run.files import replacing, write_json
 from ..run.paths import RunPaths
 from ..settings import Settings
-from .metrics import Evaluation
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .metrics import Evaluation
 
 
 def save_evaluation(
     predictions: pd.DataFrame, evaluation: Evaluation, settings: Settings, **parts: Any
 ) -> dict[str, Any]:
     """Write ``predictions.parquet`` and ``metrics.json`` and return what the latter holds.
+
+    If lesson 03 has not been run, a MissingResult says so.
 
     Parameters
     ----------
@@ -28,11 +34,6 @@ def save_evaluation(
     **parts
         Further results by name, such as ``intervals``, ``calibration``, ``comparisons``. Dataclasses, mappings
         and lists of them become plain data.
-
-    Raises
-    ------
-    MissingResult
-        If lesson 03 has not been run.
     """
     training = load_training(settings.paths)
     metrics = {

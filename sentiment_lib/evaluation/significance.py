@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import binomtest
 
 from ..errors import ArgumentError
-from .metrics import PlainData
+from .predictions import PlainData
 from .uncertainty import RESAMPLES, Interval, ResampledMetrics, bootstrap, percentile_interval
 
 

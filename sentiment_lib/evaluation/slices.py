@@ -74,7 +74,7 @@ def slice_report(right: ArrayLike, slices: Mapping[tuple[str, str], ArrayLike]) 
     right : array of bool, shape (n,)
         Whether each prediction is right.
     slices : mapping of (str, str) to array of bool, shape (n,)
-        From :func:`make_slices`, or your own.
+        From :func:`make_slices`, or your own. A slice without a text or of another length is an ArgumentError.
 
     Returns
     -------
@@ -83,11 +83,6 @@ def slice_report(right: ArrayLike, slices: Mapping[tuple[str, str], ArrayLike]) 
         (Fisher's exact test against all texts outside the slice, corrected for the number of slices) and
         ``verdict``: worse, better, no clear difference, or too few to say (an interval wider than
         2 x :data:`TOO_WIDE`).
-
-    Raises
-    ------
-    ArgumentError
-        If a slice marks no text or has another length.
     """
     right = np.asarray(right, dtype=bool)
     rows, p_values = [], []

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from ..errors import ArgumentError
-from .metrics import PlainData, check_predictions
+from .predictions import PlainData, check_predictions
 
 RESAMPLES = 10_000
 _CELLS = 2_000_000  # weights held at a time, float64, about 16 MB
@@ -147,6 +146,8 @@ def bootstrap_means(
 
 def share_intervals(hits: ArrayLike, counts: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Ends of the 95 % Wilson intervals of the shares ``hits / counts``, each of shape ``(k,)`` (Wilson 1927)."""
+    from scipy import stats
+
     pairs = zip(np.atleast_1d(hits), np.atleast_1d(counts), strict=True)
     ends = [stats.binomtest(int(hit), int(count)).proportion_ci(method="wilson") for hit, count in pairs]
     return np.array([end.low for end in ends]), np.array([end.high for end in ends])
@@ -183,6 +184,8 @@ def metric_intervals(
 
 def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     """Mean of a few runs (seeds) with Student's t interval; of a single run, the interval is unknown (NaN)."""
+    from scipy import stats  # here, because the command line imports Interval and should start at once
+
     values = np.asarray(values, dtype=float)
     if not len(values):
         raise ArgumentError("values is empty; a mean needs at least one run.")

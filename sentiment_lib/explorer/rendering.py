@@ -8,7 +8,7 @@ import html
 import pandas as pd
 
 from ..data.labels import LABEL_NAMES
-from ..evaluation.metrics import logit
+from ..evaluation.predictions import logit
 
 NEGATIVE, POSITIVE = "#D55E00", "#0072B2"
 TEXT = "var(--jp-content-font-color1, #222)"

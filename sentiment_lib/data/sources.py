@@ -36,22 +36,13 @@ _SPLIT_FILE = re.compile(r"(train|test|validation|valid|val|dev)(?![a-z])", re.I
 def read_source(source: str) -> dict[str, pd.DataFrame]:
     """The raw rows of a source by split.
 
-    Parameters
-    ----------
-    source : str
-        As in :func:`sentiment_lib.data.load_and_prepare_dataset`.
+    `source` and the errors are those of :func:`sentiment_lib.data.load_and_prepare_dataset`. When IMDB is not in the
+    local cache, an error comes at once if the hub does not answer, and within half a minute if it fails.
 
     Returns
     -------
     dict of str to pandas.DataFrame
         ``{"all": ...}`` if the source has no splits, else the keys train and test, and validation if it has one.
-
-    Raises
-    ------
-    DataError
-        For an unknown source, a path that does not exist, and a file that cannot be read.
-    HubUnreachable
-        When IMDB is not in the local cache: at once, if the hub does not answer; within half a minute, if it fails.
     """
     if source == "snippets":
         return {"all": read_snippets()}

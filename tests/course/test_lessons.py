@@ -8,6 +8,7 @@ import statistics
 import nbformat
 import pandas as pd
 import pytest
+from support import read_records
 
 from sentiment_lib.course.series import lessons
 
@@ -245,7 +246,7 @@ def test_results_of_lesson_06_match_its_text(quick_run):
 
 
 def test_results_of_lesson_07_match_its_text(quick_run):
-    from sentiment_lib.experiments.records import read_records, summarise, table_of_runs
+    from sentiment_lib.experiments.records import summarise, table_of_runs
 
     table = table_of_runs(read_records(quick_run.experiments))
     plain = table[table["trained_layers"].isna() & table["learning_rate"].isna()]

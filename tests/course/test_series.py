@@ -7,6 +7,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
+from support import read_records
 from support.killing import KILLS, kill_until
 
 from sentiment_lib import evaluate
@@ -89,7 +90,7 @@ def test_the_results_of_lesson_06_are_kept(small_run):
 
 
 def test_the_trials_of_lesson_07_are_kept(small_run):
-    from sentiment_lib.experiments.records import read_records, table_of_runs
+    from sentiment_lib.experiments.records import table_of_runs
 
     settings, _ = small_run
     table = table_of_runs(read_records(settings.paths.experiments))

@@ -1,5 +1,6 @@
 """What tests share: the checkout, what to do when something is missing, and a small file of reviews."""
 
+import json
 import os
 from pathlib import Path
 
@@ -24,3 +25,8 @@ def write_reviews(folder: Path) -> Path:
     path = folder / "reviews.csv"
     table.to_csv(path, index=False)
     return path
+
+
+def read_records(folder: Path) -> list[dict]:
+    """The records of all trials that were kept in `folder`."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*/metrics.json"))]

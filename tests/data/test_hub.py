@@ -15,6 +15,8 @@ from support.killing import KILLS
 from sentiment_lib.data.sources import IMDB, IMDB_REVISION
 from sentiment_lib.settings import PRESETS
 
+pytestmark = pytest.mark.slow  # other processes
+
 CARD = """---
 configs:
 - config_name: plain_text

@@ -9,6 +9,8 @@ from sentiment_lib.errors import MissingExtra, SettingsError
 from sentiment_lib.experiments.sweep import variations, workers
 from sentiment_lib.settings import make_settings
 
+pytestmark = pytest.mark.slow  # other processes
+
 
 @pytest.fixture
 def command(home, tiny_checkpoint):

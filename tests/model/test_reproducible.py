@@ -3,8 +3,11 @@
 import json
 import os
 
+import pytest
 from support import write_reviews
 from support.killing import run
+
+pytestmark = pytest.mark.slow  # other processes
 
 TWICE = """
 import hashlib, json, sys

@@ -10,6 +10,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from sentiment_lib.model.encoder import first_token_only
 
+pytestmark = pytest.mark.slow  # other processes
+
 BENCHMARKS = CHECKOUT / "benchmarks"
 
 

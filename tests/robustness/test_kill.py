@@ -14,6 +14,8 @@ from safetensors.numpy import load_file
 from support import write_reviews
 from support.killing import KILLS, kill_until, no_leftovers, run
 
+pytestmark = pytest.mark.slow  # other processes
+
 TRAIN = """
 import sys
 from pathlib import Path

@@ -13,6 +13,8 @@ from sentiment_lib.errors import BusyError
 from sentiment_lib.run.files import check_writable
 from sentiment_lib.run.locks import only_one
 
+pytestmark = pytest.mark.slow  # other processes
+
 HOLDER = (
     "import sys, time; from pathlib import Path; from sentiment_lib.run.locks import only_one\n"
     "with only_one(Path(sys.argv[1]), 'Run', 'Wait.'):\n    print('held', flush=True); time.sleep(60)"

@@ -16,6 +16,8 @@ from sentiment_lib.model.training import share_of_batch
 from sentiment_lib.run.processes import first_goes_first, is_first, process_count, wait_for_all
 from sentiment_lib.run.progress import progress_wanted
 
+pytestmark = pytest.mark.slow  # other processes
+
 TRAINING = ["--set", "epochs=6", "batch_size=4", "learning_rate=5e-3", "validation_size=0.2", "precision=float32"]
 
 

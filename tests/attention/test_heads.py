@@ -157,6 +157,7 @@ def test_effects_by_hand():
     assert table["logit"].tolist() == [-1, -1]
 
 
+@pytest.mark.slow
 def test_intervals_of_heads_cover_the_truth():
     """A head that lowers the right logit by 0.3 on average, seen on 150 texts, 200 times."""
     rng = np.random.default_rng(0)

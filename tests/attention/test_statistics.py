@@ -176,6 +176,7 @@ for part in (texts[:1000], texts):
 """
 
 
+@pytest.mark.slow
 def test_peak_memory_does_not_grow_with_the_number_of_reviews():
     """Three times as many reviews; the weights of the new ones would take 1,000 MB. (The allocator grows a little.)"""
     done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)

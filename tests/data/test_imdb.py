@@ -1,6 +1,7 @@
 """Preparation and training on the real IMDB corpus, as far as the shared folder holds it."""
 
 import numpy as np
+import pytest
 
 from sentiment_lib import fine_tune, initialize_model_and_tokenizer, predict
 from sentiment_lib.data.preparation import prepare
@@ -20,6 +21,7 @@ def test_the_known_flaws_of_the_corpus_are_found_and_handled(imdb_folder):
     assert not any("<br" in text for text in dataset["train"]["text"][:2000])
 
 
+@pytest.mark.slow
 def test_a_short_fine_tuning_on_imdb_beats_guessing_by_far(imdb_folder, home):
     settings = make_settings(
         "imdb", run="short", source=str(imdb_folder), train_size=640, max_length=96, epochs=2, validation_size=0.01

@@ -234,6 +234,7 @@ def test_our_own_reviews_cover_the_hard_kinds():
     assert ours["title"].is_unique
 
 
+@pytest.mark.slow
 def test_a_damaged_copy_of_the_snippets_is_fetched_again(home, monkeypatch):
     folder = sources.fetch_snippets()
     name = next(iter(sources.SNIPPETS_FILES))
@@ -245,6 +246,7 @@ def test_a_damaged_copy_of_the_snippets_is_fetched_again(home, monkeypatch):
     assert (sources.fetch_snippets() / name).read_bytes() == good
 
 
+@pytest.mark.slow
 def test_a_package_with_another_corpus_is_refused(home, monkeypatch):
     monkeypatch.setitem(sources.SNIPPETS_FILES, "movieReviewSnippets_GroundTruth.txt", "0" * 64)
     with pytest.raises(DataError, match="not the published file"):

@@ -67,6 +67,7 @@ def test_a_perfect_model_is_told_from_one_that_is_too_sure():
     assert overconfident.ece_width.low < overconfident.ece_width.estimate < overconfident.ece_width.high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sharpness", "least"), [(1.0, 0.93), (2.0, 0.9)])
 def test_the_interval_of_the_error_holds_the_truth(sharpness, least):
     truth = expected_calibration_error(*sample(1_000_000, sharpness, seed=99))

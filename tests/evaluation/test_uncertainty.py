@@ -125,6 +125,7 @@ def sample(rng, n):
     return labels[chosen].astype(int), 1 / (1 + np.exp(-2 * logits[chosen]))
 
 
+@pytest.mark.slow
 def test_95_percent_intervals_hold_the_truth_in_about_95_of_100_cases():
     big = sample(np.random.default_rng(0), 2_000_000)
     (truth,) = ResampledMetrics(*big)(np.ones((1, len(big[0]))))
@@ -137,6 +138,7 @@ def test_95_percent_intervals_hold_the_truth_in_about_95_of_100_cases():
     assert all(0.93 <= share <= 0.97 for share in coverage.values()), coverage
 
 
+@pytest.mark.slow
 def test_paired_differences_are_covered_too():
     def pair(rng, n):
         labels, probabilities = sample(rng, n)

@@ -57,6 +57,7 @@ print(int(kept), resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
+@pytest.mark.slow
 def test_training_steps_reuse_their_memory():
     """The same five steps, with and without: page faults are what the setting is there to avoid."""
     command = [sys.executable, "-c", STEPS]

@@ -260,6 +260,7 @@ for name in ("few", "many"):
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(tiny_checkpoint, tmp_path):
     """Eight times as many rows, 40 MB instead of 5 MB of text."""
     line = f'"{"A long review of a long film. " * 80}"\n'

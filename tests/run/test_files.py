@@ -24,7 +24,7 @@ from pathlib import Path
 os.environ["SENTIMENT_LIB_HOME"] = sys.argv[1]
 home, source, checkpoint, kind = Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
 import numpy as np, pandas as pd
-from sentiment_lib import fine_tune, initialize_model_and_tokenizer, make_settings, plots
+from sentiment_lib import Classifier, Encoding, fine_tune, initialize_model_and_tokenizer, make_settings, plots
 from sentiment_lib.data import prepare
 from sentiment_lib.run.files import write_json
 from sentiment_lib.data import save_dataset; from sentiment_lib.model import save_training
@@ -93,6 +93,7 @@ def small_disk(place, size, command):
     return done
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "meaning"), [("full", "the disk is full"), ("read-only", "the disk is read-only")])
 def test_nothing_is_lost_on_a_disk_that_cannot_be_written(tiny_checkpoint, tmp_path, kind, meaning):
     source, place = write_reviews(tmp_path), tmp_path / "small disk"

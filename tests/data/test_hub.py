@@ -13,6 +13,7 @@ from support.hub_stand_in import Cut, Hub, Page, Stall, Status, Wrong
 from support.killing import KILLS
 
 from sentiment_lib.data.sources import IMDB, IMDB_REVISION
+from sentiment_lib.errors import WorkbookError
 from sentiment_lib.settings import PRESETS
 
 pytestmark = pytest.mark.slow  # other processes
@@ -291,3 +292,38 @@ def test_the_whole_series_from_the_hub(hub, cache, tmp_path, preset):
     assert done.returncode == 0, done.stderr[-3000:]
     metrics = json.loads((tmp_path / "results" / preset / "metrics.json").read_text())
     assert (metrics["source"], metrics["test"]["examples"]) == ("imdb", 40)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        (
+            PermissionError(13, "Permission denied", "CACHE/models--a--b/blobs"),
+            "StorageError",
+            "CACHE/models--a--b/blobs",
+        ),
+        (OSError(28, "No space left on device"), "StorageError", "CACHE cannot be written: the disk is full"),
+        (PermissionError(13, "Permission denied", "/somewhere/token"), "HubUnreachable", "/somewhere/token"),
+    ],
+)
+def test_a_failed_write_to_the_cache_names_the_file_and_nothing_else_is_taken_for_one(
+    monkeypatch, tmp_path, error, kind, said
+):
+    from huggingface_hub import constants
+
+    from sentiment_lib.data import hub
+
+    if error.filename:
+        error.filename = error.filename.replace("CACHE", str(tmp_path))
+
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
+    monkeypatch.setattr(hub, "hub_error", lambda: None)
+    with pytest.raises(WorkbookError) as caught:
+        hub.fetch("a/b", "model", None, ["*"], "Do something else.")
+    assert type(caught.value).__name__ == kind
+    assert said.replace("CACHE", str(tmp_path)) in str(caught.value)
+    assert ("HF_HOME" in str(caught.value)) == (kind == "StorageError")

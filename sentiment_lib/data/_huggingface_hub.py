@@ -13,7 +13,7 @@ from huggingface_hub import set_client_factory
 from huggingface_hub.utils import _http
 
 # the HTTP library whose clients huggingface_hub uses: httpx2, or httpx before release 2
-httpx: Any = getattr(_http, "httpx2", None) or _http.httpx
+httpx: Any = vars(_http).get("httpx2") or vars(_http)["httpx"]
 
 
 @contextmanager

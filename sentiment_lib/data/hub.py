@@ -163,7 +163,7 @@ def _explained(error: Exception, what: str, revision: str | None, problem: str |
 
     from .patience import GaveUp
 
-    causes = [error]
+    causes: list[BaseException] = [error]
     while (cause := causes[-1].__cause__ or causes[-1].__context__) and cause not in causes:
         causes.append(cause)
     for one in causes:

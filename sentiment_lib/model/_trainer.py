@@ -35,13 +35,13 @@ class QuietTrainer(Trainer):
         self.remove_callback(PrinterCallback)  # what it would print is in ``state.log_history``
 
     def _save_checkpoint(self, model, trial) -> None:
-        with explained(Path(self.args.output_dir)):
+        with explained(checkpoint_folder(self.args, self.state).parent):
             super()._save_checkpoint(model, trial)
 
 
 def checkpoint_folder(arguments: TrainingArguments, state: TrainerState) -> Path:
     """The folder of the checkpoint of this step."""
-    return Path(arguments.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
+    return Path(str(arguments.output_dir)) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
 
 
 def epochs_done(checkpoint: Path | None) -> float:

@@ -5,10 +5,10 @@ Taught in lesson 03.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from ..errors import ArgumentError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _PARTS = ("query", "key", "value")
-_reads_first = WeakKeyDictionary()
+_reads_first: WeakKeyDictionary[PreTrainedModel, bool] = WeakKeyDictionary()
 
 
 def encoder_layers(model: PreTrainedModel):
@@ -166,7 +166,9 @@ def packed_weights(model: PreTrainedModel) -> Iterator[None]:
     if layers is None or not can_pack() or next(layers.parameters()).device.type != "cpu":
         yield
         return
-    forwards = {part: packed_linear(part, "none") for part in layers.modules() if type(part) is torch.nn.Linear}
+    forwards: dict[Any, Callable] = {
+        part: packed_linear(part, "none") for part in layers.modules() if type(part) is torch.nn.Linear
+    }
     if getattr(model.config, "hidden_act", None) == "gelu":
         wide = [part for part in layers.modules() if hasattr(part, "intermediate_act_fn")]
         forwards |= {part: packed_linear(part.dense, "gelu") for part in wide if type(part.dense) is torch.nn.Linear}

@@ -218,7 +218,7 @@ def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folde
 def _training_arguments(settings: Settings, checkpoints: Path, examples: int, validate: bool):
     from ._trainer import OneDeviceArguments
 
-    each = {"eval_strategy": "epoch", "save_strategy": "epoch", "load_best_model_at_end": True}
+    each: dict[str, Any] = {"eval_strategy": "epoch", "save_strategy": "epoch", "load_best_model_at_end": True}
     if not validate:  # checkpoints only where a training takes minutes
         each = {"eval_strategy": "no", "save_strategy": "steps", "save_steps": 500}
     compute = choose_compute(settings.device, settings.precision, settings.attention)

@@ -1,11 +1,9 @@
-"""Let the C library keep memory between training steps instead of asking the system for it again.
+"""Let the C library keep memory between training steps instead of returning it to the system.
 
 On Linux, glibc returns every large block to the system when it is freed, and each training step then pays for
-many page faults. Keeping them makes training about a tenth faster (benchmarks/RESULTS.md); the price is a process that
-stays as large as its largest step. So it is done where training begins, and not when a model is loaded or predicts.
+many page faults. Keeping the blocks makes training about a tenth faster (benchmarks/RESULTS.md), but the process stays
+as large as its largest step. So this is done when training begins, not when a model is loaded or predicts.
 """
-
-from __future__ import annotations
 
 import ctypes
 import sys
@@ -17,7 +15,7 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
 
 @cache
 def keep_freed_memory() -> bool:
-    """Tune glibc's malloc for this process; True when it took the settings, False where there is no glibc."""
+    """Tune glibc's malloc for this process; True if it accepted the settings, False where there is no glibc."""
     if not sys.platform.startswith("linux"):
         return False
     try:

@@ -87,7 +87,7 @@ def test_without_hub_and_cache_one_clear_error(tmp_path, code, variables):
     last = done.stderr.strip().splitlines()[-1]
     assert done.returncode == 1
     assert last.startswith("sentiment_lib.errors.HubUnreachable: ")
-    assert "is not on this machine yet, or not whole, and the hub" in last
+    assert "is not on this machine yet, or not complete, and the hub" in last
     assert "preset quick" in last or "use the model 'bundled'" in last
 
 
@@ -129,8 +129,8 @@ def everything(fault):
 SOON = "import sentiment_lib.data.hub as h; h.PATIENCE = 3; h.STALLED = 2\n"
 BIG = {LOAD_DATA: "train-00000-of-00001.parquet", LOAD_MODEL: "model.safetensors"}
 ERRORS = {
-    "401": (lambda big: everything(Status(401)), "is not on the hub, or not for you to read (HTTP 401)"),
-    "403": (lambda big: everything(Status(403)), "not for you to read (HTTP 403)"),
+    "401": (lambda big: everything(Status(401)), "is not on the hub, or you may not read it (HTTP 401)"),
+    "403": (lambda big: everything(Status(403)), "or you may not read it (HTTP 403)"),
     "404": (lambda big: everything(Status(404)), "is not on the hub"),
     "429, come back in an hour": (lambda big: everything(Status(429, {"Retry-After": "3600"})), "come back in 3600 s"),
     "429, a limit until the hour is over": (
@@ -239,7 +239,7 @@ def test_a_download_that_was_killed_goes_on_or_says_that_it_is_not_whole(faulty,
     running.wait()
     assert list(tmp_path.rglob("snapshots"))  # the other files are there
     offline = python(code, "http://127.0.0.1:9", tmp_path)
-    assert "is not on this machine yet, or not whole" in offline.stderr.splitlines()[-1]
+    assert "is not on this machine yet, or not complete" in offline.stderr.splitlines()[-1]
     faulty.fault = lambda method, path: None
     assert python(code, faulty.url, tmp_path).returncode == 0
 

@@ -218,5 +218,5 @@ def test_queries_and_keys_of_a_head_give_the_models_weights(family):
 
 
 def test_a_layer_with_other_names_is_an_error():
-    with pytest.raises(ValueError, match="A Linear has no queries and keys by known names"):
+    with pytest.raises(ValueError, match="A Linear has no queries and keys under known names"):
         encoder.query_and_key(torch.nn.Linear(2, 2))

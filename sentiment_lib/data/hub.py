@@ -9,14 +9,20 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread
+
+from huggingface_hub import constants, get_session, snapshot_download
+from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.utils import logging
 
 from ..errors import HubUnreachable, NotOnHub, StorageError
 from ..run.files import explained
 from ..run.progress import library_bars
+from ._huggingface_hub import wrapped_clients
+from .patience import TRY_AGAIN, GaveUp, Patience, patient_client
 
 PROBE_SECONDS = 5.0
 PATIENCE = 12.0  # seconds of retries without progress
@@ -29,8 +35,6 @@ def hub_error() -> str | None:
     The endpoint is that of huggingface_hub (variable ``HF_ENDPOINT``). In its offline mode (``HF_HUB_OFFLINE``) no
     request is sent.
     """
-    from huggingface_hub import constants, get_session
-
     if constants.HF_HUB_OFFLINE:
         return "the hub is switched off by HF_HUB_OFFLINE."
     problem: str | None = "no answer"
@@ -78,7 +82,7 @@ def fetch(name: str, kind: str, revision: str | None, files: Sequence[str], reme
         For a repository or revision that does not exist, or that this user may not read.
     """
     problem = hub_error()
-    for again in (False, True):
+    for _ in range(1 if problem else 2):
         try:
             folder = _snapshot(name, kind, revision, files, problem)
         except StorageError:
@@ -91,21 +95,20 @@ def fetch(name: str, kind: str, revision: str | None, files: Sequence[str], reme
         for path in damaged:  # otherwise the next run would use it
             path.resolve().unlink()
             path.unlink(missing_ok=True)
-        if again or problem:
-            raise HubUnreachable(
-                f"The {kind} {name!r}: {damaged[0].name} is not the file that the hub named (its checksum differs) and "
-                f"was deleted{': ' + problem if problem else ', twice.'} Try again later. {remedy}"
-            )
-    raise AssertionError("not reached")
+    raise HubUnreachable(
+        f"The {kind} {name!r}: {damaged[0].name} is not the file that the hub named (its checksum differs) and was "
+        f"deleted{': ' + problem if problem else ', twice.'} Try again later. {remedy}"
+    )
 
 
 def _snapshot(name: str, kind: str, revision: str | None, files: Sequence[str], problem: str | None) -> Path:
-    from huggingface_hub import constants, snapshot_download
-
-    from .patience import TRY_AGAIN
-
-    pause = 1.0
-    with explained(Path(constants.HF_HUB_CACHE), "HF_HOME"), library_bars(), _patience():
+    pause, patience, level = 1.0, Patience(PATIENCE, STALLED), logging.get_verbosity()
+    with ExitStack() as stack:
+        stack.enter_context(explained(Path(constants.HF_HUB_CACHE), "HF_HOME"))
+        stack.enter_context(library_bars())
+        stack.enter_context(wrapped_clients(lambda client: patient_client(client, patience)))
+        stack.callback(logging.set_verbosity, level)
+        logging.set_verbosity_error()  # retries without warnings: a failure becomes an error of ours
         while True:
             try:
                 folder = snapshot_download(
@@ -125,23 +128,6 @@ def _snapshot(name: str, kind: str, revision: str | None, files: Sequence[str], 
                 pause = min(2 * pause, 4)
 
 
-@contextmanager
-def _patience() -> Iterator[None]:
-    """Limit huggingface_hub's retries to :data:`PATIENCE` while the block runs, and hide its warnings about them."""
-    from huggingface_hub.utils import logging
-
-    from ._huggingface_hub import wrapped_clients
-    from .patience import Patience, patient_client
-
-    patience, level = Patience(PATIENCE, STALLED), logging.get_verbosity()
-    logging.set_verbosity_error()  # a failure becomes an error of ours
-    try:
-        with wrapped_clients(lambda client: patient_client(client, patience)):
-            yield
-    finally:
-        logging.set_verbosity(level)
-
-
 def _status(error: BaseException) -> int | None:
     return getattr(getattr(error, "response", None), "status_code", None)
 
@@ -158,10 +144,6 @@ def _is_intact(path: Path) -> bool:
 
 def _explained(error: Exception, what: str, revision: str | None, problem: str | None, remedy: str) -> Exception:
     """Translate any error of the library into one of ours."""
-    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
-
-    from .patience import GaveUp
-
     causes: list[BaseException] = [error]
     while (cause := causes[-1].__cause__ or causes[-1].__context__) and cause not in causes:
         causes.append(cause)

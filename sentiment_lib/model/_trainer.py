@@ -51,10 +51,8 @@ def checkpoint_folder(arguments: TrainingArguments, state: TrainerState) -> Path
     return Path(str(arguments.output_dir)) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
 
 
-def epochs_done(checkpoint: Path | None) -> float:
-    """Number of epochs completed at a checkpoint; 0 for None."""
-    if checkpoint is None:
-        return 0
+def epochs_done(checkpoint: Path) -> float:
+    """Number of epochs completed at a checkpoint."""
     return TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME)).epoch or 0
 
 

@@ -14,7 +14,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from ..errors import DataError
 from ..run.files import replacing, write_json
@@ -35,15 +35,13 @@ class Baseline(ABC):
     Attributes
     ----------
     name : str
-    tuning : list of dict
+    tuning : sequence of dict
         The settings that were tried, each with its log loss and accuracy on the validation split; empty for baselines
         without settings.
     """
 
     name: str
-
-    def __init__(self) -> None:
-        self.tuning: list[dict[str, Any]] = []
+    tuning: Sequence[dict[str, Any]] = ()
 
     @abstractmethod
     def fit(self, train: Texts, validation: Texts) -> Self:
@@ -103,23 +101,25 @@ class _Tuned(Baseline):
     """Logistic regression on features, with settings chosen by log loss on the validation split."""
 
     @abstractmethod
-    def _candidates(self, train: Texts, validation: Texts) -> Iterator[tuple]:
-        """Yield settings, a function from texts to features, the features of both splits, and an estimator."""
+    def _candidates(self) -> Iterator[tuple]:
+        """Yield a transformer of texts to features, and all pairs of settings and classifier to try with it."""
 
     def fit(self, train: Texts, validation: Texts) -> Self:
-        self.tuning, best = [], np.inf
-        for settings, featurize, features, held_out, classifier in self._candidates(train, validation):
-            classifier.fit(features, train["label"])
-            probability = classifier.predict_proba(held_out)[:, 1]
-            loss = log_loss(validation["label"], probability, labels=[0, 1])
-            accuracy = float(((probability >= 0.5) == np.asarray(validation["label"])).mean())
-            self.tuning.append({**settings, "log_loss": loss, "accuracy": accuracy})
-            if loss < best:
-                best, self.chosen, self._featurize, self._classifier = loss, settings, featurize, classifier
+        tuning, best = [], np.inf
+        for transformer, classifiers in self._candidates():
+            features, held_out = transformer.fit_transform(train["text"]), transformer.transform(validation["text"])
+            for settings, classifier in classifiers:
+                probability = classifier.fit(features, train["label"]).predict_proba(held_out)[:, 1]
+                loss = log_loss(validation["label"], probability, labels=[0, 1])
+                accuracy = float(((probability >= 0.5) == np.asarray(validation["label"])).mean())
+                tuning.append({**settings, "log_loss": loss, "accuracy": accuracy})
+                if loss < best:
+                    best, self.chosen, self._transformer, self._classifier = loss, settings, transformer, classifier
+        self.tuning = tuning
         return self
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
-        return self._classifier.predict_proba(self._featurize(texts))[:, 1]
+        return self._classifier.predict_proba(self._transformer.transform(texts))[:, 1]
 
 
 class TfidfLogistic(_Tuned):
@@ -130,20 +130,14 @@ class TfidfLogistic(_Tuned):
 
     name = "TF-IDF + logistic regression"
 
-    def _candidates(self, train: Texts, validation: Texts) -> Iterator[tuple]:
-        self._vectorizers = {}
+    def _candidates(self) -> Iterator[tuple]:
         for words in (1, 2):
             vectorizer = TfidfVectorizer(ngram_range=(1, words), sublinear_tf=True, strip_accents="unicode")
-            features, held_out = vectorizer.fit_transform(train["text"]), vectorizer.transform(validation["text"])
-            self._vectorizers[words] = vectorizer
-            for c in C_VALUES[2:]:
-                classifier = LogisticRegression(C=c, max_iter=1000)
-                yield {"words": words, "C": c}, vectorizer.transform, features, held_out, classifier
+            yield vectorizer, [({"words": words, "C": c}, LogisticRegression(C=c, max_iter=1000)) for c in C_VALUES[2:]]
 
     def weights(self) -> dict[str, float]:
         """The weight of each word and word pair in the logit, the most negative first."""
-        names = self._vectorizers[self.chosen["words"]].get_feature_names_out()
-        (weights,) = self._classifier.coef_
+        names, (weights,) = self._transformer.get_feature_names_out(), self._classifier.coef_
         return {names[i]: float(weights[i]) for i in np.argsort(weights)}
 
 
@@ -159,14 +153,12 @@ class LinearProbe(_Tuned):
     name = "linear probe"
 
     def __init__(self, embed: Callable[[Sequence[str]], np.ndarray]) -> None:
-        super().__init__()
         self._embed = embed
 
-    def _candidates(self, train: Texts, validation: Texts) -> Iterator[tuple]:
-        features, held_out = self._embed(train["text"]), self._embed(validation["text"])
-        for c in (0.001, *C_VALUES[:4]):
-            classifier = make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=2000))
-            yield {"C": c}, self._embed, features, held_out, classifier
+    def _candidates(self) -> Iterator[tuple]:
+        regressions = {c: LogisticRegression(C=c, max_iter=2000) for c in (0.001, *C_VALUES[:4])}
+        classifiers = [({"C": c}, make_pipeline(StandardScaler(), regression)) for c, regression in regressions.items()]
+        yield FunctionTransformer(self._embed), classifiers
 
 
 def frozen_embedding(classifier: Classifier) -> Callable[[Sequence[str]], np.ndarray]:

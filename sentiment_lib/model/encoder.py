@@ -59,11 +59,10 @@ def first_token_only(model: PreTrainedModel) -> Iterator[None]:
     stay the same. A model that reads more than the first token (this is tested once per model), or whose layers have
     another structure than BERT's, is computed as usual. A nested block changes nothing.
     """
-    layers = encoder_layers(model)
-    if layers is None or "forward" in vars(layers[-1]) or not _reads_first_token_only(model, layers[-1]):
-        yield
-        return
-    with _short_last_layer(model, layers[-1]):
+    last = (encoder_layers(model) or [None])[-1]
+    with ExitStack() as stack:
+        if last is not None and "forward" not in vars(last) and _reads_first_token_only(model, last):
+            stack.enter_context(_short_last_layer(model, last))
         yield
 
 
@@ -129,20 +128,15 @@ def bfloat16_hidden_states(model: PreTrainedModel) -> Iterator[None]:
     """
     import torch
 
-    embeddings = getattr(model.base_model, "embeddings", None)
-    if embeddings is None:
-        yield
-        return
-
     def cast(_, __, states):
         enabled = states.device.type == "cpu" and torch.is_autocast_enabled("cpu")
         return states.to(torch.bfloat16) if enabled else states
 
-    hook = embeddings.register_forward_hook(cast)
-    try:
+    embeddings = getattr(model.base_model, "embeddings", None)
+    with ExitStack() as stack:
+        if embeddings is not None:
+            stack.callback(embeddings.register_forward_hook(cast).remove)
         yield
-    finally:
-        hook.remove()
 
 
 @contextmanager
@@ -155,15 +149,14 @@ def packed_weights(model: PreTrainedModel) -> Iterator[None]:
     import torch
 
     layers = encoder_layers(model)
-    if layers is None or not can_pack() or next(layers.parameters()).device.type != "cpu":
-        yield
-        return
-    forwards: dict[Any, Callable] = {
-        part: packed_linear(part, "none") for part in layers.modules() if type(part) is torch.nn.Linear
-    }
-    if getattr(model.config, "hidden_act", None) == "gelu":
-        wide = [part for part in layers.modules() if hasattr(part, "intermediate_act_fn")]
-        forwards |= {part: packed_linear(part.dense, "gelu") for part in wide if type(part.dense) is torch.nn.Linear}
+    forwards: dict[Any, Callable] = {}
+    if layers is not None and can_pack() and next(layers.parameters()).device.type == "cpu":
+        gelu = getattr(model.config, "hidden_act", None) == "gelu"
+        for part in layers.modules():
+            if type(part) is torch.nn.Linear:
+                forwards[part] = packed_linear(part, "none")
+            elif gelu and hasattr(part, "intermediate_act_fn") and type(part.dense) is torch.nn.Linear:
+                forwards[part] = packed_linear(part.dense, "gelu")
     with ExitStack() as stack:
         for module, forward in forwards.items():
             module.forward = forward

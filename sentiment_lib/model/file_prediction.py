@@ -80,39 +80,34 @@ def predict_file(source: Path | str, target: Path | str, classifier: Classifier,
         if is_first():
             check_writable(target.parent)
             stack.enter_context(only_one(target, str(target), "Wait for it, or give another --output."))
-        return _predict_file(source, target, classifier, text_column)
-
-
-def _predict_file(source: Path, target: Path, classifier: Classifier, text_column: str) -> int:
-    total, columns, schema = _survey(source, text_column, target)
-    job = {
-        "source": _state(source),
-        "rows": [total, ROWS],
-        "text_column": text_column,
-        "model": _fingerprint(classifier.model),
-        "encoding": {**classifier.encoding, "precision": classifier.precision},
-    }
-    with first_goes_first():  # the others find the folder of this job
-        parts = _parts_folder(aside(target, "parts"), job)
-    with progress_bar(total=total, desc="predicting", unit="text") as bar:
-        for number, table in enumerate(table_parts(source, ROWS)):
-            part = parts / f"{number:06d}.npy"
-            if number % process_count() == process_number() and not part.is_file():
-                texts = [clean_text(text) for text in _texts(table, source, text_column, number * ROWS)]
-                probabilities = classifier.predict(texts, progress=False)
-                with replacing(part) as temporary, temporary.open("wb") as file:
-                    np.save(file, probabilities)
-            bar.update(len(table))
-    wait_for_all()
-    if job["source"] != _state(source):
-        raise DataError(f"{source} changed while it was read. Run the command again; it will start over.")
-    if not is_first():
+        total, columns, schema = _survey(source, text_column, target)
+        job = {
+            "source": _state(source),
+            "rows": [total, ROWS],
+            "text_column": text_column,
+            "model": _fingerprint(classifier.model),
+            "encoding": {**classifier.encoding, "precision": classifier.precision},
+        }
+        with first_goes_first():  # the others find the folder of this job
+            parts = _parts_folder(aside(target, "parts"), job)
+        with progress_bar(total=total, desc="predicting", unit="text") as bar:
+            for number, table in enumerate(table_parts(source, ROWS)):
+                part = parts / f"{number:06d}.npy"
+                if number % process_count() == process_number() and not part.is_file():
+                    texts = text_column_of(table, text_column, str(source), "--text-column", number * ROWS)
+                    probabilities = classifier.predict([clean_text(text) for text in texts], progress=False)
+                    with replacing(part) as temporary, temporary.open("wb") as file:
+                        np.save(file, probabilities)
+                bar.update(len(table))
+        wait_for_all()
+        if job["source"] != _state(source):
+            raise DataError(f"{source} changed while it was read. Run the command again; it will start over.")
+        if is_first():
+            with replacing(target) as temporary, _writer(temporary, READERS[target.suffix.lower()], schema) as write:
+                for number, table in enumerate(table_parts(source, ROWS)):
+                    write(with_predictions(table.reindex(columns=columns), np.load(parts / f"{number:06d}.npy")))
+            shutil.rmtree(parts)
         return total
-    with replacing(target) as temporary, _writer(temporary, READERS[target.suffix.lower()], schema) as write:
-        for number, table in enumerate(table_parts(source, ROWS)):
-            write(with_predictions(table.reindex(columns=columns), np.load(parts / f"{number:06d}.npy")))
-    shutil.rmtree(parts)
-    return total
 
 
 def with_predictions(table: pd.DataFrame, probability: np.ndarray) -> pd.DataFrame:
@@ -143,9 +138,8 @@ def _survey(source: Path, text_column: str, target: Path) -> tuple[int, list[str
     total, schemas = 0, []
     columns: dict[str, None] = {}  # ordered
     for table in table_parts(source, ROWS):
-        _texts(table, source, text_column, total)
-        taken = set(NEW_COLUMNS) & set(table.columns)
-        if taken:
+        text_column_of(table, text_column, str(source), "--text-column", total)
+        if taken := set(NEW_COLUMNS) & set(table.columns):
             raise DataError(f"{source} already has a column {sorted(taken)[0]!r}; rename it first.")
         total += len(table)
         columns |= dict.fromkeys(table.columns)  # in JSON lines, a column may first appear in a later part
@@ -160,10 +154,6 @@ def _survey(source: Path, text_column: str, target: Path) -> tuple[int, list[str
         raise DataError(f"{source} holds no rows.")
     names = (*columns, *NEW_COLUMNS)
     return total, list(columns), pa.schema([schemas[0].field(name) for name in names]) if schemas else None
-
-
-def _texts(table: pd.DataFrame, source: Path, column: str, before: int) -> pd.Series:
-    return text_column_of(table, column, str(source), "--text-column", before)
 
 
 def _state(source: Path) -> list[Any]:
@@ -199,7 +189,8 @@ def _writer(path: Path, kind: str, schema: Any) -> Iterator[Callable[[pd.DataFra
         return
     with path.open("w", encoding="utf-8", newline="") as file:
         if kind == "json":
-            yield lambda table: file.write(_lines(table))
+            options: Any = {"orient": "records", "lines": True, "double_precision": 15, "date_format": "iso"}
+            yield lambda table: table.to_json(file, force_ascii=False, **options)
         else:
             yield lambda table: _append(file, harmless(table), SEPARATORS[kind])
 
@@ -210,8 +201,3 @@ def _append(file, table: pd.DataFrame, separator: str) -> None:
     returns = any("\r" in value for column in texts for value in texts[column] if isinstance(value, str))
     quoting = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
     table.to_csv(file, sep=separator, index=False, header=file.tell() == 0, quoting=quoting)
-
-
-def _lines(table: pd.DataFrame) -> str:
-    text = table.to_json(orient="records", lines=True, force_ascii=False, double_precision=15, date_format="iso")
-    return text if text.endswith("\n") else text + "\n"

@@ -158,27 +158,16 @@ def predict(
     batch_size: int = 16,
     progress: bool = True,
 ) -> np.ndarray:
-    """The probability that each text is positive: :meth:`Classifier.predict` as a function.
+    """:meth:`Classifier.predict` as a function: probabilities of shape ``(texts,)``, float64, with the same errors.
 
     Parameters
     ----------
-    texts : sequence of str
+    texts, progress
+        As in :meth:`Classifier.predict`.
     model, tokenizer, precision, batch_size
         As in :class:`Classifier`.
     max_length, truncation, head_share
         As in :class:`sentiment_lib.settings.Encoding`. Default length: 256, or the model's limit if that is lower.
-    progress : bool
-        As in :meth:`Classifier.predict`.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(texts,)``, float64, in [0, 1].
-
-    Raises
-    ------
-    ArgumentTypeError
-        For a single string, and for an element that is not a string.
     """
     encoding = Encoding(max_length or min(256, tokenizer.model_max_length), truncation, head_share)
     return Classifier(model, tokenizer, encoding, precision, batch_size).predict(texts, progress=progress)

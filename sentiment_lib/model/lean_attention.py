@@ -11,16 +11,15 @@ from transformers import AttentionInterface, AttentionMaskInterface
 
 from ._transformers import eager_mask, sees_all_tokens
 
-LEAN = "lean"
 _CACHED = 2**21  # number of scores that are computed at a time
 _SAFE = 2.0**100  # heads with sums of exponentials above it, or below its inverse, are computed by softmax
 
 
 def register_lean_attention() -> str:
-    """Register :func:`lean_attention` with transformers, and return its name for ``attn_implementation``."""
-    AttentionInterface.register(LEAN, lean_attention)
-    AttentionMaskInterface.register(LEAN, padding_mask)
-    return LEAN
+    """Register :func:`lean_attention` with transformers, and return its name for ``attn_implementation``: "lean"."""
+    AttentionInterface.register("lean", lean_attention)
+    AttentionMaskInterface.register("lean", padding_mask)
+    return "lean"
 
 
 def padding_mask(*, attention_mask: torch.Tensor | None = None, use_vmap: bool = False, **options: Any):

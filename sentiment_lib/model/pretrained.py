@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,9 +105,7 @@ def initialize_model_and_tokenizer(
             f"The model {name!r} could not be loaded: {error} It needs config.json, weights as model.safetensors "
             "(pickled weights are not read, code that comes with a model is not run) and the tokenizer's files."
         ) from error
-    if len(tokenizer) <= len(
-        tokenizer.all_special_ids
-    ):  # transformers makes an empty tokenizer if its files are missing
+    if len(tokenizer) <= len(tokenizer.all_special_ids):  # transformers replaces missing files by an empty tokenizer
         raise ModelError(f"The model {name!r} could not be loaded: its tokenizer's files (tokenizer.json) are missing.")
     if len(tokenizer) > config.vocab_size:
         raise ModelError(
@@ -158,15 +156,13 @@ def quiet_transformers() -> Iterator[None]:
     """Hide transformers' progress bars and its report of the new head, which the lessons explain."""
     from transformers.utils import logging
 
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
+    with ExitStack() as stack:
+        stack.callback(logging.set_verbosity, logging.get_verbosity())
+        logging.set_verbosity_error()
+        if logging.is_progress_bar_enabled():
+            stack.callback(logging.enable_progress_bar)
+            logging.disable_progress_bar()
         yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def _locate(name: str, revision: str | None) -> Path:
@@ -200,7 +196,7 @@ def _set_labels_and_dropout(config, name: str, dropout: float | None) -> None:
 
 
 def train_only(model: PreTrainedModel, layers: int | None) -> int:
-    """Freeze a BERT-like encoder except for its last `layers`; the classification head is always trained.
+    """Freeze an encoder except for its last `layers` and the head, and return the number of trained parameters.
 
     Parameters
     ----------
@@ -208,11 +204,6 @@ def train_only(model: PreTrainedModel, layers: int | None) -> int:
         From :func:`initialize_model_and_tokenizer`.
     layers : int or None
         0 trains only the head (with the pooler), None everything, embeddings included.
-
-    Returns
-    -------
-    int
-        Number of parameters that are trained.
 
     Raises
     ------

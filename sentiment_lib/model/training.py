@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -21,8 +22,7 @@ from ..run.paths import RunPaths, short_path
 from ..run.processes import first_goes_first, is_first, join_processes, process_count, wait_for_all
 from ..run.progress import progress_wanted, training_progress
 from ..settings import Settings
-from .allocator import keep_freed_memory
-from .compute import choose_compute
+from .compute import choose_compute, keep_freed_memory
 from .encoder import bfloat16_hidden_states, first_token_only
 from .pretrained import quiet_transformers, train_only
 
@@ -111,12 +111,15 @@ def fine_tune(
     StorageError
         When there is no room for model and checkpoints, or no permission to write them; before training where possible.
     """
+    from transformers import EarlyStoppingCallback
+
+    from ._trainer import QuietTrainer, epochs_done, unprepared_afterwards
+    from .callbacks import CompleteCheckpoints, MovingAverage, last_checkpoint, remove_checkpoints
+
     output_dir = Path(output_dir or settings.paths.model)
     share_of_batch(settings)
     if settings.token_masking and tokenizer.mask_token_id is None:
-        raise SettingsError(
-            f"token_masking={settings.token_masking} needs a tokenizer with a [MASK] token; set it to 0."
-        )
+        raise SettingsError(f"token_masking={settings.token_masking} needs a tokenizer with a [MASK] token; use 0.")
     join_processes(choose_compute(settings.device).device)
     trained = train_only(model, settings.trained_layers)
     with ExitStack() as stack:
@@ -124,63 +127,57 @@ def fine_tune(
             remedy = "Wait for it, or train under another name."
             stack.enter_context(only_one(output_dir, f"The model {short_path(output_dir)}", remedy))
             check_writable(output_dir.parent, needed=bytes_needed(model, trained))
-        return _train(model, tokenizer, dataset, settings, output_dir, resume, validate, callbacks)
 
+        checkpoints = aside(output_dir, "checkpoints")
+        train = encode_dataset(dataset["train"], tokenizer, **settings.encoding)
+        if settings.token_masking:
+            train = train.add_column("hidden", [settings.token_masking] * len(train))
+        validation = encode_dataset(dataset["validation"], tokenizer, **settings.encoding) if validate else None
+        splits = [dataset[name] for name in ("train", "validation") if name in dataset]
+        made_with = settings.affecting("training", "validation") | {"data": fingerprint(splits)}
+        with first_goes_first():  # the others find the same checkpoint and have nothing to delete
+            last = last_checkpoint(checkpoints, made_with, resume)
+        epochs_before = epochs_done(last) if last else 0
 
-def _train(model, tokenizer, dataset, settings, output_dir, resume, validate, callbacks) -> TrainingResult:
-    from transformers import EarlyStoppingCallback
-
-    from ._trainer import QuietTrainer, epochs_done, unprepared_afterwards
-    from .averaging import MovingAverage
-    from .checkpoints import CompleteCheckpoints, last_checkpoint, remove_checkpoints
-
-    checkpoints = aside(output_dir, "checkpoints")
-    train = encode_dataset(dataset["train"], tokenizer, **settings.encoding)
-    if settings.token_masking:
-        train = train.add_column("hidden", [settings.token_masking] * len(train))
-    validation = encode_dataset(dataset["validation"], tokenizer, **settings.encoding) if validate else None
-    splits = [dataset[name] for name in ("train", "validation") if name in dataset]
-    made_with = settings.affecting("training", "validation") | {"data": fingerprint(splits)}
-    with first_goes_first():  # the others find the same checkpoint and have nothing to delete
-        last = last_checkpoint(checkpoints, made_with, resume)
-    epochs_before = epochs_done(last)
-
-    callbacks = [*callbacks, *([training_progress()] if progress_wanted() else [])]
-    if settings.early_stopping and validate:
-        callbacks.append(EarlyStoppingCallback(settings.early_stopping))
-    if settings.averaging:  # first, because other callbacks read the model
-        callbacks.insert(0, MovingAverage(model, settings.averaging, last))
-    callbacks.append(CompleteCheckpoints())
-    trainer = QuietTrainer(
-        model=model,
-        args=_training_arguments(settings, checkpoints, len(train), validate),
-        train_dataset=train,
-        eval_dataset=validation,
-        data_collator=_collator(tokenizer),
-        compute_metrics=lambda p: {"accuracy": float((np.argmax(p.predictions, axis=1) == p.label_ids).mean())},
-        processing_class=tokenizer,
-        callbacks=callbacks,
-    )
-    if trainer.args.device.type == "cpu":
-        keep_freed_memory()
-    with quiet_transformers():
-        with unprepared_afterwards(model), first_token_only(model), bfloat16_hidden_states(model):
-            output = trainer.train(resume_from_checkpoint=str(last) if last else None)
-        model.eval()
-        if is_first():
-            save_model(model, tokenizer, output_dir)
-            remove_checkpoints(checkpoints)
-        wait_for_all()
-    state = trainer.state
-    return TrainingResult(
-        history=_history(state.log_history),
-        examples=len(train),
-        steps=state.global_step,
-        seconds=output.metrics["train_runtime"],
-        examples_per_second=len(train) * (state.epoch - epochs_before) / output.metrics["train_runtime"],
-        best_step=state.best_global_step,
-        resumed_from=short_path(last) if last else None,
-    )
+        callbacks = [*callbacks, *([training_progress()] if progress_wanted() else [])]
+        if settings.early_stopping and validate:
+            callbacks.append(EarlyStoppingCallback(settings.early_stopping))
+        if settings.averaging:  # first, because other callbacks read the model
+            callbacks.insert(0, MovingAverage(model, settings.averaging, last))
+        callbacks.append(CompleteCheckpoints())
+        trainer = QuietTrainer(
+            model=model,
+            args=_training_arguments(settings, checkpoints, len(train), validate),
+            train_dataset=train,
+            eval_dataset=validation,
+            data_collator=_collator(tokenizer),
+            compute_metrics=lambda p: {"accuracy": float((np.argmax(p.predictions, axis=1) == p.label_ids).mean())},
+            processing_class=tokenizer,
+            callbacks=callbacks,
+        )
+        if trainer.args.device.type == "cpu":
+            keep_freed_memory()
+        with quiet_transformers():
+            with unprepared_afterwards(model), first_token_only(model), bfloat16_hidden_states(model):
+                output = trainer.train(resume_from_checkpoint=str(last) if last else None)
+            model.eval()
+            if is_first():
+                save_model(model, tokenizer, output_dir)
+                remove_checkpoints(checkpoints)
+            wait_for_all()
+        state, names = trainer.state, {"eval_loss": "validation_loss", "eval_accuracy": "validation_accuracy"}
+        logged = pd.DataFrame([entry for entry in state.log_history if "train_runtime" not in entry])
+        columns = ["step", "epoch", "loss", "learning_rate", *names.values()]
+        history = logged.rename(columns=names).reindex(columns=columns)
+        return TrainingResult(
+            history=history.groupby("step", as_index=False).first(),
+            examples=len(train),
+            steps=state.global_step,
+            seconds=output.metrics["train_runtime"],
+            examples_per_second=len(train) * (state.epoch - epochs_before) / output.metrics["train_runtime"],
+            best_step=state.best_global_step,
+            resumed_from=short_path(last) if last else None,
+        )
 
 
 def bytes_needed(model: PreTrainedModel, trained: int) -> int:
@@ -224,7 +221,6 @@ def _training_arguments(settings: Settings, checkpoints: Path, examples: int, va
     if not validate:  # checkpoints only if training takes minutes
         intervals = {"eval_strategy": "no", "save_strategy": "steps", "save_steps": 500}
     compute = choose_compute(settings.device, settings.precision, settings.attention)
-    steps = max(1, -(-examples // settings.batch_size))
     return OneDeviceArguments(
         output_dir=str(checkpoints),
         num_train_epochs=settings.epochs,
@@ -240,7 +236,7 @@ def _training_arguments(settings: Settings, checkpoints: Path, examples: int, va
         bf16=compute.precision == "bfloat16",
         **intervals,
         metric_for_best_model=settings.best_by,
-        logging_steps=max(1, steps // 10),
+        logging_steps=max(1, math.ceil(examples / settings.batch_size) // 10),
         disable_tqdm=True,
         report_to="none",
         dataloader_pin_memory=compute.device == "cuda",
@@ -270,13 +266,6 @@ def _collator(tokenizer: PreTrainedTokenizerBase):
         return batch
 
     return collate
-
-
-def _history(log: list[dict[str, Any]]) -> pd.DataFrame:
-    names = {"eval_loss": "validation_loss", "eval_accuracy": "validation_accuracy"}
-    columns = ["step", "epoch", "loss", "learning_rate", *names.values()]
-    rows = [{names.get(k, k): v for k, v in entry.items()} for entry in log if "train_runtime" not in entry]
-    return pd.DataFrame(rows).reindex(columns=columns).groupby("step", as_index=False).first()
 
 
 def save_training(result: TrainingResult, settings: Settings) -> Path:

@@ -50,7 +50,7 @@ def speed(off: str | None, task: str, length: int, imdb: Path, count: int, keep:
     from sentiment_lib.course.speed import training_step
     from sentiment_lib.data import encode
     from sentiment_lib.model import choose_compute, encoder, first_token_only, inference
-    from sentiment_lib.model.allocator import keep_freed_memory
+    from sentiment_lib.model.compute import keep_freed_memory
 
     if keep:
         keep_freed_memory()

@@ -52,7 +52,7 @@ def speed(change: str, turn: int, imdb: Path, count: int) -> dict:
         TrainingArguments,
     )  # fmt: skip
 
-    from sentiment_lib.model.allocator import keep_freed_memory
+    from sentiment_lib.model.compute import keep_freed_memory
     from sentiment_lib.model.encoder import bfloat16_hidden_states, first_token_only
     from sentiment_lib.model.lean_attention import register_lean_attention
     from sentiment_lib.model.pretrained import bundled_checkpoint

@@ -1,6 +1,6 @@
-"""What this package uses of huggingface_hub beyond its documented interface.
+"""What this package uses of huggingface_hub beyond its documented interface, checked in releases 1.3 to 2.4.
 
-Read in releases 1.3 to 2.4. ``tests/data/test_private_huggingface_hub.py`` fails when a later one works otherwise.
+``tests/data/test_private_huggingface_hub.py`` fails when a later release works otherwise.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from huggingface_hub import set_client_factory
 from huggingface_hub.utils import _http
 
 # the HTTP library whose clients huggingface_hub uses: httpx2, or httpx before release 2
-httpx: Any = getattr(_http, "httpx2", None) or _http.httpx
+httpx: Any = vars(_http).get("httpx2") or vars(_http)["httpx"]
 
 
 @contextmanager
 def wrapped_clients(wrap: Callable[[Any], Any]) -> Iterator[None]:
     """Let huggingface_hub use ``wrap(client)`` in place of each of its HTTP clients while the block runs.
 
-    The clients come from the factory that was set before, by huggingface_hub or by the user, and that factory is set
-    again afterwards. huggingface_hub has a function that sets a factory, but none that tells which one is set.
+    The clients come from the current factory of huggingface_hub or the user, which is restored afterwards.
+    huggingface_hub has a function that sets the factory, but none that returns it.
     """
     factory = _http._GLOBAL_CLIENT_FACTORY
-    set_client_factory(lambda: wrap(factory()))  # closes the client in use, too
+    set_client_factory(lambda: wrap(factory()))  # also closes the client in use
     try:
         yield
     finally:

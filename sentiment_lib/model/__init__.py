@@ -1,11 +1,11 @@
 """A name or a path in, a model that trains and predicts out.
 
-A checkpoint gets a classification head, is fine-tuned with the Trainer, and predicts texts or whole files. What makes
-this fast on a CPU is here too, and so are the baselines that BERT has to beat.
+A checkpoint gets a classification head, is fine-tuned with the Trainer, and classifies texts or files. The room also
+has optimisations for CPUs, and the baselines that BERT has to beat.
 
-- :mod:`~sentiment_lib.model.compute`: device, precision and attention kernel
+- :mod:`~sentiment_lib.model.compute`: device, precision, attention kernel and memory
 - :mod:`~sentiment_lib.model.lean_attention`: attention for a CPU
-- :mod:`~sentiment_lib.model.encoder`: the layers of an encoder, and ways to compute the same with less work
+- :mod:`~sentiment_lib.model.encoder`: the layers of an encoder, and ways to get the same results with less computation
 - :mod:`~sentiment_lib.model.pretrained`: a checkpoint with a fresh classification head
 - :mod:`~sentiment_lib.model.training`: fine-tuning
 - :mod:`~sentiment_lib.model.inference`: texts to probabilities

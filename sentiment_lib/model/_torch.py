@@ -1,4 +1,4 @@
-"""What is private in PyTorch and used here: oneDNN's packed products, as PyTorch's own compiler uses them."""
+"""Private operations of PyTorch that are used here: oneDNN's packed products, as PyTorch's own compiler uses them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-_ROWS = 4096  # tokens in a usual batch, for which oneDNN chooses the order of the weights
+_ROWS = 4096  # tokens in a typical batch; oneDNN chooses the order of the weights for this number
 
 
 def packed_linear(linear: torch.nn.Linear, activation: str) -> Callable[[torch.Tensor], torch.Tensor]:
-    """The forward of a linear layer in bfloat16 with its weights cast and reordered beforehand.
-
-    Parameters
-    ----------
-    linear : torch.nn.Linear
-    activation : {"none", "gelu"}
-        Computed while the product is still in the cache.
-    """
+    """The forward of a linear layer with activation "none" or "gelu", with weights in bfloat16 and reordered."""
     import torch
 
     weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach().bfloat16(), _ROWS)
@@ -31,7 +24,7 @@ def packed_linear(linear: torch.nn.Linear, activation: str) -> Callable[[torch.T
 
 @cache
 def can_pack() -> bool:
-    """Whether this PyTorch has these operations, and they compute what a linear layer and GELU compute."""
+    """Whether this PyTorch has these operations and they agree with a linear layer and GELU."""
     import torch
 
     try:

@@ -1,12 +1,12 @@
-"""What BERT has to beat: four simple classifiers with one interface (lesson 02)."""
+"""The baselines that BERT has to beat: four simple classifiers with one interface. Taught in lesson 02."""
 
 from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from ..errors import DataError
 from ..run.files import replacing, write_json
@@ -35,18 +35,17 @@ class Baseline(ABC):
     Attributes
     ----------
     name : str
-    tuning : list of dict
-        What was tried, with its log loss and accuracy on the validation split; empty if there is nothing to choose.
+    tuning : sequence of dict
+        The settings that were tried, each with its log loss and accuracy on the validation split; empty for baselines
+        without settings.
     """
 
     name: str
-
-    def __init__(self) -> None:
-        self.tuning: list[dict[str, Any]] = []
+    tuning: Sequence[dict[str, Any]] = ()
 
     @abstractmethod
-    def fit(self, train: Texts, validation: Texts) -> Baseline:
-        """Learn from ``train``; choose settings, where there are any, on ``validation``. Returns itself."""
+    def fit(self, train: Texts, validation: Texts) -> Self:
+        """Learn from `train`, choose settings on `validation` if there are any, and return the baseline itself."""
 
     @abstractmethod
     def predict(self, texts: Sequence[str]) -> np.ndarray:
@@ -54,11 +53,11 @@ class Baseline(ABC):
 
 
 class MajorityClass(Baseline):
-    """The same answer for every text: the share of positives among the training texts."""
+    """The same probability for every text: the share of positives among the training texts."""
 
     name = "majority class"
 
-    def fit(self, train: Texts, validation: Texts) -> MajorityClass:
+    def fit(self, train: Texts, validation: Texts) -> Self:
         """Count the labels."""
         self._share = float(np.mean(train["label"]))
         return self
@@ -71,8 +70,7 @@ class MajorityClass(Baseline):
 class VaderLexicon(Baseline):
     """VADER: a list of 7,500 words with human ratings, and rules for negation, emphasis and "but".
 
-    The lexicon is not trained. A logistic curve, fitted on the training texts, turns its score from -1 to 1 into a
-    probability.
+    The lexicon is not trained. A logistic curve, fitted on the training texts, turns its score into a probability.
 
     References
     ----------
@@ -82,8 +80,8 @@ class VaderLexicon(Baseline):
 
     name = "VADER lexicon"
 
-    def fit(self, train: Texts, validation: Texts) -> VaderLexicon:
-        """Fit the two numbers of the logistic curve."""
+    def fit(self, train: Texts, validation: Texts) -> Self:
+        """Fit the two parameters of the logistic curve."""
         from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
         self._analyzer = SentimentIntensityAnalyzer()
@@ -92,7 +90,7 @@ class VaderLexicon(Baseline):
 
     def scores(self, texts: Sequence[str]) -> np.ndarray:
         """VADER's compound score of each text, shape ``(texts, 1)``, in [-1, 1]."""
-        return np.array([[self._analyzer.polarity_scores(text)["compound"]] for text in texts]).reshape(-1, 1)
+        return np.array([self._analyzer.polarity_scores(text)["compound"] for text in texts]).reshape(-1, 1)
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
         """The logistic curve at each text's score."""
@@ -102,17 +100,26 @@ class VaderLexicon(Baseline):
 class _Tuned(Baseline):
     """Logistic regression on features, with settings chosen by log loss on the validation split."""
 
-    def _choose(self, candidates: Callable, train: Texts, validation: Texts) -> None:
-        """Fit every candidate ``(settings, features, estimator)`` and keep the best of them."""
-        best = np.inf
-        for tried, features, classifier, held_out in candidates(train, validation):
-            classifier.fit(features, train["label"])
-            probability = classifier.predict_proba(held_out)[:, 1]
-            loss = log_loss(validation["label"], probability, labels=[0, 1])
-            right = float(((probability >= 0.5) == np.asarray(validation["label"])).mean())
-            self.tuning.append({**tried, "log_loss": loss, "accuracy": right})
-            if loss < best:
-                best, self._classifier, self.chosen = loss, classifier, tried
+    @abstractmethod
+    def _candidates(self) -> Iterator[tuple]:
+        """Yield a transformer of texts to features, and all pairs of settings and classifier to try with it."""
+
+    def fit(self, train: Texts, validation: Texts) -> Self:
+        tuning, best = [], np.inf
+        for transformer, classifiers in self._candidates():
+            features, held_out = transformer.fit_transform(train["text"]), transformer.transform(validation["text"])
+            for settings, classifier in classifiers:
+                probability = classifier.fit(features, train["label"]).predict_proba(held_out)[:, 1]
+                loss = log_loss(validation["label"], probability, labels=[0, 1])
+                accuracy = float(((probability >= 0.5) == np.asarray(validation["label"])).mean())
+                tuning.append({**settings, "log_loss": loss, "accuracy": accuracy})
+                if loss < best:
+                    best, self.chosen, self._transformer, self._classifier = loss, settings, transformer, classifier
+        self.tuning = tuning
+        return self
+
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
+        return self._classifier.predict_proba(self._transformer.transform(texts))[:, 1]
 
 
 class TfidfLogistic(_Tuned):
@@ -123,29 +130,14 @@ class TfidfLogistic(_Tuned):
 
     name = "TF-IDF + logistic regression"
 
-    def fit(self, train: Texts, validation: Texts) -> TfidfLogistic:
-        """Learn vocabulary and weights."""
-        self.tuning = []
-        self._choose(self._candidates, train, validation)
-        self._vectorizer = self._vectorizers[self.chosen["words"]]
-        return self
-
-    def _candidates(self, train: Texts, validation: Texts):
-        self._vectorizers = {}
+    def _candidates(self) -> Iterator[tuple]:
         for words in (1, 2):
             vectorizer = TfidfVectorizer(ngram_range=(1, words), sublinear_tf=True, strip_accents="unicode")
-            features, held_out = vectorizer.fit_transform(train["text"]), vectorizer.transform(validation["text"])
-            self._vectorizers[words] = vectorizer
-            for c in C_VALUES[2:]:
-                yield {"words": words, "C": c}, features, LogisticRegression(C=c, max_iter=1000), held_out
-
-    def predict(self, texts: Sequence[str]) -> np.ndarray:
-        """The fitted model's probabilities."""
-        return self._classifier.predict_proba(self._vectorizer.transform(texts))[:, 1]
+            yield vectorizer, [({"words": words, "C": c}, LogisticRegression(C=c, max_iter=1000)) for c in C_VALUES[2:]]
 
     def weights(self) -> dict[str, float]:
         """The weight of each word and word pair in the logit, the most negative first."""
-        names, (weights,) = self._vectorizer.get_feature_names_out(), self._classifier.coef_
+        names, (weights,) = self._transformer.get_feature_names_out(), self._classifier.coef_
         return {names[i]: float(weights[i]) for i in np.argsort(weights)}
 
 
@@ -161,27 +153,16 @@ class LinearProbe(_Tuned):
     name = "linear probe"
 
     def __init__(self, embed: Callable[[Sequence[str]], np.ndarray]) -> None:
-        super().__init__()
         self._embed = embed
 
-    def fit(self, train: Texts, validation: Texts) -> LinearProbe:
-        """Embed the training texts and learn a weight for each dimension."""
-        self.tuning = []
-        self._choose(self._candidates, train, validation)
-        return self
-
-    def _candidates(self, train: Texts, validation: Texts):
-        features, held_out = self._embed(train["text"]), self._embed(validation["text"])
-        for c in (0.001, *C_VALUES[:4]):
-            yield {"C": c}, features, make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=2000)), held_out
-
-    def predict(self, texts: Sequence[str]) -> np.ndarray:
-        """The fitted model's probabilities."""
-        return self._classifier.predict_proba(self._embed(texts))[:, 1]
+    def _candidates(self) -> Iterator[tuple]:
+        regressions = {c: LogisticRegression(C=c, max_iter=2000) for c in (0.001, *C_VALUES[:4])}
+        classifiers = [({"C": c}, make_pipeline(StandardScaler(), regression)) for c, regression in regressions.items()]
+        yield FunctionTransformer(self._embed), classifiers
 
 
 def frozen_embedding(classifier: Classifier) -> Callable[[Sequence[str]], np.ndarray]:
-    """A function from texts to the vectors of :meth:`Classifier.embed` that computes each text only once."""
+    """A function that computes :meth:`Classifier.embed`, shape ``(texts, hidden size)``, only once for each text."""
     known: dict[str, np.ndarray] = {}
 
     def vectors(texts: Sequence[str]) -> np.ndarray:
@@ -194,20 +175,20 @@ def frozen_embedding(classifier: Classifier) -> Callable[[Sequence[str]], np.nda
 
 
 def fit_baselines(dataset: DatasetDict, embedding: Callable[[Sequence[str]], np.ndarray]) -> dict[str, Baseline]:
-    """All baselines, by name, fitted on the same training texts; the test split is not looked at."""
+    """All baselines by name, fitted on the same training texts; the test split is not used."""
     baselines = [MajorityClass(), VaderLexicon(), TfidfLogistic(), LinearProbe(embedding)]
     return {baseline.name: baseline.fit(dataset["train"], dataset["validation"]) for baseline in baselines}
 
 
 def save_baselines(predictions: Mapping[str, pd.DataFrame], tuning: Mapping[str, Any], settings: Settings) -> Path:
-    """Keep what the baselines predict, for lesson 04.
+    """Save the predictions of the baselines for lesson 04.
 
     Parameters
     ----------
     predictions : mapping of str to pandas.DataFrame
         For ``"validation"``, ``"test"`` and ``"behaviour"``: a column ``text`` and one of probabilities per baseline.
     tuning : mapping of str to list of dict
-        What each baseline tried on the validation split.
+        Each baseline's ``tuning``.
     settings : Settings
     """
     folder = settings.paths.baselines
@@ -225,7 +206,7 @@ def load_baselines(texts: Sequence[str], name: str, settings: Settings) -> pd.Da
     Parameters
     ----------
     texts : sequence of str
-        All must be among those that lesson 02 predicted.
+        Texts that lesson 02 predicted.
     name : {"validation", "test", "behaviour"}
     settings : Settings
 
@@ -238,13 +219,13 @@ def load_baselines(texts: Sequence[str], name: str, settings: Settings) -> pd.Da
     """
     folder = settings.paths.require(settings.paths.baselines, "02")
     kept = json.loads((folder / "baselines.json").read_text(encoding="utf-8"))
-    if other := settings.differences(kept, "evaluation"):
-        raise DataError(f"Lesson 02 was run with other settings: {other}. Run lesson 02 again first.")
+    if differences := settings.differences(kept, "evaluation"):
+        raise DataError(f"Lesson 02 was run with other settings: {differences}. Run lesson 02 again first.")
     table = pd.read_parquet(folder / f"{name}.parquet").drop_duplicates("text").set_index("text")
     new = [text for text in texts if text not in table.index]
     if new:
         raise DataError(
-            f"Lesson 02 has not seen {len(new)} of {len(texts)} texts ({name}), the first is {new[0][:80]!r}. "
+            f"Lesson 02 has not seen {len(new)} of {len(texts)} texts ({name}); the first is {new[0][:80]!r}. "
             "Run lesson 02 again first."
         )
     return table.loc[list(texts)].reset_index(drop=True)

@@ -1,7 +1,9 @@
-"""Device, arithmetic and attention kernel: the best that this machine has."""
+"""Device, precision, attention kernel and memory: the best that this machine has."""
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -18,31 +20,30 @@ class Compute:
     """Where and how a model computes."""
 
     device: str  # "cpu", "cuda" or "mps"
-    precision: str  # arithmetic of the matrix products: "bfloat16" or "float32"
-    attention: str  # attention kernel: "lean", "eager", "sdpa", or "" for what transformers takes for the model
+    precision: str  # of the matrix products: "bfloat16" or "float32"
+    attention: str  # attention kernel: "lean", "eager", "sdpa", or "" for transformers' choice for the model
 
 
 def choose_compute(device: str = "auto", precision: str = "auto", attention: str = "auto") -> Compute:
-    """The best this machine has, unless told otherwise.
+    """Replace each ``"auto"`` by the best that this machine has.
 
-    bfloat16 where the processor computes in it (AVX512_BF16 or AMX on a CPU, Ampere or newer on CUDA), else
-    float32. On a CPU, where PyTorch's SDPA is slow, :func:`sentiment_lib.model.lean_attention`,
-    else what transformers takes for the model, SDPA as a rule.
+    The device is CUDA where available, else the CPU. The precision is bfloat16 where the device has it in hardware
+    (:func:`has_bfloat16`), else float32. On a CPU, where PyTorch's SDPA is slow, the attention kernel is
+    :func:`sentiment_lib.model.lean_attention`; on other devices transformers chooses it, usually SDPA.
 
     Raises
     ------
     ModelError
-        For a device that is not there.
+        For a device that this machine does not have.
     """
     import torch
 
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if device == "auto":
-        device = "cuda" if there["cuda"] else "cpu"
-    if not there.get(device):
-        raise ModelError(
-            f"device={device!r} is not on this machine; there is {', '.join(d for d in there if there[d])}."
-        )
+        device = "cuda" if available["cuda"] else "cpu"
+    if not available.get(device):
+        names = ", ".join(name for name in available if available[name])
+        raise ModelError(f"device={device!r} is not available on this machine; choose from: {names}.")
     if precision == "auto":
         precision = "bfloat16" if has_bfloat16(device) else "float32"
     if attention == "auto":
@@ -51,23 +52,35 @@ def choose_compute(device: str = "auto", precision: str = "auto", attention: str
 
 
 def has_bfloat16(device: str) -> bool:
-    """Whether "cpu", "cuda" or "mps" computes products of bfloat16 itself; emulated, they are slow."""
+    """Whether "cpu", "cuda" or "mps" multiplies bfloat16 matrices in hardware (AVX512_BF16 or AMX, Ampere or newer)."""
     import torch
 
-    return cpu_has_bfloat16() if device == "cpu" else device == "cuda" and torch.cuda.is_bf16_supported(False)
-
-
-@cache
-def cpu_has_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 matrices in hardware (else they would be emulated, slowly)."""
-    import torch
-
-    if not hasattr(torch.cpu, "get_capabilities"):  # an older PyTorch; a CPU with AMX has AVX512_BF16, too
-        return torch.cpu._is_avx512_bf16_supported()
-    able = torch.cpu.get_capabilities()
-    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+    if device == "cpu":
+        if not hasattr(torch.cpu, "get_capabilities"):  # an older PyTorch; a CPU with AMX also has AVX512_BF16
+            return torch.cpu._is_avx512_bf16_supported()
+        capabilities = torch.cpu.get_capabilities()
+        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return device == "cuda" and torch.cuda.is_bf16_supported(False)
 
 
 def device_of(model: PreTrainedModel) -> torch.device:
-    """The device a model is on."""
+    """The device that a model is on."""
     return next(model.parameters()).device
+
+
+@cache
+def keep_freed_memory() -> bool:
+    """Let glibc's malloc keep freed memory; True if it accepted the settings, False where there is no glibc.
+
+    By default, glibc returns every large block to the system, and each training step then pays for many page faults.
+    Keeping the blocks makes training about a tenth faster (benchmarks/RESULTS.md), but the process stays as large as
+    its largest step. So call this when training begins, not when a model is loaded or predicts.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    settings = {-4: 0, -1: 2**31 - 1, -2: 2**26}  # mallopt(3): M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD
+    return all(mallopt(parameter, value) == 1 for parameter, value in settings.items())

@@ -1,7 +1,4 @@
-"""Files of reviews of any size: they are read, classified and written in parts, in their order.
-
-Memory does not grow with the file. Finished parts are kept beside the target, so that interrupted work resumes.
-"""
+"""Classify files of any size in parts, so that memory does not grow with the file and interrupted work resumes."""
 
 from __future__ import annotations
 
@@ -16,6 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from ..data.labels import LABEL_NAMES
 from ..data.preparation import clean_text
@@ -28,51 +28,50 @@ from ..run.progress import progress_bar
 from .inference import Classifier
 
 if TYPE_CHECKING:
-    import pandas as pd
     from transformers import PreTrainedModel
 
 ROWS = 1024  # per part
+NEW_COLUMNS = ("probability", "predicted")
 _FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@＝＋－＠]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
-NEW_COLUMNS = ("probability", "predicted")
 
 
 def predict_file(source: Path | str, target: Path | str, classifier: Classifier, *, text_column: str) -> int:
     """Classify the rows of a file and write them, in their order, with two new columns.
 
-    The source is read three times, in parts of 1,024 rows: to check that all of it can be read, before any long work;
-    to classify it; and to write it with the predictions. The predictions of each part are kept in a folder beside the
-    target (``.<target>.parts``) until the end. If the work is interrupted, the same call resumes with the first
-    missing part. Under ``torchrun`` the processes share the parts, and the first process writes.
+    The source is read three times, in parts of 1,024 rows: to check that all of it can be read, to classify it, and to
+    write it with the predictions. The predictions of each part are kept in a hidden folder next to the target
+    (``.<target>.parts``) until the end. If the work is interrupted, the same call resumes with the first missing part.
+    Under ``torchrun`` the processes share the parts, and the first process writes.
 
     Parameters
     ----------
     source, target : pathlib.Path
-        CSV, TSV, JSON-lines or Parquet files, as their endings say. The target is written under a temporary name and
-        then renamed. Values in CSV files stay as they are, but a value that a spreadsheet would take for a formula
-        gets an apostrophe in front (:func:`harmless`).
+        CSV, TSV, JSON-lines or Parquet files, by their endings. The target is written under a temporary name and then
+        renamed. Values in CSV files stay the same, except that a value that a spreadsheet would take for a formula gets
+        a leading apostrophe (:func:`harmless`).
     classifier : Classifier
     text_column : str
-        Column of `source` that holds the texts. They are cleaned as the training texts were.
+        Column of `source` that holds the texts. They are cleaned like the training texts.
 
     Returns
     -------
     int
-        Number of rows. The new columns are ``probability`` (of positive) and ``predicted`` (its name).
+        Number of rows. The new columns are ``probability`` (of positive) and ``predicted`` (the label's name).
 
     Raises
     ------
     DataError
-        For a file that cannot be read, a column that is missing or would be overwritten, an unknown ending, and a
-        target that is the source, all before anything is computed; and for a source that changed while it was read.
+        Before any prediction: for a file that cannot be read, a column that is missing or would be overwritten, an
+        unknown ending, and a target that is the source. Afterwards: for a source that changed while it was read.
     BusyError
         When another process writes to the same target.
     StorageError
         When the target cannot be written.
     """
     source, target = Path(source), Path(target)
-    if READERS.get(target.suffix.lower()) is None:
-        raise DataError(f"{target} is not a file this can write; it should end in {', '.join(READERS)}.")
+    if target.suffix.lower() not in READERS:
+        raise DataError(f"{target} has an unknown ending; it should end in {', '.join(READERS)}.")
     if not source.is_file():
         raise DataError(f"There is no file {source}.")
     if target.exists() and target.samefile(source):
@@ -80,40 +79,35 @@ def predict_file(source: Path | str, target: Path | str, classifier: Classifier,
     with ExitStack() as stack:
         if is_first():
             check_writable(target.parent)
-            stack.enter_context(only_one(target, f"{target}", "Wait for it, or give another --output."))
-        return _predict_file(source, target, classifier, text_column)
-
-
-def _predict_file(source: Path, target: Path, classifier: Classifier, text_column: str) -> int:
-    total, columns, schema = _survey(source, text_column, target)
-    job = {
-        "source": _state(source),
-        "rows": [total, ROWS],
-        "text_column": text_column,
-        "model": _fingerprint(classifier.model),
-        "encoding": {**classifier.encoding, "precision": classifier.precision},
-    }
-    with first_goes_first():  # so that the others find the folder of this job
-        parts = _parts_folder(aside(target, "parts"), job)
-    with progress_bar(total=total, desc="predicting", unit="text") as bar:
-        for number, table in enumerate(table_parts(source, ROWS)):
-            part = parts / f"{number:06d}.npy"
-            if number % process_count() == process_number() and not part.is_file():
-                texts = [clean_text(text) for text in _texts(table, source, text_column, number * ROWS)]
-                probabilities = classifier.predict(texts, progress=False)
-                with replacing(part) as temporary, temporary.open("wb") as file:
-                    np.save(file, probabilities)
-            bar.update(len(table))
-    wait_for_all()
-    if job["source"] != _state(source):
-        raise DataError(f"{source} changed while it was read. Run the command again; it will start over.")
-    if not is_first():
+            stack.enter_context(only_one(target, str(target), "Wait for it, or give another --output."))
+        total, columns, schema = _survey(source, text_column, target)
+        job = {
+            "source": _state(source),
+            "rows": [total, ROWS],
+            "text_column": text_column,
+            "model": _fingerprint(classifier.model),
+            "encoding": {**classifier.encoding, "precision": classifier.precision},
+        }
+        with first_goes_first():  # the others find the folder of this job
+            parts = _parts_folder(aside(target, "parts"), job)
+        with progress_bar(total=total, desc="predicting", unit="text") as bar:
+            for number, table in enumerate(table_parts(source, ROWS)):
+                part = parts / f"{number:06d}.npy"
+                if number % process_count() == process_number() and not part.is_file():
+                    texts = text_column_of(table, text_column, str(source), "--text-column", number * ROWS)
+                    probabilities = classifier.predict([clean_text(text) for text in texts], progress=False)
+                    with replacing(part) as temporary, temporary.open("wb") as file:
+                        np.save(file, probabilities)
+                bar.update(len(table))
+        wait_for_all()
+        if job["source"] != _state(source):
+            raise DataError(f"{source} changed while it was read. Run the command again; it will start over.")
+        if is_first():
+            with replacing(target) as temporary, _writer(temporary, READERS[target.suffix.lower()], schema) as write:
+                for number, table in enumerate(table_parts(source, ROWS)):
+                    write(with_predictions(table.reindex(columns=columns), np.load(parts / f"{number:06d}.npy")))
+            shutil.rmtree(parts)
         return total
-    with replacing(target) as temporary, _writer(temporary, target, schema) as write:
-        for number, table in enumerate(table_parts(source, ROWS)):
-            write(with_predictions(table.reindex(columns=columns), np.load(parts / f"{number:06d}.npy")))
-    shutil.rmtree(parts)
-    return total
 
 
 def with_predictions(table: pd.DataFrame, probability: np.ndarray) -> pd.DataFrame:
@@ -122,38 +116,33 @@ def with_predictions(table: pd.DataFrame, probability: np.ndarray) -> pd.DataFra
 
 
 def harmless(table: pd.DataFrame) -> pd.DataFrame:
-    """A table whose texts no spreadsheet takes for formulas: those that could be get an apostrophe in front.
+    """A table whose texts no spreadsheet takes for formulas: possible formulas get a leading apostrophe.
 
-    These begin with ``=``, ``+``, ``-``, ``@`` (also in their wide forms, also after blanks), a tab or a line break,
-    and are not numbers (OWASP, CSV Injection).
+    A possible formula begins with ``=``, ``+``, ``-``, ``@`` (also in their full-width forms, and after blanks), a tab
+    or a line break, and is not a number (OWASP, CSV Injection).
     """
-    import pandas as pd
-
-    table = table.rename(columns=lambda name: _harmless(name) if isinstance(name, str) else name)
-    for position, kind in enumerate(table.dtypes):
-        if not (pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind)):
-            values = table.iloc[:, position]
-            table.isetitem(position, values.map(lambda v: _harmless(v) if isinstance(v, str) else v))
+    table = table.rename(columns=_harmless)
+    for i, dtype in enumerate(table.dtypes):
+        if not (pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)):
+            table.isetitem(i, table.iloc[:, i].map(_harmless))
     return table
 
 
-def _harmless(value: str) -> str:
-    return f"'{value}" if _FORMULA.match(value) and not _NUMBER.fullmatch(value) else value
+def _harmless(value: Any) -> Any:
+    formula = isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value)
+    return f"'{value}" if formula else value
 
 
 def _survey(source: Path, text_column: str, target: Path) -> tuple[int, list[str], Any]:
-    """Number of rows, all columns, and for a Parquet target the types that hold all rows; errors come here."""
-    import pyarrow as pa
-
+    """Check the source. Return the number of rows, all columns and, for a Parquet target, types that hold all rows."""
     total, schemas = 0, []
-    columns: dict[str, None] = {}  # in their order
+    columns: dict[str, None] = {}  # ordered
     for table in table_parts(source, ROWS):
-        _texts(table, source, text_column, total)
-        taken = set(NEW_COLUMNS) & set(table.columns)
-        if taken:
+        text_column_of(table, text_column, str(source), "--text-column", total)
+        if taken := set(NEW_COLUMNS) & set(table.columns):
             raise DataError(f"{source} already has a column {sorted(taken)[0]!r}; rename it first.")
         total += len(table)
-        columns |= dict.fromkeys(table.columns)  # JSON lines may bring a column late
+        columns |= dict.fromkeys(table.columns)  # in JSON lines, a column may first appear in a later part
         if target.suffix.lower() == ".parquet":
             try:
                 part = with_predictions(table, np.zeros(len(table)))
@@ -163,17 +152,12 @@ def _survey(source: Path, text_column: str, target: Path) -> tuple[int, list[str
                 raise DataError(f"{source} has a column of mixed types, which Parquet cannot hold: {error}") from error
     if not total:
         raise DataError(f"{source} holds no rows.")
-    if schemas:  # in the order of the columns, the new ones last
-        schemas = [pa.schema([schemas[0].field(name) for name in (*columns, *NEW_COLUMNS)])]
-    return total, list(columns), schemas[0] if schemas else None
-
-
-def _texts(table: pd.DataFrame, source: Path, column: str, before: int) -> pd.Series:
-    return text_column_of(table, column, str(source), "--text-column", before)
+    names = (*columns, *NEW_COLUMNS)
+    return total, list(columns), pa.schema([schemas[0].field(name) for name in names]) if schemas else None
 
 
 def _state(source: Path) -> list[Any]:
-    """What tells whether a file is the one that was read before: path, size and time of change."""
+    """Path, size and modification time of a file, to detect changes."""
     return [str(source.resolve()), source.stat().st_size, source.stat().st_mtime_ns]
 
 
@@ -187,7 +171,7 @@ def _fingerprint(model: PreTrainedModel) -> str:
 
 
 def _parts_folder(folder: Path, job: dict[str, Any]) -> Path:
-    """The folder of the finished parts; emptied if they belong to another job."""
+    """The folder of the finished parts, emptied if they belong to another job."""
     note = folder / "job.json"
     if folder.is_dir() and not (note.is_file() and json.loads(note.read_text(encoding="utf-8")) == job):
         shutil.rmtree(folder)
@@ -197,31 +181,23 @@ def _parts_folder(folder: Path, job: dict[str, Any]) -> Path:
 
 
 @contextmanager
-def _writer(path: Path, target: Path, schema: Any) -> Iterator[Callable[[pd.DataFrame], Any]]:
-    """A function that appends a table to the file, in the format that the target's ending says."""
-    kind = READERS[target.suffix.lower()]
+def _writer(path: Path, kind: str, schema: Any) -> Iterator[Callable[[pd.DataFrame], Any]]:
+    """Yield a function that appends a table to the file, which has the format `kind`."""
     if kind == "parquet":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         with pq.ParquetWriter(path, schema) as file:
             yield lambda table: file.write_table(pa.Table.from_pandas(table, schema=schema, preserve_index=False))
         return
     with path.open("w", encoding="utf-8", newline="") as file:
         if kind == "json":
-            yield lambda table: file.write(_lines(table))
+            options: Any = {"orient": "records", "lines": True, "double_precision": 15, "date_format": "iso"}
+            yield lambda table: table.to_json(file, force_ascii=False, **options)
         else:
             yield lambda table: _append(file, harmless(table), SEPARATORS[kind])
 
 
 def _append(file, table: pd.DataFrame, separator: str) -> None:
-    """Rows as CSV; with a bare carriage return in them all texts are quoted, since Python's csv would not do it."""
+    """Write rows as CSV. If any text has a carriage return, which Python's csv does not quote, all texts are quoted."""
     texts = table.select_dtypes(exclude="number")
-    bare = any("\r" in value for column in texts for value in texts[column] if isinstance(value, str))
-    how = csv.QUOTE_NONNUMERIC if bare else csv.QUOTE_MINIMAL
-    table.to_csv(file, sep=separator, index=False, header=file.tell() == 0, quoting=how)
-
-
-def _lines(table: pd.DataFrame) -> str:
-    text = table.to_json(orient="records", lines=True, force_ascii=False, double_precision=15, date_format="iso")
-    return text if text.endswith("\n") else text + "\n"
+    returns = any("\r" in value for column in texts for value in texts[column] if isinstance(value, str))
+    quoting = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
+    table.to_csv(file, sep=separator, index=False, header=file.tell() == 0, quoting=quoting)

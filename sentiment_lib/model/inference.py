@@ -1,7 +1,4 @@
-"""Any number of texts to probabilities.
-
-Taught in lesson 04.
-"""
+"""Probabilities and embeddings for any number of texts. Taught in lesson 04."""
 
 from __future__ import annotations
 
@@ -23,15 +20,15 @@ if TYPE_CHECKING:
     import torch
     from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
 
-CHUNK = 4096  # texts that are tokenised and sorted at a time, so that memory does not grow with their number
+CHUNK = 4096  # number of texts that are tokenised and sorted together; it bounds the memory
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A model with all that it needs to read texts: tokenizer, encoding, precision and batch size.
+    """A model with everything that it needs to read texts: tokenizer, encoding, precision and batch size.
 
-    Texts are sorted by length and batched with others of their length, so that little is computed on padding; every
-    result is in the order of the texts. What a text gets does not depend on the other texts, but for rounding.
+    Texts are batched with others of similar length, so that little is computed on padding; results are in the order of
+    the texts. The result for a text does not depend on the other texts, except for rounding.
 
     Attributes
     ----------
@@ -40,8 +37,8 @@ class Classifier:
     encoding : Encoding
         How a text becomes token ids.
     precision : {"auto", "bfloat16", "float32"}
-        Arithmetic of the matrix products. Default: bfloat16 where the device has it. It moves probabilities by about
-        0.001 to 0.01.
+        Precision of the matrix products. Default: bfloat16 where the device has it in hardware. It changes
+        probabilities by about 0.001 to 0.01.
     batch_size : int
         Texts per batch.
 
@@ -73,7 +70,7 @@ class Classifier:
         ----------
         texts : sequence of str
         progress : bool
-            Show a bar for more than a few hundred texts, where somebody watches.
+            Show a progress bar for more than 500 texts, in a notebook or terminal.
 
         Raises
         ------
@@ -81,15 +78,12 @@ class Classifier:
             For a single string, and for an element that is not a string.
         """
         if isinstance(texts, str):
-            raise ArgumentTypeError(
-                "predict takes a list of texts; for one text give a list of one: predict([text], ...)."
-            )
+            raise ArgumentTypeError("predict takes a list of texts; for a single text, use predict([text], ...).")
         texts = list(texts)
         for i, text in enumerate(texts):
             if not isinstance(text, str):
                 raise ArgumentTypeError(f"texts[{i}] is {text!r}, not a string.")
-        gap = self.logits(texts, progress=progress)
-        return 0.5 * (1 + np.tanh(gap / 2))  # the softmax of two logits, without overflow
+        return 0.5 * (1 + np.tanh(self.logits(texts, progress=progress) / 2))  # softmax of two logits, no overflow
 
     def logits(self, texts: Sequence[str], *, progress: bool = False) -> np.ndarray:
         """The logit of positive minus that of negative for each text, shape ``(texts,)``, float64."""
@@ -98,13 +92,7 @@ class Classifier:
         return both[:, 1] - both[:, 0]
 
     def embed(self, texts: Sequence[str], *, progress: bool = True) -> np.ndarray:
-        """Each text as one vector: the mean of the last layer's hidden states over its tokens.
-
-        Returns
-        -------
-        numpy.ndarray
-            Shape ``(texts, hidden size)``, float64.
-        """
+        """The mean of the last hidden states over each text's tokens, shape ``(texts, hidden size)``, float64."""
 
         def mean_pooled(batch: BatchEncoding) -> torch.Tensor:
             hidden = self.model.base_model(**batch).last_hidden_state.float()
@@ -114,40 +102,38 @@ class Classifier:
         return self._compute(mean_pooled, self.model.config.hidden_size, texts, progress)
 
     def batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], BatchEncoding]]:
-        """Texts as padded batches of similar length.
-
-        The longest of a chunk come first, so that a lack of memory shows at once.
+        """Padded batches of texts of similar length, the longest first, so that a lack of memory shows at once.
 
         Yields
         ------
         list of int
-            Which texts are in the batch.
+            Indices of the texts in the batch.
         transformers.BatchEncoding
-            What the model takes, on its device.
+            The inputs of the model, on its device.
         """
         for start in range(0, len(texts), CHUNK):
             ids = encode(texts[start : start + CHUNK], self.tokenizer, **self.encoding)
             order = sorted(range(len(ids)), key=lambda i: -len(ids[i]))
-            for at in range(0, len(order), self.batch_size):
-                rows = order[at : at + self.batch_size]
+            for first in range(0, len(order), self.batch_size):
+                rows = order[first : first + self.batch_size]
                 batch = self.tokenizer.pad({"input_ids": [ids[i] for i in rows]}, return_tensors="pt")
                 yield [start + i for i in rows], batch.to(self.device)
 
     def _compute(
         self, forward: Callable[[Any], torch.Tensor], width: int, texts: Sequence[str], progress: bool
     ) -> np.ndarray:
-        """What `forward` makes of each batch, shape ``(texts, width)``, in the order of the texts."""
+        """Outputs of `forward` for all batches, shape ``(texts, width)``, in the order of the texts."""
         import torch
 
         found = np.empty((len(texts), width))
         model, device = self.model, self.device
         bfloat16 = self.precision == "bfloat16" or (self.precision == "auto" and has_bfloat16(device.type))
-        training = model.training
-        model.eval()
-        show = progress and len(texts) > 500
         with ExitStack() as stack:
-            stack.callback(model.train, training)
-            bar = stack.enter_context(progress_bar(total=len(texts), desc="predicting", unit="text")) if show else None
+            stack.callback(model.train, model.training)
+            model.eval()
+            bar = None
+            if progress and len(texts) > 500:
+                bar = stack.enter_context(progress_bar(total=len(texts), desc="predicting", unit="text"))
             stack.enter_context(torch.inference_mode())
             if bfloat16:
                 stack.enter_context(torch.autocast(device.type, dtype=torch.bfloat16))
@@ -172,27 +158,16 @@ def predict(
     batch_size: int = 16,
     progress: bool = True,
 ) -> np.ndarray:
-    """The probability that each text is positive, by a :class:`Classifier` made of the arguments.
+    """:meth:`Classifier.predict` as a function: probabilities of shape ``(texts,)``, float64, with the same errors.
 
     Parameters
     ----------
-    texts : sequence of str
+    texts, progress
+        As in :meth:`Classifier.predict`.
     model, tokenizer, precision, batch_size
         As in :class:`Classifier`.
     max_length, truncation, head_share
-        As in :class:`sentiment_lib.settings.Encoding`. Default length: 256, or less where the model reads less.
-    progress : bool
-        As in :meth:`Classifier.predict`.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(texts,)``, float64, in [0, 1].
-
-    Raises
-    ------
-    ArgumentTypeError
-        For a single string, and for an element that is not a string.
+        As in :class:`sentiment_lib.settings.Encoding`. Default length: 256, or the model's limit if that is lower.
     """
     encoding = Encoding(max_length or min(256, tokenizer.model_max_length), truncation, head_share)
     return Classifier(model, tokenizer, encoding, precision, batch_size).predict(texts, progress=progress)

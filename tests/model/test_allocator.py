@@ -5,7 +5,7 @@ import pytest
 
 from sentiment_lib import fine_tune, initialize_model_and_tokenizer, make_settings, predict
 from sentiment_lib.data.preparation import prepare
-from sentiment_lib.model import allocator as memory
+from sentiment_lib.model import compute
 
 
 @pytest.fixture
@@ -19,15 +19,17 @@ def tuned(monkeypatch):
             calls.append(parameter)
             return 1
 
-    real = memory.ctypes.CDLL
-    monkeypatch.setattr(memory.sys, "platform", "linux")
-    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name, *how, **more: real(name, *how, **more) if name else Library)
-    memory.keep_freed_memory.cache_clear()
+    real = compute.ctypes.CDLL
+    monkeypatch.setattr(compute.sys, "platform", "linux")
+    monkeypatch.setattr(
+        compute.ctypes, "CDLL", lambda name, *args, **options: real(name, *args, **options) if name else Library
+    )
+    compute.keep_freed_compute.cache_clear()
     yield calls
-    memory.keep_freed_memory.cache_clear()
+    compute.keep_freed_compute.cache_clear()
 
 
-def test_memory_is_kept_where_training_begins_and_not_before(tuned, tiny_checkpoint, home, review_file):
+def test_memory_is_kept_when_training_begins_and_not_before(tuned, tiny_checkpoint, home, review_file):
     settings = make_settings(source=str(review_file), epochs=1, max_length=16)
     dataset, _ = prepare(settings)
     model, tokenizer = initialize_model_and_tokenizer(str(tiny_checkpoint))
@@ -38,13 +40,13 @@ def test_memory_is_kept_where_training_begins_and_not_before(tuned, tiny_checkpo
 
 
 def test_other_systems_are_left_alone(monkeypatch):
-    monkeypatch.setattr(memory.sys, "platform", "darwin")
-    assert memory.keep_freed_memory.__wrapped__() is False
+    monkeypatch.setattr(compute.sys, "platform", "darwin")
+    assert compute.keep_freed_compute.__wrapped__() is False
 
 
 STEPS = """
 import resource, sys, torch
-from sentiment_lib.model.allocator import keep_freed_memory
+from sentiment_lib.model.compute import keep_freed_memory
 from transformers import BertConfig, BertForSequenceClassification
 kept = keep_freed_memory() if sys.argv[1] == "keep" else False
 model = BertForSequenceClassification(BertConfig(vocab_size=100, hidden_size=128, num_hidden_layers=2, num_attention_heads=4))
@@ -59,7 +61,7 @@ print(int(kept), resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 @pytest.mark.slow
 def test_training_steps_reuse_their_memory():
-    """The same five steps, with and without: page faults are what the setting is there to avoid."""
+    """Compare the page faults of the same five steps with and without the setting."""
     command = [sys.executable, "-c", STEPS]
     kept, few = map(int, subprocess.check_output([*command, "keep"], text=True).split())
     _, many = map(int, subprocess.check_output([*command, "default"], text=True).split())

@@ -21,7 +21,7 @@ FAMILIES = {
 }
 
 
-def made(family: str, kernel: str, dropout: float = 0.0):
+def make_model(family: str, kernel: str, dropout: float = 0.0):
     torch.manual_seed(0)
     register_lean_attention()
     config = FAMILIES[family]
@@ -45,7 +45,7 @@ def gradients(model):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_lean_attention_computes_what_eager_does(family, batch):
-    models = [made(family, kernel) for kernel in ("eager", "lean")]
+    models = [make_model(family, kernel) for kernel in ("eager", "lean")]
     outputs = [model(**batch) for model in models]
     for output in outputs:
         output.loss.backward()
@@ -56,9 +56,9 @@ def test_lean_attention_computes_what_eager_does(family, batch):
 
 
 def test_lean_attention_stays_in_bfloat16_and_eager_does_not(batch):
-    kinds = {"eager": set(), "lean": set()}
-    for kernel, seen in kinds.items():
-        model = made("bert", kernel)
+    dtypes = {"eager": set(), "lean": set()}
+    for kernel, seen in dtypes.items():
+        model = make_model("bert", kernel)
 
         def look(tensor, seen=seen):
             if tensor.is_floating_point() and tensor.shape[-2:] == (12, 12):  # a number for each pair of tokens
@@ -68,12 +68,12 @@ def test_lean_attention_stays_in_bfloat16_and_eager_does_not(batch):
         with torch.autocast("cpu", dtype=torch.bfloat16), torch.autograd.graph.saved_tensors_hooks(look, lambda t: t):
             logits = model(**batch).logits
         assert logits.isfinite().all()
-    assert kinds["lean"] == {torch.bfloat16}
-    assert torch.float32 in kinds["eager"]
+    assert dtypes["lean"] == {torch.bfloat16}
+    assert torch.float32 in dtypes["eager"]
 
 
 def test_lean_attention_drops_weights_in_training_only(batch):
-    model = made("bert", "lean", dropout=0.5)
+    model = make_model("bert", "lean", dropout=0.5)
     assert torch.equal(model(**batch).logits, model(**batch).logits)
     model.train()
     for module in model.modules():  # only the attention's dropout is left on
@@ -86,15 +86,15 @@ def test_lean_attention_drops_weights_in_training_only(batch):
 @pytest.mark.parametrize("kernel", ["lean", "eager", "sdpa"])
 @pytest.mark.parametrize("family", ["bert", "roberta"])
 def test_the_last_layer_for_the_first_token_gives_the_same_logits_and_gradients(family, kernel, batch):
-    models = [made(family, kernel) for _ in range(2)]
+    models = [make_model(family, kernel) for _ in range(2)]
     seen = []
     models[1].base_model.register_forward_hook(lambda _, __, output: seen.append(output.last_hidden_state.shape[1]))
-    whole = models[0](**batch)
+    complete = models[0](**batch)
     with first_token_only(models[1]):
         short = models[1](**batch)
-    assert seen[-1] == 1  # it was in effect
-    torch.testing.assert_close(short.logits, whole.logits, atol=1e-6, rtol=1e-5)
-    whole.loss.backward()
+    assert seen[-1] == 1  # it had an effect
+    torch.testing.assert_close(short.logits, complete.logits, atol=1e-6, rtol=1e-5)
+    complete.loss.backward()
     short.loss.backward()
     expected, found = map(gradients, models)
     for name in expected:
@@ -103,7 +103,7 @@ def test_the_last_layer_for_the_first_token_gives_the_same_logits_and_gradients(
 
 
 def test_a_prediction_inside_a_training_leaves_the_training_as_it_was(batch):
-    model = made("bert", "lean")
+    model = make_model("bert", "lean")
     with first_token_only(model):
         with first_token_only(model):
             inner = model.bert(batch["input_ids"]).last_hidden_state
@@ -113,17 +113,17 @@ def test_a_prediction_inside_a_training_leaves_the_training_as_it_was(batch):
 
 
 def test_a_silenced_head_of_the_last_layer_stays_silent(batch):
-    model = made("bert", "lean")
+    model = make_model("bert", "lean")
     with silenced(model, [(2, 0)]):
-        whole = model(**batch).logits
+        complete = model(**batch).logits
         with first_token_only(model):
             short = model(**batch).logits
-    torch.testing.assert_close(short, whole, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(short, complete, atol=1e-6, rtol=1e-5)
     assert not torch.allclose(short, model(**batch).logits, atol=1e-6)
 
 
 def test_a_classifier_that_reads_more_than_the_first_token_is_left_alone(batch):
-    model = made("bert", "lean")
+    model = make_model("bert", "lean")
     pooler = model.bert.pooler
     pooler.forward = lambda states: pooler.activation(pooler.dense(states.mean(dim=1)))
     expected = model(**batch).logits
@@ -131,8 +131,8 @@ def test_a_classifier_that_reads_more_than_the_first_token_is_left_alone(batch):
         assert torch.equal(model(**batch).logits, expected)
 
 
-def test_layers_built_otherwise_are_left_alone(batch):
-    model = made("distilbert", "lean")
+def test_layers_of_another_structure_are_left_alone(batch):
+    model = make_model("distilbert", "lean")
     expected = model(**batch).logits
     with first_token_only(model):
         assert "forward" not in vars(encoder_layers(model)[-1])
@@ -141,7 +141,7 @@ def test_layers_built_otherwise_are_left_alone(batch):
 
 def seen_dtypes(model, batch, context):
     seen = []
-    hooks = [one.register_forward_hook(lambda _, __, out: seen.append(out.dtype)) for one in encoder_layers(model)]
+    hooks = [layer.register_forward_hook(lambda _, __, out: seen.append(out.dtype)) for layer in encoder_layers(model)]
     with torch.autocast("cpu", dtype=torch.bfloat16):
         with context(model):
             model(**batch)
@@ -151,8 +151,8 @@ def seen_dtypes(model, batch, context):
     return seen
 
 
-def test_hidden_states_are_bfloat16_inside_the_block_under_autocast_and_nowhere_else(batch):
-    model = made("bert", "lean")
+def test_hidden_states_are_bfloat16_inside_the_block_under_autocast_only(batch):
+    model = make_model("bert", "lean")
     expected = model(**batch).logits
     assert seen_dtypes(model, batch, bfloat16_hidden_states) == 3 * [torch.bfloat16] + 3 * [torch.float32]
     with bfloat16_hidden_states(model):
@@ -163,16 +163,16 @@ def test_hidden_states_are_bfloat16_inside_the_block_under_autocast_and_nowhere_
 def test_packed_weights_give_the_same_logits_as_autocast_and_go_with_the_block(family, batch):
     if not _torch.can_pack():
         pytest.skip("this PyTorch has no packed matrix products for bfloat16")
-    model = made(family, "lean")
+    model = make_model(family, "lean")
     with torch.inference_mode():
         exact = model(**batch).logits
         with torch.autocast("cpu", dtype=torch.bfloat16):
             plain = model(**batch).logits
             with packed_weights(model):
-                patched = [one for one in encoder_layers(model).modules() if "forward" in vars(one)]
+                patched = [part for part in encoder_layers(model).modules() if "forward" in vars(part)]
                 packed = model(**batch).logits
         assert torch.equal(model(**batch).logits, exact)
-    linear = [one for one in encoder_layers(model).modules() if type(one) is torch.nn.Linear]
+    linear = [part for part in encoder_layers(model).modules() if type(part) is torch.nn.Linear]
     assert len(patched) == len(linear) + (0 if family == "distilbert" else 3)  # with the GELU of three layers
     torch.testing.assert_close(packed.float(), plain.float(), atol=2e-3, rtol=0)
 
@@ -185,19 +185,19 @@ def test_pytorch_still_has_its_private_packed_products():
 
 
 def test_a_silenced_head_stays_silent_with_packed_weights(batch):
-    model = made("bert", "lean")
+    model = make_model("bert", "lean")
     with torch.inference_mode(), silenced(model, [(1, 0), (1, 1), (2, 0)]):
-        whole = model(**batch).logits
+        complete = model(**batch).logits
         with torch.autocast("cpu", dtype=torch.bfloat16), packed_weights(model):
             packed = model(**batch).logits
-    torch.testing.assert_close(packed.float(), whole, atol=5e-3, rtol=0)
+    torch.testing.assert_close(packed.float(), complete, atol=5e-3, rtol=0)
 
 
-def test_a_pytorch_without_packed_products_computes_as_ever(batch, monkeypatch):
+def test_a_pytorch_without_packed_products_computes_as_usual(batch, monkeypatch):
     monkeypatch.setattr(_torch, "packed_linear", lambda *_: torch.ops.mkldnn._no_such_operation)
     _torch.can_pack.cache_clear()
     try:
-        model = made("bert", "lean")
+        model = make_model("bert", "lean")
         expected = model(**batch).logits
         with packed_weights(model):
             assert torch.equal(model(**batch).logits, expected)
@@ -208,7 +208,7 @@ def test_a_pytorch_without_packed_products_computes_as_ever(batch, monkeypatch):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_queries_and_keys_of_a_head_give_the_models_weights(family):
-    model = made(family, "eager").eval()
+    model = make_model(family, "eager").eval()
     with torch.inference_mode():
         found = model(torch.arange(8)[None], output_hidden_states=True, output_attentions=True)
         states = found.hidden_states[1]  # what layer 1 reads
@@ -218,5 +218,5 @@ def test_queries_and_keys_of_a_head_give_the_models_weights(family):
 
 
 def test_a_layer_with_other_names_is_an_error():
-    with pytest.raises(ValueError, match="A Linear has no queries and keys by known names"):
+    with pytest.raises(ValueError, match="A Linear has no queries and keys under known names"):
         encoder.query_and_key(torch.nn.Linear(2, 2))

@@ -1,4 +1,4 @@
-"""Files of reviews: any size, in their order, and on from where they were stopped."""
+"""Files of reviews: any size, rows in order, and resumption after an interruption."""
 
 import itertools
 import json
@@ -12,7 +12,7 @@ import pytest
 from sentiment_lib import Classifier, Encoding, initialize_model_and_tokenizer, predict
 from sentiment_lib.data.tables import table_parts
 from sentiment_lib.errors import DataError
-from sentiment_lib.model import file_prediction as scoring
+from sentiment_lib.model import file_prediction
 from sentiment_lib.model.file_prediction import predict_file
 
 TEXTS = [f"{'a long and winding sentence ' * (i % 7)}number {i}" for i in range(60)]
@@ -39,7 +39,7 @@ def write(table, path):
 
 @pytest.mark.parametrize(("source", "target"), list(itertools.product(FORMATS, FORMATS)))
 def test_every_format_to_every_format_part_by_part(tiny, tmp_path, monkeypatch, source, target):
-    monkeypatch.setattr(scoring, "ROWS", 7)
+    monkeypatch.setattr(file_prediction, "ROWS", 7)
     texts = [text + ', "quoted"\tand\nbroken é' for text in TEXTS]
     write(pd.DataFrame({"id": range(60), "text": texts}), tmp_path / f"in{source}")
     out = tmp_path / "new folder" / f"out{target}"
@@ -58,7 +58,7 @@ def test_types_of_a_parquet_file_are_kept(tiny, tmp_path, monkeypatch):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    monkeypatch.setattr(scoring, "ROWS", 2)
+    monkeypatch.setattr(file_prediction, "ROWS", 2)
     columns = {"text": ["a", "b", None, "d", "e"], "n": pa.array([None, None, 3, 4, 5], pa.int32())}
     columns |= {"when": pa.array([1, 2, 3, 4, None], pa.timestamp("ms")), "tags": [["x"], [], None, ["y", "z"], ["w"]]}
     source = pa.table(columns)
@@ -73,7 +73,7 @@ def test_types_of_a_parquet_file_are_kept(tiny, tmp_path, monkeypatch):
 
 
 def test_values_of_json_lines_are_kept(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(scoring, "ROWS", 2)
+    monkeypatch.setattr(file_prediction, "ROWS", 2)
     rows = [
         {"text": "a", "n": 1},
         {"text": "b", "n": 2.5, "more": {"k": [1]}},
@@ -91,7 +91,7 @@ def test_values_of_json_lines_are_kept(tiny, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("target", FORMATS)
 def test_a_column_that_comes_late_stays_in_its_place(tiny, tmp_path, monkeypatch, target):
-    monkeypatch.setattr(scoring, "ROWS", 2)
+    monkeypatch.setattr(file_prediction, "ROWS", 2)
     rows = [{"text": "a"}, {"text": "b"}, {"id": 7, "text": "c", "late": "x"}, {"text": "d"}]
     (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, rows)))
     predict_file(
@@ -106,13 +106,13 @@ def test_a_column_that_comes_late_stays_in_its_place(tiny, tmp_path, monkeypatch
 
 
 class Stopped(BaseException):
-    """As a person pressing Ctrl-C."""
+    """Stands for Ctrl-C."""
 
 
 @pytest.fixture
 def stopped_job(tiny, tmp_path, monkeypatch):
     """A file of 60 rows in parts of 10, stopped in the fourth; and a list of what is predicted from then on."""
-    monkeypatch.setattr(scoring, "ROWS", 10)
+    monkeypatch.setattr(file_prediction, "ROWS", 10)
     write(pd.DataFrame({"text": TEXTS}), tmp_path / "in.csv")
     calls = []
 
@@ -125,18 +125,18 @@ def stopped_job(tiny, tmp_path, monkeypatch):
         return plain(classifier, texts, **options)
 
     monkeypatch.setattr(Classifier, "predict", counting)
-    (tmp_path / "out.csv").write_text("what was there before")
+    (tmp_path / "out.csv").write_text("the previous content")
     with pytest.raises(Stopped):
         predict_file(
             tmp_path / "in.csv", tmp_path / "out.csv", Classifier(*tiny, ENCODING, "float32"), text_column="text"
         )
-    assert (tmp_path / "out.csv").read_text() == "what was there before"
+    assert (tmp_path / "out.csv").read_text() == "the previous content"
     counting.go_on = True
     calls.clear()
     return tmp_path, calls
 
 
-def test_it_goes_on_where_it_was_stopped(stopped_job, tiny):
+def test_it_resumes_where_it_was_stopped(stopped_job, tiny):
     folder, calls = stopped_job
     assert (
         predict_file(folder / "in.csv", folder / "out.csv", Classifier(*tiny, ENCODING, "float32"), text_column="text")
@@ -222,8 +222,8 @@ def test_files_that_cannot_be_classified(tiny, tmp_path, monkeypatch, source, ta
     (tmp_path / "late.jsonl").write_text('{"text": "a"}\n' * 40 + '{"text": ')
     (tmp_path / "list.jsonl").write_text('{"text": "a"}\n[1]\n')
     (tmp_path / "mixed.jsonl").write_text('{"text": "a", "x": 1}\n{"text": "a", "x": "one"}\n')
-    pd.DataFrame({"text": TEXTS}).to_parquet(tmp_path / "whole.parquet")
-    (tmp_path / "cut.parquet").write_bytes((tmp_path / "whole.parquet").read_bytes()[:-100])
+    pd.DataFrame({"text": TEXTS}).to_parquet(tmp_path / "complete.parquet")
+    (tmp_path / "cut.parquet").write_bytes((tmp_path / "complete.parquet").read_bytes()[:-100])
     monkeypatch.setattr(Classifier, "predict", lambda *_, **__: pytest.fail("computed before the file was checked"))
     before = (tmp_path / source).read_bytes() if (tmp_path / source).exists() else None
     names = {path.name for path in tmp_path.iterdir()}
@@ -233,7 +233,7 @@ def test_files_that_cannot_be_classified(tiny, tmp_path, monkeypatch, source, ta
     assert before is None or (tmp_path / source).read_bytes() == before
 
 
-def test_parts_are_what_the_whole_is(tmp_path):
+def test_parts_joined_are_the_complete_table(tmp_path):
     from sentiment_lib.data.tables import read_table
 
     table = pd.DataFrame({"text": TEXTS, "id": [f"{i:03d}" for i in range(60)]})
@@ -242,8 +242,8 @@ def test_parts_are_what_the_whole_is(tmp_path):
         parts = list(table_parts(tmp_path / f"in{ending}", 25))
         assert [len(part) for part in parts] == [25, 25, 10]
         joined = pd.concat(parts, ignore_index=True)
-        whole = read_table(tmp_path / f"in{ending}")
-        assert joined["text"].tolist() == whole["text"].tolist() == TEXTS
+        table_read = read_table(tmp_path / f"in{ending}")
+        assert joined["text"].tolist() == table_read["text"].tolist() == TEXTS
         assert joined["id"].tolist() == table["id"].tolist()
 
 

@@ -24,9 +24,9 @@ def test_batched_and_sorted_equals_one_by_one_in_order(tiny):
 
 
 def test_chunks_do_not_change_the_answer(tiny, monkeypatch):
-    whole = predict(TEXTS, *tiny, max_length=128, precision="float32")
+    expected = predict(TEXTS, *tiny, max_length=128, precision="float32")
     monkeypatch.setattr(inference, "CHUNK", 13)
-    np.testing.assert_allclose(predict(TEXTS, *tiny, max_length=128, precision="float32"), whole, atol=1e-6)
+    np.testing.assert_allclose(predict(TEXTS, *tiny, max_length=128, precision="float32"), expected, atol=1e-6)
 
 
 def test_bfloat16_stays_close(bundled):
@@ -34,8 +34,8 @@ def test_bfloat16_stays_close(bundled):
     np.testing.assert_allclose(predict(TEXTS, *bundled, precision="bfloat16"), exact, atol=0.02)
 
 
-def test_a_text_gets_the_same_alone_as_in_any_list(bundled):
-    """To rounding of one precision: "auto" depends on the device only, not on the number of texts."""
+def test_a_text_has_the_same_probability_alone_as_in_any_list(bundled):
+    """Up to rounding in the same precision: "auto" depends on the device only, not on the number of texts."""
     together = predict(TEXTS, *bundled)
     alone = np.array([predict([text], *bundled)[0] for text in TEXTS[:7]])
     exact = predict(TEXTS[:7], *bundled, precision="float32")
@@ -51,7 +51,7 @@ def test_no_texts(tiny):
     assert predict([], *tiny).shape == (0,)
 
 
-def test_a_model_in_training_is_given_back_in_training(tiny):
+def test_a_model_in_training_stays_in_training(tiny):
     model, tokenizer = tiny
     model.train()
     try:

@@ -10,7 +10,7 @@ from sentiment_lib.errors import HubUnreachable, ModelError
 from sentiment_lib.model import compute
 from sentiment_lib.model import pretrained as model
 from sentiment_lib.model.compute import Compute, choose_compute
-from sentiment_lib.model.pretrained import bundled_checkpoint
+from sentiment_lib.model.pretrained import bundled_checkpoint, train_only
 
 
 def copy(checkpoint, folder):
@@ -18,7 +18,7 @@ def copy(checkpoint, folder):
     return folder
 
 
-def test_the_bundled_checkpoint_is_the_bert_we_say(bundled):
+def test_the_bundled_checkpoint_is_the_documented_bert(bundled):
     bert, tokenizer = bundled
     config = bert.config
     assert (config.model_type, config.num_hidden_layers, config.num_attention_heads) == ("bert", 6, 12)
@@ -81,21 +81,19 @@ def test_a_checkpoint_stored_in_bfloat16_is_loaded_in_float32(tiny_checkpoint, t
 def test_the_kernel_for_each_device():
     assert choose_compute("cpu").attention == "lean"
     assert choose_compute("cpu", precision="float32", attention="sdpa") == Compute("cpu", "float32", "sdpa")
-    assert choose_compute("cpu").precision == ("bfloat16" if compute.cpu_has_bfloat16() else "float32")
+    assert choose_compute("cpu").precision == ("bfloat16" if compute.has_bfloat16("cpu") else "float32")
 
 
 @pytest.mark.parametrize("able", [{"avx512_bf16": True}, {"amx_bf16": True}, {"avx2": True}])
-def test_bfloat16_only_where_the_processor_has_it(monkeypatch, able):
-    compute.cpu_has_bfloat16.cache_clear()
+def test_bfloat16_only_where_the_cpu_has_it(monkeypatch, able):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
-    assert compute.cpu_has_bfloat16() == ("avx2" not in able)
-    compute.cpu_has_bfloat16.cache_clear()
+    assert compute.has_bfloat16("cpu") == ("avx2" not in able)
 
 
-def test_a_device_that_is_not_there():
+def test_an_unavailable_device_is_refused():
     if torch.cuda.is_available():
         pytest.skip("this machine has CUDA")
-    with pytest.raises(ModelError, match="device='cuda' is not on this machine; there is cpu"):
+    with pytest.raises(ModelError, match="device='cuda' is not available on this machine; choose from: cpu"):
         choose_compute("cuda")
 
 
@@ -150,12 +148,12 @@ def test_a_classifier_of_three_labels_is_refused(tiny, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["./nowhere", "/no/such/folder", "a/b/c"])
-def test_a_folder_that_is_not_there(name):
+def test_a_missing_folder_is_refused(name):
     with pytest.raises(ModelError, match="There is no folder"):
         initialize_model_and_tokenizer(name)
 
 
-def test_a_hub_model_without_a_hub_says_the_ways_out(monkeypatch):
+def test_a_hub_model_without_a_hub_names_the_alternatives(monkeypatch):
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
@@ -165,8 +163,6 @@ def test_a_hub_model_without_a_hub_says_the_ways_out(monkeypatch):
 
 @pytest.mark.parametrize(("layers", "trained"), [(None, {0, 1}), (2, {0, 1}), (1, {1}), (0, set())])
 def test_only_the_last_layers_are_trained(tiny_checkpoint, layers, trained):
-    from sentiment_lib.model.pretrained import train_only
-
     model, _ = initialize_model_and_tokenizer(str(tiny_checkpoint))
     train_only(model, 0)  # what was frozen before does not stay so
     counted = train_only(model, layers)
@@ -181,8 +177,6 @@ def test_only_the_last_layers_are_trained(tiny_checkpoint, layers, trained):
 def test_another_architecture_can_be_frozen_too():
     from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
-    from sentiment_lib.model.pretrained import train_only
-
     model = DistilBertForSequenceClassification(DistilBertConfig(dim=16, hidden_dim=32, n_layers=3, n_heads=2))
     train_only(model, 1)
     moving = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
@@ -190,16 +184,13 @@ def test_another_architecture_can_be_frozen_too():
     assert any("pre_classifier" in name for name in moving)
 
 
-def test_more_layers_than_there_are(tiny):
-    from sentiment_lib.errors import ModelError
-    from sentiment_lib.model.pretrained import train_only
-
+def test_more_layers_than_the_model_has(tiny):
     with pytest.raises(ModelError, match="trained_layers=9, but the encoder has 2 layers; None trains all"):
         train_only(tiny[0], 9)
 
 
 @pytest.mark.parametrize(("padding", "room"), [(0, 33), (1, 32)])
-def test_positions_that_padding_takes_are_no_room_for_tokens(tiny_checkpoint, tmp_path, padding, room):
+def test_positions_of_padding_are_not_counted_as_room_for_tokens(tiny_checkpoint, tmp_path, padding, room):
     from transformers import AutoTokenizer, RobertaConfig, RobertaForSequenceClassification
 
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}

@@ -1,11 +1,11 @@
-"""What sentiment_lib.model._accelerate relies on, with the Accelerate that is installed."""
+"""What sentiment_lib.model._trainer relies on in Accelerate, with the release that is installed."""
 
 import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState
 
-from sentiment_lib.model._accelerate import _ATTRIBUTES, unprepared_afterwards
+from sentiment_lib.model._trainer import _ADDED_BY_ACCELERATE, unprepared_afterwards
 
 
 @pytest.fixture(autouse=True)
@@ -19,9 +19,9 @@ class Seen(torch.nn.Linear):
     """A layer that notes in which precision it computed."""
 
     def forward(self, states):
-        found = super().forward(states)
-        self.seen.append(found.dtype)
-        return found
+        output = super().forward(states)
+        self.seen.append(output.dtype)
+        return output
 
 
 def prepared(model):
@@ -32,7 +32,7 @@ def test_these_attributes_are_all_that_it_adds_to_a_model():
     model = torch.nn.Linear(2, 2)
     before = set(vars(model))
     assert prepared(model) is model
-    assert set(vars(model)) - before == set(_ATTRIBUTES)
+    assert set(vars(model)) - before == set(_ADDED_BY_ACCELERATE)
 
 
 def test_without_them_a_model_computes_as_before_and_can_be_prepared_again():
@@ -47,8 +47,8 @@ def test_without_them_a_model_computes_as_before_and_can_be_prepared_again():
     assert model.seen == [torch.bfloat16, torch.float32] * 2
 
 
-def test_one_that_was_only_marked_is_not_prepared_again():
-    """This is why the mark has to go; when Accelerate mends it, the module can go, too."""
+def test_a_model_with_the_mark_alone_is_not_prepared_again():
+    """This is why the mark must be removed; when Accelerate fixes this, `unprepared_afterwards` can be deleted."""
     model = Seen(2, 2)
     model.seen = []
     prepared(model)

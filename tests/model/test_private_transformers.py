@@ -2,26 +2,19 @@
 
 import pytest
 import torch
-from transformers import AttentionInterface, BertConfig, BertModel
+from transformers import AttentionInterface, AttentionMaskInterface, BertConfig, BertModel
 from transformers.masking_utils import create_bidirectional_mask, create_causal_mask
 
-from sentiment_lib.model._transformers import attention_function, attention_kernel, eager_mask, sees_all_tokens
+from sentiment_lib.model._transformers import attention_function, eager_mask, sees_all_tokens
 
 SIZES = {"vocab_size": 9, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
-
-
-@pytest.mark.parametrize("kernel", ["eager", "sdpa"])
-def test_the_kernel_is_the_one_that_was_set(kernel):
-    model = BertModel(BertConfig(**SIZES))
-    model.set_attn_implementation(kernel)
-    assert attention_kernel(model.config) == kernel
 
 
 def test_the_function_is_the_one_that_the_model_computes_with():
     used = []
 
-    def mine(module, query, key, value, mask, **how):
-        used.append(how["scaling"])
+    def mine(module, query, key, value, mask, **options):
+        used.append(options["scaling"])
         return query.transpose(1, 2), None
 
     model = BertModel(BertConfig(**SIZES))
@@ -30,31 +23,29 @@ def test_the_function_is_the_one_that_the_model_computes_with():
     model.set_attn_implementation("mine")
     assert attention_function(model.config, max) is mine
     model(torch.ones(1, 3, dtype=torch.long))
-    assert used == [0.5]  # one by the root of the 4 numbers of a head
+    assert used == [0.5]  # 1 / sqrt(4), the size of a head
     model.set_attn_implementation("eager")
     assert attention_function(model.config, max) is max
 
 
 @pytest.mark.parametrize(("create", "all_tokens"), [(create_bidirectional_mask, True), (create_causal_mask, False)])
 def test_masks_are_made_by_a_function_that_tells_what_they_hide(create, all_tokens):
-    from transformers import AttentionMaskInterface
-
     seen = []
 
-    def mask(**how):
-        seen.append(sees_all_tokens(how["mask_function"]))
-        return eager_mask(**how)
+    def mask(**options):
+        seen.append(sees_all_tokens(options["mask_function"]))
+        return eager_mask(**options)
 
     AttentionMaskInterface.register("mine", mask)
     AttentionInterface.register("mine", max)
     config = BertConfig(**SIZES)
     config._attn_implementation = "mine"
-    there = torch.tensor([[1, 1, 1], [1, 1, 0]])
-    made = create(config=config, inputs_embeds=torch.ones(2, 3, 8), attention_mask=there, past_key_values=None)
+    attention_mask = torch.tensor([[1, 1, 1], [1, 1, 0]])
+    made = create(config=config, inputs_embeds=torch.ones(2, 3, 8), attention_mask=attention_mask, past_key_values=None)
     assert seen == [all_tokens]
     assert made.shape == (2, 1, 3, 3)
     lowest = torch.finfo(torch.float32).min
-    hidden = there[:, None, None, :].expand(2, 1, 3, 3) == 0
+    hidden = attention_mask[:, None, None, :].expand(2, 1, 3, 3) == 0
     if not all_tokens:
         hidden = hidden | torch.ones(3, 3, dtype=torch.bool).triu(1)
     assert torch.equal(made, torch.zeros(2, 1, 3, 3).masked_fill(hidden, lowest))

@@ -1,4 +1,4 @@
-"""Same seed, same machine, same numbers: in two processes that know nothing of each other."""
+"""The same seed gives the same numbers on the same machine, in independent processes."""
 
 import json
 import os
@@ -33,8 +33,8 @@ def test_twice_the_same_numbers_and_others_with_another_seed(tiny_checkpoint, tm
     found = []
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         environment = os.environ | {"SENTIMENT_LIB_HOME": str(tmp_path / name), "PYTHONHASHSEED": str(len(found))}
-        said = run(["-c", TWICE, str(source), str(tiny_checkpoint), str(seed)], env=environment)
-        found.append(json.loads(said.splitlines()[-1]))
+        output = run(["-c", TWICE, str(source), str(tiny_checkpoint), str(seed)], env=environment)
+        found.append(json.loads(output.splitlines()[-1]))
     assert found[0] == found[1]
     assert found[0][0] == found[2][0]  # the splits have a seed of their own
     assert found[0][1] != found[2][1]

@@ -46,7 +46,7 @@ def test_it_learns_and_keeps_a_model_that_plain_transformers_loads(small):
     assert sorted(p.name for p in settings.paths.results.iterdir()) == ["model"]  # no checkpoints are left
 
 
-def test_the_test_split_has_no_part_in_training(small):
+def test_training_does_not_use_the_test_split(small):
     settings, dataset, model, tokenizer = small
     weights = []
     for keep_test in (True, False):
@@ -57,7 +57,7 @@ def test_the_test_split_has_no_part_in_training(small):
     assert torch.equal(*weights)
 
 
-def test_history_is_a_row_a_step_with_the_ends_of_epochs(small):
+def test_history_has_one_row_per_logged_step_and_the_ends_of_epochs(small):
     settings, dataset, model, tokenizer = small
     history = fine_tune(model, tokenizer, dataset, settings).history
     assert list(history) == ["step", "epoch", "loss", "learning_rate", "validation_loss", "validation_accuracy"]
@@ -86,8 +86,8 @@ def test_early_stopping_ends_before_the_last_epoch(small):
     assert fine_tune(model, tokenizer, dataset, patient).history["epoch"].max() < 30
 
 
-def stopped_at(step, *what):
-    """A fine-tuning that is stopped after so many steps."""
+def stopped_at(step, *arguments):
+    """Fine-tune and stop after `step` steps."""
     from transformers import Trainer
 
     real_step = Trainer.training_step
@@ -100,12 +100,12 @@ def stopped_at(step, *what):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Trainer, "training_step", step_until_stopped)
         with pytest.raises(KeyboardInterrupt):
-            fine_tune(*what)
+            fine_tune(*arguments)
 
 
-def test_an_interrupted_run_goes_on_and_ends_where_an_uninterrupted_one_does(small):
+def test_an_interrupted_run_resumes_and_ends_like_an_uninterrupted_one(small):
     settings, dataset, model, tokenizer = small
-    whole = fine_tune(model, tokenizer, dataset, settings)
+    uninterrupted_run = fine_tune(model, tokenizer, dataset, settings)
     uninterrupted = model.classifier.weight.detach().clone()
     second, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)
     stopped_at(17, second, tokenizer, dataset, settings)
@@ -113,7 +113,7 @@ def test_an_interrupted_run_goes_on_and_ends_where_an_uninterrupted_one_does(sma
     third, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)
     resumed = fine_tune(third, tokenizer, dataset, settings)
     assert resumed.resumed_from.endswith("checkpoint-14")
-    assert resumed.steps == whole.steps
+    assert resumed.steps == uninterrupted_run.steps
     torch.testing.assert_close(third.classifier.weight.detach(), uninterrupted, atol=1e-3, rtol=0)
     seen = resumed.examples_per_second * resumed.seconds / resumed.examples  # epochs since it went on
     assert 0 < seen < settings.epochs - 0.5
@@ -182,7 +182,7 @@ def trained(small, **changes):
     return model
 
 
-def test_the_random_numbers_of_the_caller_have_no_part_in_training(small):
+def test_training_does_not_depend_on_the_callers_random_state(small):
     settings, dataset, _, tokenizer = small
     found = []
     for seed in (1, 2):
@@ -246,7 +246,7 @@ def test_the_moving_average_is_what_is_evaluated_and_kept(small):
     assert not torch.allclose(average, Keep.after_steps[-1])
 
 
-def test_an_average_goes_on_where_training_was_stopped(small):
+def test_the_average_resumes_where_training_was_stopped(small):
     from transformers import TrainerCallback
 
     class Stop(TrainerCallback):
@@ -256,14 +256,14 @@ def test_an_average_goes_on_where_training_was_stopped(small):
 
     settings, dataset, model, tokenizer = small
     changed = replace(settings, averaging=0.9)
-    whole = trained(small, averaging=0.9)
+    uninterrupted_run = trained(small, averaging=0.9)
     with pytest.raises(KeyboardInterrupt):
         fine_tune(model, tokenizer, dataset, changed, callbacks=[Stop()])
     again, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)
     result = fine_tune(again, tokenizer, dataset, changed)
     assert result.resumed_from
-    for (name, one), other in zip(again.named_parameters(), whole.parameters(), strict=True):
-        torch.testing.assert_close(one, other, msg=name)
+    for (name, weight), expected in zip(again.named_parameters(), uninterrupted_run.parameters(), strict=True):
+        torch.testing.assert_close(weight, expected, msg=name)
 
 
 def test_masking_needs_a_mask_token(small):
@@ -273,8 +273,8 @@ def test_masking_needs_a_mask_token(small):
         fine_tune(model, tokenizer, dataset, replace(settings, token_masking=0.1))
 
 
-def test_masking_draws_as_much_chance_for_a_long_batch_as_for_a_short_one(small):
-    """Else two processes, whose batches differ in shape, would shuffle the next epoch differently."""
+def test_masking_advances_the_random_generator_alike_for_short_and_long_batches(small):
+    """Otherwise two processes, whose batches differ in shape, would shuffle the next epoch differently."""
     collate, left = training._collator(small[3]), []
     for tokens in (5, 50):
         torch.manual_seed(0)

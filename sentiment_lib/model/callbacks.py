@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel, TrainerCallback
 
-from ..run.files import aside, explained, write_json
+from ..run.files import explained, hidden_sibling, write_json
 from ..run.processes import is_first, wait_for_all
 from ._trainer import checkpoint_folder
 
@@ -45,7 +45,7 @@ def last_checkpoint(folder: Path, fingerprint: dict[str, Any], resume: bool = Tr
 
     Everything else in `folder` is deleted, and the fingerprint is written.
     """
-    shutil.rmtree(aside(folder, "old"), ignore_errors=True)
+    shutil.rmtree(hidden_sibling(folder, "old"), ignore_errors=True)
     note = folder / "settings.json"
     complete = []
     if resume and note.is_file() and json.loads(note.read_text(encoding="utf-8")) == fingerprint:
@@ -63,7 +63,7 @@ def last_checkpoint(folder: Path, fingerprint: dict[str, Any], resume: bool = Tr
 
 def remove_checkpoints(folder: Path) -> None:
     """Delete all checkpoints. The folder is renamed first, so that a half-deleted checkpoint is never found."""
-    renamed = aside(folder, "old")
+    renamed = hidden_sibling(folder, "old")
     shutil.rmtree(renamed, ignore_errors=True)
     if folder.exists():
         with explained(folder):

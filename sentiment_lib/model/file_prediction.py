@@ -21,7 +21,7 @@ from ..data.labels import LABEL_NAMES
 from ..data.preparation import clean_text
 from ..data.tables import READERS, SEPARATORS, table_parts, text_column_of
 from ..errors import DataError
-from ..run.files import aside, check_writable, replacing, write_json
+from ..run.files import check_writable, hidden_sibling, replacing, write_json
 from ..run.locks import only_one
 from ..run.processes import first_goes_first, is_first, process_count, process_number, wait_for_all
 from ..run.progress import progress_bar
@@ -89,7 +89,7 @@ def predict_file(source: Path | str, target: Path | str, classifier: Classifier,
             "encoding": {**classifier.encoding, "precision": classifier.precision},
         }
         with first_goes_first():  # the others find the folder of this job
-            parts = _parts_folder(aside(target, "parts"), job)
+            parts = _parts_folder(hidden_sibling(target, "parts"), job)
         with progress_bar(total=total, desc="predicting", unit="text") as bar:
             for number, table in enumerate(table_parts(source, ROWS)):
                 part = parts / f"{number:06d}.npy"

@@ -16,7 +16,7 @@ import pandas as pd
 from ..data.preparation import fingerprint
 from ..data.tokenization import encode_dataset
 from ..errors import SettingsError
-from ..run.files import aside, check_writable, replacing, write_json
+from ..run.files import check_writable, hidden_sibling, replacing, write_json
 from ..run.locks import only_one
 from ..run.paths import RunPaths, short_path
 from ..run.processes import first_goes_first, is_first, join_processes, process_count, wait_for_all
@@ -128,7 +128,7 @@ def fine_tune(
             stack.enter_context(only_one(output_dir, f"The model {short_path(output_dir)}", remedy))
             check_writable(output_dir.parent, needed=bytes_needed(model, trained))
 
-        checkpoints = aside(output_dir, "checkpoints")
+        checkpoints = hidden_sibling(output_dir, "checkpoints")
         train = encode_dataset(dataset["train"], tokenizer, **settings.encoding)
         if settings.token_masking:
             train = train.add_column("hidden", [settings.token_masking] * len(train))

@@ -1,4 +1,4 @@
-"""Writing that is never seen half done: beside its place first, then renamed; and errors that say what to do."""
+"""Files written under a temporary name and then renamed, so that none is seen half written; and errors that help."""
 
 from __future__ import annotations
 
@@ -31,41 +31,41 @@ _WORDS |= {"pytorchstreamwriter failed writing": errno.ENOSPC}  # PyTorch does n
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a path to write a file or folder to; when the block ends well, it takes the place of `path`.
+    """Yield a temporary path to write a file or folder to; when the block succeeds, it replaces `path`.
 
-    What was at `path` stays as it was while the block runs, and when it fails or is killed.
+    While the block runs, and if it fails or is killed, `path` stays as it was.
 
     Raises
     ------
     StorageError
-        When the disk is full, read-only or closed to this user, or the path too long.
+        When the disk is full, read-only or closed to this user, or when the path is too long.
     """
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         restore(path)
-        beside, old = aside(path, "part"), aside(path, "old")
-        _remove(beside)
+        temporary, old = hidden_sibling(path, "part"), hidden_sibling(path, "old")
+        _remove(temporary)
         try:
-            yield beside
+            yield temporary
         except BaseException:
-            with suppress(OSError):  # the cause is told, not what came of it
-                _remove(beside)
+            with suppress(OSError):  # report the cause, not the failed clean-up
+                _remove(temporary)
             raise
         if path.is_dir():  # a folder that is not empty cannot be replaced in one step
             _remove(old)
             path.replace(old)
-        beside.replace(path)
+        temporary.replace(path)
         _remove(old)
 
 
-def aside(path: Path, purpose: str) -> Path:
-    """A hidden name beside `path` for what is ours alone: a file ``x.old`` may be somebody's backup."""
+def hidden_sibling(path: Path, purpose: str) -> Path:
+    """A hidden name next to `path` for a file of ours; a file ``x.old`` may be somebody's backup."""
     return path.with_name(f".{path.name}.{purpose}")
 
 
 def restore(path: Path) -> None:
-    """Put a folder back that was moved aside by a :func:`replacing` that was killed between its two renames."""
-    old = aside(path, "old")
+    """Restore a folder that :func:`replacing` had renamed when it was killed between its two renames."""
+    old = hidden_sibling(path, "old")
     with suppress(OSError):
         if old.exists() and not path.exists():
             old.replace(path)
@@ -78,15 +78,15 @@ def explained(path: Path, variable: str = "SENTIMENT_LIB_HOME") -> Iterator[None
     Parameters
     ----------
     path : pathlib.Path
-        The file or folder. What :func:`replacing` keeps beside it, and the folders that it is in, count as part of it.
+        The file or folder. Its hidden siblings and its parent folders count as part of it.
     variable : str
-        The environment variable that puts such files elsewhere.
+        The environment variable that moves such files to another place.
 
     Raises
     ------
     StorageError
-        For an error of the file system, also one that a library wraps; it names the file that failed. An error that
-        names a file elsewhere, and every other error, passes unchanged.
+        For an error of the file system, even if a library wraps it; it names the file that failed. Every other error
+        passes unchanged, and so does one that names a file elsewhere.
     """
     try:
         yield
@@ -95,7 +95,9 @@ def explained(path: Path, variable: str = "SENTIMENT_LIB_HOME") -> Iterator[None
     except Exception as error:
         code = error.errno if isinstance(error, OSError) else None
         code = code or next((code for words, code in _WORDS.items() if words in str(error).lower()), None)
-        named = getattr(error, "filename", None)  # a full disk names none, an open file may be known by its number
+        named = getattr(
+            error, "filename", None
+        )  # an error of a full disk names no file; an open file may have a number only
         failed = Path(os.fsdecode(named)) if isinstance(named, (str, bytes, os.PathLike)) else path
         if code not in _MEANING or not _is_part_of(failed, path):
             raise
@@ -106,23 +108,23 @@ def explained(path: Path, variable: str = "SENTIMENT_LIB_HOME") -> Iterator[None
 
 
 def _is_part_of(file: Path, path: Path) -> bool:
-    """Whether `file` is `path`, in it, hidden beside it (see :func:`aside`), or a folder that it is in."""
+    """Whether `file` is `path`, lies in it or in a hidden sibling of it, or is one of its parent folders."""
     for absolute in (os.path.abspath, os.path.realpath):  # some libraries resolve links, some do not
         ours, found = Path(absolute(path)), Path(absolute(file))
         hidden = f".{ours.name}."
-        beside = any(one.parent == ours.parent and one.name.startswith(hidden) for one in (found, *found.parents))
-        if beside or found.is_relative_to(ours) or ours.is_relative_to(found):
+        sibling = any(p.parent == ours.parent and p.name.startswith(hidden) for p in (found, *found.parents))
+        if sibling or found.is_relative_to(ours) or ours.is_relative_to(found):
             return True
     return False
 
 
 def check_writable(folder: Path, needed: int = 0) -> None:
-    """Nothing, when files can be written to `folder` (made, if it is not there) and `needed` bytes are free.
+    """Check that files can be written to `folder` and that `needed` bytes are free; create the folder if necessary.
 
     Raises
     ------
     StorageError
-        Else, before any long work has begun.
+        If not, so that no long work begins.
     """
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -141,7 +143,7 @@ def check_writable(folder: Path, needed: int = 0) -> None:
 
 
 def sha256(path: Path) -> str | None:
-    """The SHA-256 of a file in hexadecimal, None where there is no file."""
+    """The SHA-256 of a file in hexadecimal, or None if there is no file."""
     if not path.is_file():
         return None
     with path.open("rb") as file:
@@ -156,14 +158,14 @@ def _remove(path: Path) -> None:
 
 
 def write_json(path: Path, data: Any) -> Path:
-    """Write `data` as JSON; a file that was there is replaced only by a whole one.
+    """Write `data` as JSON; an existing file is replaced only by a complete one.
 
-    Dataclasses become objects and numpy's arrays and numbers plain ones. What JSON has no word for, such as NaN, is a
-    ValueError.
+    Dataclasses become objects; arrays and numbers of numpy become plain ones. NaN and infinity, which JSON does not
+    have, are a ValueError.
     """
     text = json.dumps(_plain(data), indent=2, ensure_ascii=False, allow_nan=False)
-    with replacing(path) as beside:
-        beside.write_text(text + "\n", encoding="utf-8")
+    with replacing(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
     return path
 
 

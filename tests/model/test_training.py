@@ -8,7 +8,7 @@ from sentiment_lib import fine_tune, initialize_model_and_tokenizer, predict
 from sentiment_lib.data.preparation import prepare
 from sentiment_lib.errors import SettingsError
 from sentiment_lib.model import training
-from sentiment_lib.run.files import aside
+from sentiment_lib.run.files import hidden_sibling
 from sentiment_lib.settings import make_settings
 
 
@@ -122,7 +122,7 @@ def test_an_interrupted_run_resumes_and_ends_like_an_uninterrupted_one(small):
 def test_a_checkpoint_of_other_settings_is_not_resumed(small):
     settings, dataset, model, tokenizer = small
     stopped_at(8, model, tokenizer, dataset, settings)
-    assert list(aside(settings.paths.model, "checkpoints").glob("checkpoint-*"))
+    assert list(hidden_sibling(settings.paths.model, "checkpoints").glob("checkpoint-*"))
     other = make_settings(**{**settings.to_dict(), "learning_rate": 1e-3})
     assert fine_tune(model, tokenizer, dataset, other).resumed_from is None
 

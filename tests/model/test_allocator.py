@@ -24,9 +24,9 @@ def tuned(monkeypatch):
     monkeypatch.setattr(
         compute.ctypes, "CDLL", lambda name, *args, **options: real(name, *args, **options) if name else Library
     )
-    compute.keep_freed_compute.cache_clear()
+    compute.keep_freed_memory.cache_clear()
     yield calls
-    compute.keep_freed_compute.cache_clear()
+    compute.keep_freed_memory.cache_clear()
 
 
 def test_memory_is_kept_when_training_begins_and_not_before(tuned, tiny_checkpoint, home, review_file):
@@ -41,7 +41,7 @@ def test_memory_is_kept_when_training_begins_and_not_before(tuned, tiny_checkpoi
 
 def test_other_systems_are_left_alone(monkeypatch):
     monkeypatch.setattr(compute.sys, "platform", "darwin")
-    assert compute.keep_freed_compute.__wrapped__() is False
+    assert compute.keep_freed_memory.__wrapped__() is False
 
 
 STEPS = """

@@ -341,7 +341,7 @@ WRONG_MODELS = {
     "tokenizer.json is not JSON": (change("tokenizer.json", lambda c: c[:-50]), "could not be loaded"),
     "a tokenizer with a larger vocabulary": (larger_vocabulary, "do not belong together"),
     "three labels": (three_labels, "was trained for 3 labels"),
-    "a model that is not an encoder": (other_model, "is no BERT-like encoder"),
+    "a model that is not an encoder": (other_model, "is not a BERT-like encoder"),
 }  # fmt: skip
 
 

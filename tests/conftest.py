@@ -15,6 +15,8 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.slow)
         if item.path.parent.name == "browser":
             item.add_marker(pytest.mark.browser)
+        if item.get_closest_marker("browser") and "small_series" not in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("browser"))  # one browser at a time
 
 
 @pytest.fixture

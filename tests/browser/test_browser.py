@@ -168,6 +168,8 @@ def test_exercises_and_questions_answer_in_jupyterlab(lab, page):
 def test_key_terms_lead_to_their_entries_in_jupyterlab(lab, page):
     from playwright.sync_api import expect
 
+    expect.set_options(timeout=60_000)  # JupyterLab draws a large notebook bit by bit
+
     page.goto(lab.format("03_fine_tune"))
     page.wait_for_selector("text=Python 3 (ipykernel) | Idle")
     page.locator("a[href*='glossary.ipynb'][href$='#cell-id=warm-up']").first.click()

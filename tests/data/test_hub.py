@@ -320,7 +320,7 @@ def test_a_failed_write_to_the_cache_names_the_file_and_nothing_else_is_taken_fo
         raise error
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
+    monkeypatch.setattr(hub, "snapshot_download", fail)
     monkeypatch.setattr(hub, "hub_error", lambda: None)
     with pytest.raises(WorkbookError) as caught:
         hub.fetch("a/b", "model", None, ["*"], "Do something else.")

@@ -386,7 +386,7 @@ def test_wrong_lengths_are_errors(tiny, options, message):
 @pytest.mark.parametrize(
     ("texts", "error", "message"),
     [
-        ("a text", TypeError, "give a list of one"),
+        ("a text", TypeError, "for a single text, use predict([text]"),
         ([None], TypeError, "texts[0] is None"),
         (["a", 3], TypeError, "texts[1] is 3"),
         ([b"a"], TypeError, "texts[0] is b'a'"),

@@ -74,14 +74,14 @@ def test_two_runs_at_once(tiny_checkpoint, tmp_path):
         pass
     for command in (["train", "--name", "one"], ["run", "--name", "one"], ["sweep", "--name", "one", "--sizes", "8"]):
         refused = start([*command, *arguments[1:]], tmp_path)
-        _, errors = refused.communicate(timeout=120)
+        _, errors = refused.communicate(timeout=600)
         assert refused.returncode == 1, errors
         assert f"error: Run 'one' is being worked on by process {first.pid}" in errors
         assert "another --name" in errors
         if first.poll() is not None:
             pytest.fail("the first run ended too early for this test")
     for process in (first, other):
-        _, errors = process.communicate(timeout=300)
+        _, errors = process.communicate(timeout=600)
         assert process.returncode == 0, errors[-2000:]
     trained = [(tmp_path / "results" / name / "model" / "model.safetensors").read_bytes() for name in ("one", "two")]
     assert trained[0] == trained[1]

@@ -66,7 +66,7 @@ LISTEN = "window.ran = []; window.bang = what => { window.ran.push(what); };"
 
 
 def check_page(path):
-    """Open a page without a network and check that none of the texts has run."""
+    """Open a page without a network and check that none of the texts has run; the content of the page."""
     with chromium_page(offline=True) as page:
         dialogs = []
         page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
@@ -75,3 +75,4 @@ def check_page(path):
         page.wait_for_timeout(1500)
         assert page.evaluate("window.ran") == []
         assert dialogs == []
+        return page.content()

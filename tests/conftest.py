@@ -16,7 +16,7 @@ def pytest_collection_modifyitems(items):
         if item.path.parent.name == "browser":
             item.add_marker(pytest.mark.browser)
         if item.get_closest_marker("browser") and "small_series" not in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("browser"))  # one browser at a time
+            item.add_marker(pytest.mark.alone)
 
 
 @pytest.fixture

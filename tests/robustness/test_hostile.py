@@ -11,6 +11,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from support import CHECKOUT
 from support.browser import chromium_page, jupyterlab, run_all_cells
 from support.hostile import FORMULAS, HOSTILE, LISTEN, check_page
 
@@ -72,7 +73,7 @@ def shown(tmp_path_factory, tiny_checkpoint):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source.strip()) for source in CELLS])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     first = notebook.cells[0]
-    first.source = f"TESTS, CHECKPOINT = {str(Path(__file__).parent)!r}, {str(tiny_checkpoint)!r}\n{first.source}"
+    first.source = f"TESTS, CHECKPOINT = {str(CHECKOUT / 'tests')!r}, {str(tiny_checkpoint)!r}\n{first.source}"
     with jupyterlab(folder) as address:
         nbformat.write(notebook, folder / "notebooks" / "hostile.ipynb")
         with chromium_page() as page:

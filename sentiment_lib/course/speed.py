@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..data.tokenization import encode
 from ..errors import ArgumentError
-from ..model.compute import Compute
+from ..model.compute import Compute, keep_freed_memory
 from ..model.encoder import first_token_only
 from ..model.pretrained import initialize_model_and_tokenizer
 from ..settings import Settings
@@ -104,6 +104,8 @@ def training_step(model: PreTrainedModel, compute: Compute) -> Callable[..., Non
     mixed = compute.precision == "bfloat16"
     autocast = torch.autocast(compute.device, torch.bfloat16) if mixed else nullcontext()
     model.train()
+    if compute.device == "cpu":
+        keep_freed_memory()  # as fine_tune does
 
     def step(**batch) -> None:
         with autocast:

@@ -1,4 +1,7 @@
-"""Private operations of PyTorch that are used here: oneDNN's packed products, as PyTorch's own compiler uses them."""
+"""Private functions of PyTorch that are used here.
+
+These are oneDNN's packed products, as PyTorch's own compiler uses them, and a property of the CPU.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,13 @@ if TYPE_CHECKING:
     import torch
 
 _ROWS = 4096  # tokens in a typical batch; oneDNN chooses the order of the weights for this number
+
+
+def cpu_has_avx512_bf16() -> bool:
+    """Whether the CPU has AVX512_BF16, for a PyTorch without ``torch.cpu.get_capabilities``."""
+    import torch
+
+    return bool(torch.cpu._is_avx512_bf16_supported())
 
 
 def packed_linear(linear: torch.nn.Linear, activation: str) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from ..errors import ModelError
+from ._torch import cpu_has_avx512_bf16
 
 if TYPE_CHECKING:
     import torch
@@ -57,7 +58,7 @@ def has_bfloat16(device: str) -> bool:
 
     if device == "cpu":
         if not hasattr(torch.cpu, "get_capabilities"):  # an older PyTorch; a CPU with AMX also has AVX512_BF16
-            return torch.cpu._is_avx512_bf16_supported()
+            return cpu_has_avx512_bf16()
         capabilities = torch.cpu.get_capabilities()
         return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
     return device == "cuda" and torch.cuda.is_bf16_supported(False)

@@ -142,7 +142,9 @@ def condense(maps: AttentionMaps, *, words: bool = True, special: bool = True) -
 @contextmanager
 def eager(model: PreTrainedModel) -> Iterator[None]:
     """The model in evaluation mode, with the attention kernel that returns its weights, until the block ends."""
-    training, kernel = model.training, model.config._attn_implementation
+    from ..model._transformers import attention_kernel
+
+    training, kernel = model.training, attention_kernel(model.config)
     model.eval()
     if kernel != "eager":
         model.set_attn_implementation("eager")

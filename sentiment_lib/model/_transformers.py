@@ -11,9 +11,17 @@ from transformers.masking_utils import bidirectional_mask_function
 from transformers.masking_utils import eager_mask as eager_mask
 
 
+def attention_kernel(config: PreTrainedConfig) -> str:
+    """Name of the attention kernel of models with this configuration.
+
+    ``model.set_attn_implementation`` sets it; transformers has no public function that returns it.
+    """
+    return config._attn_implementation
+
+
 def attention_function(config: PreTrainedConfig, eager: Callable[..., Any]) -> Callable[..., Any]:
     """The attention kernel of models with this configuration; `eager` for the one in the model's own source file."""
-    return AttentionInterface().get(config._attn_implementation, eager)
+    return AttentionInterface().get(attention_kernel(config), eager)
 
 
 def sees_all_tokens(mask_function: Callable[..., Any]) -> bool:

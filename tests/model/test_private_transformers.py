@@ -5,9 +5,16 @@ import torch
 from transformers import AttentionInterface, AttentionMaskInterface, BertConfig, BertModel
 from transformers.masking_utils import create_bidirectional_mask, create_causal_mask
 
-from sentiment_lib.model._transformers import attention_function, eager_mask, sees_all_tokens
+from sentiment_lib.model._transformers import attention_function, attention_kernel, eager_mask, sees_all_tokens
 
 SIZES = {"vocab_size": 9, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+
+
+@pytest.mark.parametrize("kernel", ["eager", "sdpa"])
+def test_the_kernel_is_the_one_that_was_set(kernel):
+    model = BertModel(BertConfig(**SIZES))
+    model.set_attn_implementation(kernel)
+    assert attention_kernel(model.config) == kernel
 
 
 def test_the_function_is_the_one_that_the_model_computes_with():

@@ -8,11 +8,16 @@ from accelerate.state import AcceleratorState, GradientState
 from sentiment_lib.model._trainer import _ADDED_BY_ACCELERATE, unprepared_afterwards
 
 
-@pytest.fixture(autouse=True)
-def fresh_state():
-    yield
+def reset():
     AcceleratorState._reset_state(reset_partial_state=True)
     GradientState._reset_state()
+
+
+@pytest.fixture(autouse=True)
+def fresh_state():
+    reset()
+    yield
+    reset()
 
 
 class Seen(torch.nn.Linear):

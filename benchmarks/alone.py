@@ -47,7 +47,7 @@ def speed(off: str | None, task: str, length: int, imdb: Path, count: int, keep:
     import torch
 
     from sentiment_lib import Classifier, Encoding, initialize_model_and_tokenizer
-    from sentiment_lib.course.speed import training_step
+    from sentiment_lib.course import speed as steps
     from sentiment_lib.data import encode
     from sentiment_lib.model import choose_compute, encoder, first_token_only, inference
     from sentiment_lib.model.compute import keep_freed_memory
@@ -71,7 +71,9 @@ def speed(off: str | None, task: str, length: int, imdb: Path, count: int, keep:
         for i in range(0, len(ids) - BATCH + 1, BATCH)
     ]
     batches = batches[len(batches) // 2 :] + batches[: len(batches) // 2]  # the warm-up batch is one of medium length
-    step, labels = training_step(model, compute), torch.arange(BATCH) % 2
+    tuned = nullcontext() if keep else patch.object(steps, "keep_freed_memory")
+    with tuned:  # it is called where the steps begin
+        step, labels = steps.training_step(model, compute), torch.arange(BATCH) % 2
     hidden = nullcontext() if off == "bfloat16 hidden states" else encoder.bfloat16_hidden_states(model)
     with first_token_only(model), hidden:
         for number, batch in enumerate(batches):

@@ -150,7 +150,7 @@ def packed_weights(model: PreTrainedModel) -> Iterator[None]:
 
     layers = encoder_layers(model)
     forwards: dict[Any, Callable] = {}
-    if layers is not None and can_pack() and next(layers.parameters()).device.type == "cpu":
+    if layers is not None and can_pack() and device_of(model).type == "cpu":
         gelu = getattr(model.config, "hidden_act", None) == "gelu"
         for part in layers.modules():
             if type(part) is torch.nn.Linear:

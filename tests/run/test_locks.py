@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from support import write_reviews
@@ -65,21 +67,29 @@ def start(arguments, home):
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="Windows cannot suspend a process")
 def test_two_runs_at_once(tiny_checkpoint, tmp_path):
     source = write_reviews(tmp_path)
-    arguments = ["train", "--source", str(source), "--model", str(tiny_checkpoint), "--set", "epochs=8", "batch_size=8"]
+    arguments = ["train", "--source", str(source), "--model", str(tiny_checkpoint), "--set", "epochs=2", "batch_size=8"]
     first, other = start([*arguments, "--name", "one"], tmp_path), start([*arguments, "--name", "two"], tmp_path)
     holder_file = tmp_path / "results" / ".one.holder.json"
-    while not holder_file.exists() and first.poll() is None:
-        pass
-    for command in (["train", "--name", "one"], ["run", "--name", "one"], ["sweep", "--name", "one", "--sizes", "8"]):
-        refused = start([*command, *arguments[1:]], tmp_path)
-        _, errors = refused.communicate(timeout=600)
-        assert refused.returncode == 1, errors
-        assert f"error: Run 'one' is being worked on by process {first.pid}" in errors
-        assert "another --name" in errors
-        if first.poll() is not None:
-            pytest.fail("the first run ended too early for this test")
+    while not holder_file.exists():
+        assert first.poll() is None, first.communicate()
+        time.sleep(0.05)
+    first.send_signal(signal.SIGSTOP)  # it holds the name for as long as the others need to be refused
+    try:
+        for command in (
+            ["train", "--name", "one"],
+            ["run", "--name", "one"],
+            ["sweep", "--name", "one", "--sizes", "8"],
+        ):
+            refused = start([*command, *arguments[1:]], tmp_path)
+            _, errors = refused.communicate(timeout=600)
+            assert refused.returncode == 1, errors
+            assert f"error: Run 'one' is being worked on by process {first.pid}" in errors
+            assert "another --name" in errors
+    finally:
+        first.send_signal(signal.SIGCONT)
     for process in (first, other):
         _, errors = process.communicate(timeout=600)
         assert process.returncode == 0, errors[-2000:]

@@ -74,7 +74,7 @@ def keep_freed_memory() -> bool:
     """Let glibc's malloc keep freed memory; True if it accepted the settings, False where there is no glibc.
 
     By default, glibc returns every large block to the system, and each training step then pays for many page faults.
-    Keeping the blocks makes training about a tenth faster (benchmarks/RESULTS.md), but the process stays as large as
+    Keeping the blocks makes training 2 to 10 % faster (benchmarks/RESULTS.md), but the process stays as large as
     its largest step. So call this when training begins, not when a model is loaded or predicts.
     """
     if not sys.platform.startswith("linux"):

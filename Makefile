@@ -42,7 +42,7 @@ test: lint everything
 # The lessons come first, since tests look at what they leave. They use all cores; the tests run side by side.
 everything: $(READY_TEST)
 	export SENTIMENT_LIB_TEST_HOME=$$(mktemp -d) && trap 'rm -rf "$$SENTIMENT_LIB_TEST_HOME"' EXIT && \
-	$(PY) -m pytest -q $(NBVAL) notebooks && $(SIDE_BY_SIDE) -m "not alone" tests && $(PY) -m pytest -q -m alone tests
+	$(PY) -m pytest -q $(NBVAL) notebooks && $(SIDE_BY_SIDE) -m "not alone" tests && $(SIDE_BY_SIDE) -m alone tests
 
 # Execute the lessons and compare their outputs with those that are committed.
 lessons: $(READY_TEST)

@@ -9,24 +9,31 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread
+from typing import TypeVar
 
 from huggingface_hub import constants, get_session, snapshot_download
-from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
-from huggingface_hub.utils import logging
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HFValidationError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.utils import filter_repo_objects, logging
 
 from ..errors import HubUnreachable, NotOnHub, StorageError
 from ..run.files import explained
 from ..run.progress import library_bars
-from ._huggingface_hub import wrapped_clients
+from ._huggingface_hub import without_xet, wrapped_clients
 from .patience import TRY_AGAIN, GaveUp, Patience, patient_client
 
 PROBE_SECONDS = 5.0
 PATIENCE = 12.0  # seconds of retries without progress
 STALLED = 5  # seconds without a byte
+_Result = TypeVar("_Result")
 
 
 def hub_error() -> str | None:
@@ -81,7 +88,10 @@ def fetch(name: str, kind: str, revision: str | None, files: Sequence[str], reme
     NotOnHub
         For a repository or revision that does not exist, or that this user may not read.
     """
-    problem = hub_error()
+    return _fetch(name, kind, revision, files, hub_error(), remedy)
+
+
+def _fetch(name: str, kind: str, revision: str | None, files: Sequence[str], problem: str | None, remedy: str) -> Path:
     for _ in range(1 if problem else 2):
         try:
             folder = _snapshot(name, kind, revision, files, problem)
@@ -89,7 +99,11 @@ def fetch(name: str, kind: str, revision: str | None, files: Sequence[str], reme
             raise
         except Exception as error:
             raise _explained(error, f"The {kind} {name!r}", revision, problem, remedy) from error
-        damaged = [path for path in sorted(folder.rglob("*")) if path.is_file() and not _is_intact(path)]
+        found = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        used = filter_repo_objects(
+            found, allow_patterns=list(files), key=lambda path: path.relative_to(folder).as_posix()
+        )
+        damaged = [path for path in used if not _is_intact(path)]
         if not damaged:
             return folder
         for path in damaged:  # otherwise the next run would use it
@@ -102,30 +116,49 @@ def fetch(name: str, kind: str, revision: str | None, files: Sequence[str], reme
 
 
 def _snapshot(name: str, kind: str, revision: str | None, files: Sequence[str], problem: str | None) -> Path:
+    return _patiently(
+        lambda: Path(
+            snapshot_download(
+                name,
+                repo_type=kind,
+                revision=revision,
+                allow_patterns=list(files),
+                local_files_only=problem is not None,
+                etag_timeout=STALLED,
+                max_workers=2,
+            )
+        )
+    )
+
+
+def _patiently(call: Callable[[], _Result]) -> _Result:
+    """The result of a function of huggingface_hub, which is called again while it fails for a temporary reason."""
     pause, patience, level = 1.0, Patience(PATIENCE, STALLED), logging.get_verbosity()
     with ExitStack() as stack:
         stack.enter_context(explained(Path(constants.HF_HUB_CACHE), "HF_HOME"))
         stack.enter_context(library_bars())
         stack.enter_context(wrapped_clients(lambda client: patient_client(client, patience)))
+        stack.enter_context(without_xet())
         stack.callback(logging.set_verbosity, level)
         logging.set_verbosity_error()  # retries without warnings: a failure becomes an error of ours
         while True:
             try:
-                folder = snapshot_download(
-                    name,
-                    repo_type=kind,
-                    revision=revision,
-                    allow_patterns=list(files),
-                    local_files_only=problem is not None,
-                    etag_timeout=STALLED,
-                    max_workers=2,
-                )
-                return Path(folder)
+                return call()
             except Exception as error:  # the library does not retry all requests
-                if _status(error) not in TRY_AGAIN:
+                causes = _causes(error)
+                refused = any(_status(cause) in TRY_AGAIN for cause in causes)
+                if not refused or any(isinstance(cause, GaveUp) for cause in causes):
                     raise
                 time.sleep(pause)  # until patience ends with another error
                 pause = min(2 * pause, 4)
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """An error and the errors that led to it."""
+    causes = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) and cause not in causes:
+        causes.append(cause)
+    return causes
 
 
 def _status(error: BaseException) -> int | None:
@@ -144,16 +177,19 @@ def _is_intact(path: Path) -> bool:
 
 def _explained(error: Exception, what: str, revision: str | None, problem: str | None, remedy: str) -> Exception:
     """Translate any error of the library into one of ours."""
-    causes: list[BaseException] = [error]
-    while (cause := causes[-1].__cause__ or causes[-1].__context__) and cause not in causes:
-        causes.append(cause)
+    causes = _causes(error)
     for cause in causes:
         status = _status(cause)
         if isinstance(cause, RevisionNotFoundError):
             return NotOnHub(f"{what} has no revision {revision!r} on the hub. {remedy}")
         if isinstance(cause, HFValidationError):
             return NotOnHub(f"{what} cannot be a name on the hub: {cause} {remedy}")
-        if isinstance(cause, (RepositoryNotFoundError, GatedRepoError)) or status in (401, 403):
+        if isinstance(cause, GatedRepoError):
+            return NotOnHub(
+                f"{what} is gated (HTTP {status}): accept its conditions on its page at {constants.ENDPOINT}, then log "
+                f"in with 'hf auth login'. {remedy}"
+            )
+        if isinstance(cause, RepositoryNotFoundError) or status in (401, 403):
             return NotOnHub(
                 f"{what} is not on the hub, or you may not read it (HTTP {status}): check the name; if it is private, "
                 f"log in with 'hf auth login'. {remedy}"

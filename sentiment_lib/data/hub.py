@@ -6,26 +6,31 @@ retries, verifies checksums, and turns every failure into one error that says wh
 
 from __future__ import annotations
 
+import glob
 import hashlib
+import json
 import re
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import TypeVar
+from urllib.parse import quote
 
-from huggingface_hub import constants, get_session, snapshot_download
+from huggingface_hub import HfApi, cached_assets_path, constants, get_session, snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
     HFValidationError,
+    LocalEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 from huggingface_hub.utils import filter_repo_objects, logging
 
 from ..errors import HubUnreachable, NotOnHub, StorageError
-from ..run.files import explained
+from ..run.files import explained, replacing
 from ..run.progress import library_bars
 from ._huggingface_hub import without_xet, wrapped_clients
 from .patience import TRY_AGAIN, GaveUp, Patience, patient_client
@@ -33,6 +38,7 @@ from .patience import TRY_AGAIN, GaveUp, Patience, patient_client
 PROBE_SECONDS = 5.0
 PATIENCE = 12.0  # seconds of retries without progress
 STALLED = 5  # seconds without a byte
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _Result = TypeVar("_Result")
 
 
@@ -89,6 +95,99 @@ def fetch(name: str, kind: str, revision: str | None, files: Sequence[str], reme
         For a repository or revision that does not exist, or that this user may not read.
     """
     return _fetch(name, kind, revision, files, hub_error(), remedy)
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository on the hub at one commit, as :func:`open_repository` found it.
+
+    Attributes
+    ----------
+    name, kind, remedy
+        As in :func:`fetch`.
+    commit : str
+        40 hexadecimal digits.
+    files : tuple of str
+        The paths of all its files.
+    problem : str or None
+        Why the hub cannot be used; its files then come from the local cache only.
+    """
+
+    name: str
+    kind: str
+    commit: str
+    files: tuple[str, ...]
+    remedy: str
+    problem: str | None
+
+    def fetch(self, files: Sequence[str]) -> list[Path]:
+        """The local paths of some of :attr:`files`, with the checks and the errors of :func:`fetch`."""
+        patterns = [glob.escape(file) for file in files]
+        folder = _fetch(self.name, self.kind, self.commit, patterns, self.problem, self.remedy)
+        paths = [folder / file for file in files]
+        for path in paths:  # before release 2, huggingface_hub takes any cached snapshot for complete
+            if not path.is_file():
+                reason = self.problem or "the hub did not deliver it."
+                raise HubUnreachable(
+                    f"The {self.kind} {self.name!r}: {path.relative_to(folder)} is not on this machine yet, and "
+                    f"{reason} {self.remedy}"
+                )
+        return paths
+
+
+def open_repository(name: str, kind: str, revision: str | None, remedy: str, problem: str | None) -> Repository:
+    """The files that a repository has now, or had when the hub was last asked.
+
+    Parameters
+    ----------
+    name, kind, revision, remedy
+        As in :func:`fetch`; a revision may also be a branch.
+    problem : str or None
+        The answer of :func:`hub_error`. If it is not None, no request is sent.
+
+    Raises
+    ------
+    HubUnreachable, NotOnHub
+        As :func:`fetch`.
+    """
+    cached = _cached_listing(name, kind, revision)
+    if cached and _COMMIT.fullmatch(revision or ""):  # a commit does not change
+        return Repository(name, kind, *cached, remedy, problem)
+    try:
+        commit, files = _patiently(lambda: _listing(name, kind, revision, problem))
+    except Exception as error:
+        failure = _explained(error, f"The {kind} {name!r}", revision, problem, remedy)
+        if isinstance(failure, HubUnreachable) and cached:
+            reason = problem or f"the hub at {constants.ENDPOINT} could not list its files."
+            return Repository(name, kind, *cached, remedy, reason)
+        raise failure from error
+    with suppress(OSError, ValueError), replacing(_listing_file(name, kind, revision)) as temporary:
+        temporary.write_text(json.dumps({"commit": commit, "files": files}), encoding="utf-8")
+    return Repository(name, kind, commit, files, remedy, None)
+
+
+def _listing(name: str, kind: str, revision: str | None, problem: str | None) -> tuple[str, tuple[str, ...]]:
+    if problem:
+        raise LocalEntryNotFoundError("No list of the repository's files is cached.")
+    api = HfApi()
+    commit = revision
+    if commit is None or not _COMMIT.fullmatch(commit):
+        commit = api.repo_info(name, repo_type=kind, revision=revision).sha
+    assert commit is not None  # the hub names the commit of every repository
+    return commit, tuple(sorted(api.list_repo_files(name, repo_type=kind, revision=commit)))
+
+
+def _listing_file(name: str, kind: str, revision: str | None) -> Path:
+    folder = cached_assets_path("sentiment_lib", f"{kind}s/{name}", "listings")
+    return folder / f"{quote(revision or constants.DEFAULT_REVISION, safe='')}.json"
+
+
+def _cached_listing(name: str, kind: str, revision: str | None) -> tuple[str, tuple[str, ...]] | None:
+    try:
+        found = json.loads(_listing_file(name, kind, revision).read_text(encoding="utf-8"))
+        return found["commit"], tuple(found["files"])
+    except (OSError, ValueError, KeyError, TypeError):  # none yet, or damaged
+        return None
 
 
 def _fetch(name: str, kind: str, revision: str | None, files: Sequence[str], problem: str | None, remedy: str) -> Path:

@@ -4,6 +4,8 @@ Reviews are read from the snippets corpus, from IMDB, or from files of the user'
 become 0 and 1, duplicates and leaks are dropped, and what is left is split and tokenised.
 
 - :mod:`~sentiment_lib.data.hub`: files from the Hugging Face hub, with verified checksums
+- :mod:`~sentiment_lib.data.hub_layout`: which files belong to which configuration and split
+- :mod:`~sentiment_lib.data.hub_datasets`: datasets on the hub by name
 - :mod:`~sentiment_lib.data.tables`: CSV, TSV, JSON lines and Parquet
 - :mod:`~sentiment_lib.data.labels`: what a source calls negative and positive
 - :mod:`~sentiment_lib.data.sources`: where reviews come from

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from huggingface_hub import set_client_factory
+from huggingface_hub import constants, set_client_factory
 from huggingface_hub.utils import _http
 
 # the HTTP library whose clients huggingface_hub uses: httpx2, or httpx before release 2
@@ -29,3 +29,19 @@ def wrapped_clients(wrap: Callable[[Any], Any]) -> Iterator[None]:
         yield
     finally:
         set_client_factory(factory)
+
+
+@contextmanager
+def without_xet() -> Iterator[None]:
+    """Let huggingface_hub download over HTTP while the block runs, even if hf-xet is installed.
+
+    hf-xet sends requests of its own, to which time limits of huggingface_hub's clients do not apply. The documented
+    switch, the environment variable ``HF_HUB_DISABLE_XET``, is read once, when huggingface_hub is imported, into the
+    constant that is set here.
+    """
+    before = constants.HF_HUB_DISABLE_XET
+    constants.HF_HUB_DISABLE_XET = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_DISABLE_XET = before

@@ -10,6 +10,7 @@ import time
 import pandas as pd
 import pytest
 from support.hub_stand_in import Cut, Hub, Page, Stall, Status, Wrong
+from support.hub_stand_in import run_python as python
 from support.killing import KILLS
 
 from sentiment_lib.data.sources import IMDB, IMDB_REVISION
@@ -56,13 +57,6 @@ def hub(tmp_path_factory, tiny_checkpoint):
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
-
-
-def python(code, endpoint, cache, **variables):
-    """Run `code` as a new process that knows no other hub than `endpoint` and no other cache than `cache`."""
-    environment = os.environ | {"HF_ENDPOINT": endpoint, "HF_HOME": str(cache)} | variables
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
 
 
 @pytest.mark.parametrize(("code", "expected"), [(LOAD_DATA, "{'train': 80, 'test': 40} 40"), (LOAD_MODEL, "32 30522")])
@@ -279,6 +273,21 @@ def test_the_presets_of_the_hub_train_and_predict(hub, cache, tmp_path, preset):
     assert "A fine film." in done.stdout
     settings = json.loads((tmp_path / "results" / preset / "training.json").read_text())["settings"]
     assert settings["source"] == "imdb"
+
+
+def test_files_in_xet_storage_are_fetched_over_http_where_the_limits_apply(hub, tmp_path, monkeypatch):
+    pytest.importorskip("hf_xet")
+    monkeypatch.setattr(hub, "xet", True)
+    hub.requests.clear()
+    done = python(LOAD_DATA, hub.url, tmp_path / "ours")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr[-3000:]
+    assert not any("xet-read-token" in path for _, path in hub.requests)
+    plain = (
+        f"import huggingface_hub as h; h.snapshot_download({IMDB!r}, repo_type='dataset', revision={IMDB_REVISION!r})"
+    )
+    with pytest.raises(subprocess.TimeoutExpired):  # without us, the storage is asked, and waited for
+        python(plain, hub.url, tmp_path / "plain", timeout=10)
+    assert any("xet-read-token" in path for _, path in hub.requests)
 
 
 @pytest.mark.skipif(KILLS < 20, reason="takes minutes: make soak")

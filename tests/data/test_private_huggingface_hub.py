@@ -1,10 +1,11 @@
 """What sentiment_lib.data._huggingface_hub relies on, with the huggingface_hub that is installed."""
 
 import pytest
-from huggingface_hub import get_session, set_client_factory
+from huggingface_hub import constants, get_session, set_client_factory
 from huggingface_hub.utils._http import default_client_factory
+from huggingface_hub.utils._runtime import is_xet_available
 
-from sentiment_lib.data._huggingface_hub import httpx, wrapped_clients
+from sentiment_lib.data._huggingface_hub import httpx, without_xet, wrapped_clients
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +52,11 @@ def test_the_factory_of_the_user_is_used_and_set_again():
     with wrapped_clients(lambda client: client):
         assert get_session() is mine[0]
     assert get_session() is mine[1]
+
+
+def test_hf_xet_is_switched_off_in_the_block_only(monkeypatch):
+    pytest.importorskip("hf_xet")
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
+    with without_xet():
+        assert not is_xet_available()
+    assert is_xet_available()

@@ -5,7 +5,10 @@ Before each answer, ``hub.fault(method, path)`` is called. It returns None for t
 
 import hashlib
 import json
+import os
 import re
+import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,8 +16,17 @@ from pathlib import Path
 from threading import Thread
 from urllib.parse import unquote, urlsplit
 
-API = re.compile(r"/api/(datasets|models)/([^/]+/[^/]+)(?:/(revision|tree|paths-info)/([^/]+)(?:/(.*))?)?$")
-FILE = re.compile(r"/(datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)$")
+REVISION = r"(refs/[^/]+/[^/]+|[^/]+)"
+API = re.compile(rf"/api/(datasets|models)/([^/]+/[^/]+)(?:/(revision|tree|paths-info)/{REVISION}(?:/(.*))?)?$")
+FILE = re.compile(rf"/(datasets/)?([^/]+/[^/]+)/resolve/{REVISION}/(.+)$")
+TOKEN = re.compile(r"/api/(datasets|models)/[^/]+/[^/]+/xet-read-token/[^/]+$")
+
+
+def run_python(code, endpoint, cache, *arguments, timeout=60, **variables):
+    """Run `code` as a new process that knows no other hub than `endpoint` and no other cache than `cache`."""
+    environment = os.environ | {"HF_ENDPOINT": endpoint, "HF_HOME": str(cache)} | variables
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=timeout)
 
 
 @dataclass
@@ -48,10 +60,16 @@ class Page:
 
 
 class Hub:
-    """Serve `repositories`: ``{("datasets" or "models", "owner/name"): (folder, commit)}``."""
+    """Serve `repositories`: ``{("datasets" or "models", "owner/name"): (folder, commit)}``.
+
+    These are the newest commits; ``hub.branches`` has others, by ``(..., ..., revision)``. With ``hub.xet`` set, large
+    files are announced as kept in Xet storage, whose server never answers.
+    """
 
     def __init__(self, repositories):
         self.repositories = repositories
+        self.branches = {}
+        self.xet = False
         self.requests = []
         self.fault = lambda method, path: None
         self.closed = False
@@ -84,7 +102,8 @@ class Hub:
                     size, body = len(body), body[int(start[1]) :]
                     status, headers = 206, headers | {"Content-Range": f"bytes {start[1]}-{size - 1}/{size}"}
                 if isinstance(fault, Stall) and fault.share < 0:
-                    return self.wait()
+                    self.close_connection = True
+                    return hub.wait()
                 self.send_response(status)
                 for name, value in ({"Content-Length": str(len(body))} | headers).items():
                     self.send_header(name, value)
@@ -95,16 +114,9 @@ class Hub:
                     self.wfile.write(body[: max(0, int(fault.share * full_length) - (full_length - len(body)))])
                     self.wfile.flush()
                     self.close_connection = True
-                    return self.wait() if isinstance(fault, Stall) else None
+                    return hub.wait() if isinstance(fault, Stall) else None
                 self.wfile.write(body)
                 return None
-
-            def wait(self):
-                self.close_connection = True
-                for _ in range(600):
-                    if hub.closed:
-                        break
-                    time.sleep(0.1)
 
             def log_message(self, *args):
                 pass
@@ -118,6 +130,13 @@ class Hub:
         self.server.shutdown()
         self.server.server_close()
 
+    def wait(self):
+        """Do not answer for a minute, or until this stand-in is closed."""
+        for _ in range(600):
+            if self.closed:
+                break
+            time.sleep(0.1)
+
     def find(self, method, target, body):
         path, query = unquote(urlsplit(target).path), urlsplit(target).query.lower()
         self.requests.append((method, path))
@@ -126,16 +145,37 @@ class Hub:
         if match := FILE.match(path):
             kind = "datasets" if match[1] else "models"
             return self.file(kind, match[2], match[3], match[4])
+        if TOKEN.match(path):
+            token = {
+                "X-Xet-Cas-Url": f"{self.url}/storage",
+                "X-Xet-Access-Token": "t",
+                "X-Xet-Token-Expiration": "9" * 10,
+            }
+            return 200, token, b""
+        if path.startswith("/storage/"):
+            self.wait()
         return (200, {}, b"") if path == "/" else self.missing("RepoNotFound")
 
     def missing(self, code, commit=None):
         headers = {"X-Error-Code": code} | ({"X-Repo-Commit": commit} if commit else {})
         return 404, headers, b"not found"
 
+    def at(self, kind, name, revision):
+        """Folder and commit of a revision; None if there is none."""
+        folder, commit = self.repositories[kind, name]
+        if revision in (None, "main", commit):
+            return folder, commit
+        others = [found for key, found in self.branches.items() if key[:2] == (kind, name)]
+        by_commit = {commit: (folder, commit) for folder, commit in others}
+        return self.branches.get((kind, name, revision)) or by_commit.get(revision)
+
     def describe(self, kind, name, what, revision, below, body, recursive):
         if (kind, name) not in self.repositories:
             return self.missing("RepoNotFound")
-        folder, commit = self.repositories[kind, name]
+        found = self.at(kind, name, revision)
+        if found is None:
+            return self.missing("RevisionNotFound")
+        folder, commit = found
         files = sorted(p for p in folder.rglob("*") if p.is_file())
         entries = [self.entry(folder, path) for path in files]
         if what == "tree":
@@ -162,6 +202,8 @@ class Hub:
         entry["oid"] = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
         if self.large(path):
             entry["lfs"] = {"oid": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 130}
+            if self.xet:
+                entry["xetHash"] = entry["lfs"]["oid"]
         return entry
 
     def large(self, path):
@@ -171,13 +213,18 @@ class Hub:
     def file(self, kind, name, revision, file):
         if (kind, name) not in self.repositories:
             return self.missing("RepoNotFound")
-        folder, commit = self.repositories[kind, name]
-        if revision not in ("main", commit):
+        found = self.at(kind, name, revision)
+        if found is None:
             return self.missing("RevisionNotFound")
+        folder, commit = found
         path = Path(folder) / file
         if not path.is_file():
             return self.missing("EntryNotFound", commit)
         content = path.read_bytes()
         entry = self.entry(path.parent, path)
         etag = entry["lfs"]["oid"] if "lfs" in entry else entry["oid"]
-        return 200, {"X-Repo-Commit": commit, "ETag": f'"{etag}"', "Content-Type": "application/octet-stream"}, content
+        headers = {"X-Repo-Commit": commit, "ETag": f'"{etag}"', "Content-Type": "application/octet-stream"}
+        if "xetHash" in entry:
+            route = f"{self.url}/api/{kind}/{name}/xet-read-token/{commit}"
+            headers |= {"X-Xet-Hash": entry["xetHash"], "X-Xet-Refresh-Route": route}
+        return 200, headers, content

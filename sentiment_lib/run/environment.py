@@ -30,7 +30,7 @@ def needs_extra(extra: str) -> Iterator[None]:
 
     Parameters
     ----------
-    extra : {"lessons", "sweep"}
+    extra : {"lessons", "excel", "sweep"}
 
     Raises
     ------

@@ -62,11 +62,16 @@ class Settings:
 
     preset: str = _field("quick", "the preset these settings started from")
     run: str = _field("quick", "name of the run: its files go to results/<run> and figures/<run>")
-    source: str = _field("snippets", "snippets, imdb, or the path of your own file or folder", "data")
-    text_column: str = _field("text", "column of a local file that holds the review", "data")
-    label_column: str = _field("label", "column of a local file that holds the label", "data")
-    negative_label: str | None = _field(None, "what your file calls a negative review, e.g. 'bad'", "data")
-    positive_label: str | None = _field(None, "what your file calls a positive review, e.g. 'good'", "data")
+    source: str = _field("snippets", "snippets, imdb, your own file or folder, or owner/name on the hub", "data")
+    text_column: str | None = _field(None, "column that holds the reviews; None: found by its name", "data")
+    label_column: str | None = _field(None, "column that holds the labels; None: found by its name", "data")
+    negative_label: str | None = _field(None, "what your file calls a negative review: bad, or a list 1,2", "data")
+    positive_label: str | None = _field(None, "what your file calls a positive review: good, or a list 4,5", "data")
+    drop_label: str | None = _field(None, "label whose reviews are left out, or a list", "data")
+    delimiter: str | None = _field(None, "delimiter of a CSV file: ';', tab; None: recognised", "data")
+    file_encoding: str | None = _field(None, "encoding of a text file: cp1252; None: recognised", "data")
+    header: bool | None = _field(None, "whether a CSV file names its columns; None: recognised", "data")
+    quotes: bool | None = _field(None, "whether quotes in a CSV file enclose values; None: recognised", "data")
     model: str = _field("bundled", "bundled, a local folder, or a name on the hub", "training evaluation")
     model_revision: str | None = _field(None, "commit or tag of a hub model; None: the newest", "training evaluation")
     split_seed: int = _field(0, "seed of the splits and of train_size", "data", (0, 2**32 - 1))
@@ -118,19 +123,42 @@ class Settings:
                 "Give negative_label and positive_label together, or neither; "
                 f"got {self.negative_label!r} and {self.positive_label!r}."
             )
-        distinct = {name.strip().lower() for name in self.label_names or ("negative", "positive")}
-        if len(distinct) < 2:
+        for name in (self.negative_label, self.positive_label, self.drop_label):
+            if name is not None and not all(part.strip() for part in name.split(",")):
+                raise SettingsError(f"{name!r} is not a list of labels: one of them is empty.")
+        negative, positive = (set(map(str.lower, _listed(name))) for name in (self.negative_label, self.positive_label))
+        if both := negative & positive:
             raise SettingsError(
                 f"negative_label={self.negative_label!r} and positive_label={self.positive_label!r}: both labels are "
-                f"called {distinct.pop()!r}."
+                f"called {min(both)!r}."
             )
 
     @property
-    def label_names(self) -> tuple[str, str] | None:
+    def label_names(self) -> tuple[str | list[str], str | list[str]] | None:
         """The labels of the user's own file as ``(negative, positive)``, or None for the usual names."""
         if self.negative_label is None or self.positive_label is None:
             return None
-        return self.negative_label, self.positive_label
+        negative, positive = (
+            _listed(name) if "," in name else name.strip() for name in (self.negative_label, self.positive_label)
+        )
+        return negative, positive
+
+    @property
+    def drop_labels(self) -> list[str]:
+        """Labels whose reviews are left out."""
+        return _listed(self.drop_label)
+
+    @property
+    def table_options(self) -> dict[str, Any]:
+        """How tables are written, as far as the user says it: keyword arguments of `TableOptions`."""
+        columns = tuple(name for name in (self.text_column, self.label_column) if name is not None)
+        return {
+            "delimiter": self.delimiter,
+            "encoding": self.file_encoding,
+            "header": self.header,
+            "quotes": self.quotes,
+            "columns": columns,
+        }
 
     @property
     def encoding(self) -> Encoding:
@@ -164,6 +192,10 @@ class Settings:
         return asdict(self)
 
 
+def _listed(labels: str | None) -> list[str]:
+    return [] if labels is None else [label.strip() for label in labels.split(",")]
+
+
 @cache
 def _types() -> dict[str, tuple[Any, bool]]:
     """The type of each setting, and whether it may be None."""
@@ -176,7 +208,7 @@ def _check(setting: Field, value: Any) -> None:
     kind, optional = _types()[setting.name]
     if value is None and optional:
         return
-    if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
+    if isinstance(value, bool) != (kind is bool) or not isinstance(value, (int, float) if kind is float else kind):
         wanted = f"{kind.__name__} | None" if optional else kind.__name__
         raise SettingsError(f"{setting.name}={value!r} must be of type {wanted}: {setting.metadata['meaning']}.")
     if kind is float and not math.isfinite(value):
@@ -192,6 +224,8 @@ def _check(setting: Field, value: Any) -> None:
 
 
 _IMDB = {"source": "imdb", "max_length": 512, "batch_size": 16}
+# Names that users may give to settings besides their own.
+ALIASES = {"encoding": "file_encoding"}  # Settings.encoding is how texts become tokens
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {},
     "imdb": _IMDB | {"epochs": 4.0, "token_masking": 0.1, "label_smoothing": 0.1, "averaging": 0.99},
@@ -227,9 +261,10 @@ def make_settings(preset: str = "quick", run: str | None = None, **overrides: An
         raise SettingsError(f"Unknown preset {preset!r}; there are {', '.join(PRESETS)}.")
     known = _types()
     values = dict(PRESETS[preset])
-    for name, value in overrides.items():
+    for given, value in overrides.items():
+        name = ALIASES.get(given, given)
         if name not in known or name == "preset":
-            close = difflib.get_close_matches(name, known, n=1)
+            close = difflib.get_close_matches(name, [*known, *ALIASES], n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             allowed = ", ".join(sorted(set(known) - {"preset", "run"}))
             raise SettingsError(f"Unknown setting {name!r}.{hint} The settings are: {allowed}.")
@@ -242,9 +277,16 @@ def make_settings(preset: str = "quick", run: str | None = None, **overrides: An
 def _convert(name: str, value: Any) -> Any:
     """Convert text from a command line, and an int where a float belongs, to the type of the setting."""
     kind, optional = _types()[name]
+    if name == "delimiter" and value == "\t":
+        return "tab"
     if isinstance(value, str):
         if optional and value.lower() in ("none", ""):
             return None
+        if kind is bool:
+            answer = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(value.lower())
+            if answer is None:
+                raise SettingsError(f"{name}={value!r} is neither true nor false.")
+            return answer
         if kind is not str:
             try:
                 return kind(value)

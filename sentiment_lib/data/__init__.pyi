@@ -1,5 +1,7 @@
+from .dialects import TableOptions as TableOptions
 from .hub import fetch as fetch
 from .hub import hub_error as hub_error
+from .hub_datasets import parse_name as parse_name
 from .labels import LABEL_NAMES as LABEL_NAMES
 from .labels import map_labels as map_labels
 from .preparation import DataSummary as DataSummary

@@ -4,8 +4,9 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -16,9 +17,11 @@ from ..run.files import replacing, write_json
 from ..run.paths import shipped_file
 from ..run.progress import library_bars
 from ..settings import Settings
-from .labels import LABEL_NAMES, map_labels
+from .columns import find_label_column, find_text_column
+from .dialects import TableOptions
+from .labels import LABEL_NAMES, NO_LABEL, LabelNames, label_groups, normalised_label, read_labels
 from .sources import read_source
-from .tables import require_columns, text_column_of
+from .tables import listed_columns, require_columns, text_column_of
 
 SPLITS = ("train", "validation", "test")
 _LINE_BREAK = re.compile(r"<\s*br\s*/?\s*>", re.IGNORECASE)
@@ -38,10 +41,31 @@ class DataSummary:
     leaked: dict[str, int] = field(default_factory=dict)
     unused: int = 0
     kept: dict[str, dict[str, int]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    columns: tuple[str, str] = ("text", "label")
+    labels: dict[str, dict[str, int]] = field(default_factory=dict)
+    set_aside: dict[str, int] = field(default_factory=dict)
+    other_labels: dict[str, int] = field(default_factory=dict)
+
+    def describe(self) -> str:
+        """What was read, dropped and kept, in a few lines."""
+        lines = [self.source, *(self.notes or [f"{sum(self.read.values()):,} rows"])]
+        lines.append(f"texts from column {self.columns[0]!r}, labels from column {self.columns[1]!r}")
+        for split, counts in self.labels.items():
+            shown = ", ".join(f"{label!r} {count:,}" for label, count in list(counts.items())[:10])
+            lines.append(f"labels{'' if split == 'all' else f' of {split}'}: {shown}{' and more' * (len(counts) > 10)}")
+        steps = self.to_frame()["reviews"]
+        lines += [f"{step}: {-count:,}" for step, count in steps.items() if count < 0]
+        for split, counts in self.kept.items():
+            shown = ", ".join(f"{count:,} {label}" for label, count in counts.items())
+            lines.append(f"{split}: {sum(counts.values()):,} reviews ({shown})")
+        return "\n".join(lines)
 
     def to_frame(self) -> pd.DataFrame:
         """One row per step, in the order of the steps, with the number of reviews."""
         rows = [(f"read ({split})", n) for split, n in self.read.items()]
+        rows += [(f"set aside: no labels ({split})", -n) for split, n in self.set_aside.items()]
+        rows += [(f"dropped: label {label!r}", -n) for label, n in self.other_labels.items()]
         rows += [
             ("dropped: rating is neutral", -self.neutral),
             ("dropped: empty after cleaning", -self.empty),
@@ -60,9 +84,11 @@ class DataSummary:
 def load_and_prepare_dataset(
     source: str = "snippets",
     *,
-    text_column: str = "text",
-    label_column: str = "label",
-    label_names: tuple[str, str] | None = None,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    label_names: LabelNames | None = None,
+    drop_labels: Sequence[str] = (),
+    options: TableOptions = TableOptions(),
     train_size: int | None = None,
     validation_size: float = 0.1,
     test_size: float = 0.2,
@@ -73,13 +99,22 @@ def load_and_prepare_dataset(
     Parameters
     ----------
     source : str
-        ``"snippets"``, ``"imdb"``, or the path of a CSV, TSV, JSON-lines or Parquet file, or of a folder of such files
-        that are named train*, and optionally test* and validation*.
-    text_column, label_column : str
-        Names of the columns of a local file.
-    label_names : tuple of str, optional
-        What the source calls a negative and a positive review. Default: 0/1, neg/pos, negative/positive and
-        false/true are understood, in upper or lower case.
+        ``"snippets"``, ``"imdb"``, a dataset on the hub (``"owner/name"``, ``"owner/name:config@revision"``), or a
+        local path: a file that :func:`table_parts` reads, or a folder. A folder may hold tables named after splits
+        (:func:`sentiment_lib.data.folders.table_files`), text files in folders named after labels (the archive of
+        IMDB), or what ``save_to_disk`` of the library datasets wrote. A column that names the split of each row is
+        used.
+    text_column, label_column : str, optional
+        Names of the columns. Default: those with usual names, if there is no doubt
+        (:mod:`sentiment_lib.data.columns`). The columns of a file without a header are called 1, 2, ...
+    label_names : pair of str or of sequences of str, optional
+        What the source calls negative and positive. With a list for either, reviews with a label in neither list are
+        dropped. Default: 0/1, neg/pos, negative/positive and false/true are understood, in upper or lower case. Names
+        that a Parquet or Arrow file gives to its numbers count more than the numbers.
+    drop_labels : sequence of str
+        Labels whose reviews are dropped.
+    options : TableOptions
+        Delimiter, encoding, header and quotes of tables, where they are not recognised.
     train_size : int, optional
         Number of training reviews to keep, with the same proportion of labels. Default: all.
     validation_size : float
@@ -94,7 +129,8 @@ def load_and_prepare_dataset(
     -------
     datasets.DatasetDict
         The splits train, validation and test, each in random order, with the columns ``text`` (str), ``label``
-        (0 negative, 1 positive) and, for snippets, ``rating`` (-4 to +4) and ``rating_std``.
+        (0 negative, 1 positive); for snippets also ``rating`` (-4 to +4) and ``rating_std``, for the archive of IMDB
+        ``stars`` (1 to 10).
     DataSummary
         How many reviews were read, dropped for each reason, and kept.
 
@@ -103,16 +139,24 @@ def load_and_prepare_dataset(
     DataError
         For a source, column or label that does not exist, and for splits without both labels.
     HubUnreachable
-        When the source is IMDB, it is not cached, and the hub does not answer.
+        When the source is on the hub, it is not cached, and the hub does not answer.
     """
-    tables = read_source(source)
-    summary = DataSummary(source=source, read={name: len(table) for name, table in tables.items()})
+    found = read_source(source, options)
+    tables = {name: found.tables[name] for name in ("all", *SPLITS) if name in found.tables}
+    summary = DataSummary(source, {name: len(table) for name, table in tables.items()}, notes=found.notes)
     if source == "snippets":
         neutral = tables["all"]["label"] == "neutral"
         summary.neutral = int(neutral.sum())
         tables["all"] = tables["all"][~neutral]
-    columns = text_column, label_column
-    tables = {name: _clean(table, name, columns, label_names, summary) for name, table in tables.items()}
+    groups = label_groups(label_names)
+    summary.columns = _columns(tables, source, text_column, label_column, groups)
+    tables = _without_unlabelled(tables, summary)
+    class_names = found.class_names.get(summary.columns[1])
+    for name, table in tables.items():
+        counts = table[summary.columns[1]].value_counts(dropna=False).sort_index()
+        summary.labels[name] = {_label_shown(label, class_names): int(count) for label, count in counts.items()}
+    read = partial(read_labels, label_names=label_names, dropped=drop_labels, class_names=class_names)
+    tables = {name: _clean(table, name, read, found.ratings, summary) for name, table in tables.items()}
     splits = _make_splits(tables, validation_size, test_size, seed)
     _drop_leaks(splits, summary)
     if train_size is not None:
@@ -141,6 +185,8 @@ def prepare(settings: Settings) -> tuple[DatasetDict, DataSummary]:
         text_column=settings.text_column,
         label_column=settings.label_column,
         label_names=settings.label_names,
+        drop_labels=settings.drop_labels,
+        options=TableOptions(**settings.table_options),
         train_size=settings.train_size,
         validation_size=settings.validation_size,
         test_size=settings.test_size,
@@ -216,19 +262,64 @@ def clean_text(text: str) -> str:
     return " ".join(_CONTROL.sub(" ", text).split())
 
 
+def _columns(
+    tables: dict[str, pd.DataFrame], source: str, text: str | None, label: str | None, understood: Collection[str]
+) -> tuple[str, str]:
+    """The columns of texts and labels; one error names all that are missing, in any split."""
+    if text is not None and text == label:
+        raise DataError(f"text_column and label_column are both {text!r}; a review is not its own label.")
+    main = tables["train"] if "train" in tables else tables["all"]
+    where, option = f"{source} ({'train' if 'train' in tables else 'all'})", "text_column and label_column"
+    require_columns(main, [column for column in (text, label) if column is not None], where, option)
+    text = text if text is not None else find_text_column(main.drop(columns=label or []))
+    label = find_label_column(main, label, text, understood)
+    missing = [what for what, column in (("texts", text), ("labels", label)) if column is None]
+    if text is None or label is None:
+        raise DataError(
+            f"No column of {where} has a usual name for {' or '.join(missing)}; {listed_columns(main)}. Say which with "
+            f"{' and '.join(f'{what[:-1]}_column' for what in missing)}."
+        )
+    for name, table in tables.items():
+        require_columns(table, [text], f"{source} ({name})", "text_column")
+    return text, label
+
+
+def _without_unlabelled(tables: dict[str, pd.DataFrame], summary: DataSummary) -> dict[str, pd.DataFrame]:
+    """Set aside splits other than for training in which no review has a label."""
+    column = summary.columns[1]
+    kept = {}
+    for name, table in tables.items():
+        labels = table[column].dropna() if column in table else []
+        if name in ("validation", "test") and all(normalised_label(label) in NO_LABEL for label in labels):
+            summary.set_aside[name] = len(table)
+        else:
+            require_columns(table, [column], f"{summary.source} ({name})", "label_column")
+            kept[name] = table
+    if "train" in kept and "test" not in kept:
+        kept = {"all": kept.pop("train")} | kept
+    return kept
+
+
+def _label_shown(label: object, class_names: Sequence[str] | None) -> str:
+    if pd.isna(label):
+        return "none"
+    if class_names is not None and isinstance(label, int) and 0 <= label < len(class_names):
+        return str(class_names[label])
+    return str(label)
+
+
 def _clean(
-    table: pd.DataFrame, split: str, columns: tuple[str, str], label_names: tuple[str, str] | None, summary: DataSummary
+    table: pd.DataFrame, split: str, read: Callable, ratings: Sequence[str], summary: DataSummary
 ) -> pd.DataFrame:
     """A table with the columns text and label (and the ratings, if any), cleaned and without duplicates."""
-    text_column, label_column = columns
-    if text_column == label_column:
-        raise DataError(f"text_column and label_column are both {text_column!r}; a review is not its own label.")
-    where, option = f"{summary.source} ({split})", "text_column and label_column"
-    require_columns(table, columns, where, option)
-    texts = text_column_of(table, text_column, where, option)
-    ratings = ["rating", "rating_std"] if summary.source == "snippets" else []
-    cleaned = {"text": texts.map(clean_text), "label": map_labels(table[label_column], label_names)}
-    table = table[ratings].assign(**cleaned)[[*cleaned, *ratings]].reset_index(drop=True)
+    text_column, label_column = summary.columns
+    where = f"{summary.source} ({split})"
+    texts = text_column_of(table, text_column, where, "text_column")
+    labels, others = read(table[label_column])
+    for label, count in others.items():
+        summary.other_labels[label] = summary.other_labels.get(label, 0) + count
+    table = pd.DataFrame({"text": texts.map(clean_text), "label": labels} | {name: table[name] for name in ratings})
+    table = table[labels >= 0].reset_index(drop=True)
     empty = table["text"] == ""
     summary.empty += int(empty.sum())
     table = table[~empty]

@@ -1,15 +1,15 @@
-"""Where reviews come from: the snippets corpus, IMDB on the hub, or a local file or folder.
+"""Where reviews come from: the snippets corpus, IMDB, a dataset on the hub, or a local file or folder.
 
-Each source is read into a plain ``{split: DataFrame}`` with the source's own columns;
+Each source is read into plain tables, one per split, with the source's own columns;
 :mod:`sentiment_lib.data.preparation` cleans the texts.
 """
 
 import hashlib
-import re
 import subprocess
 import sys
 import tarfile
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,12 @@ import pandas as pd
 from ..errors import DataError, NotOnHub
 from ..run.files import replacing, sha256
 from ..run.paths import data_dir, short_path
+from . import hub_datasets
+from .columns import SPLIT_OF, split_column
+from .dialects import TableOptions
+from .folders import UNLABELLED, label_folders, read_label_folders, table_files
 from .hub import fetch
-from .tables import READERS, existing_path, read_table
+from .tables import class_names, existing_path, how_read, is_saved_dataset, read_table
 
 SNIPPETS_PACKAGE = "vaderSentiment==3.3.2"
 SNIPPETS_PACKAGE_SHA256 = "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9"
@@ -30,31 +34,57 @@ SNIPPETS_FILES = {
 }
 IMDB = "stanfordnlp/imdb"
 IMDB_REVISION = "e6281661ce1c48d982bc483cf8a173c1bbeb5d31"
-_SPLIT_FILE = re.compile(r"(train|test|validation|valid|val|dev)(?![a-z])", re.IGNORECASE)
 
 
-def read_source(source: str) -> dict[str, pd.DataFrame]:
-    """The raw rows of a source by split.
+@dataclass
+class Source:
+    """What was read from a source.
 
-    `source` and the errors are those of :func:`sentiment_lib.data.load_and_prepare_dataset`. When IMDB is not in the
-    local cache, an error comes at once if the hub does not answer, and within half a minute if it fails.
-
-    Returns
-    -------
-    dict of str to pandas.DataFrame
+    Attributes
+    ----------
+    tables : dict of str to pandas.DataFrame
         ``{"all": ...}`` if the source has no splits, else the keys train and test, and validation if it has one.
+    class_names : dict of str to list of str
+        Names that the source gives to the labels 0, 1, ... by column.
+    notes : list of str
+        What was read and what was left out, for the user.
+    ratings : tuple of str
+        Columns of numbers to keep beside texts and labels.
+    """
+
+    tables: dict[str, pd.DataFrame]
+    class_names: dict[str, list[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    ratings: tuple[str, ...] = ()
+
+
+def read_source(source: str, options: TableOptions = TableOptions()) -> Source:
+    """The raw rows of a source.
+
+    `source` and the errors are those of :func:`sentiment_lib.data.load_and_prepare_dataset`. When a dataset is not in
+    the local cache, an error comes at once if the hub does not answer, and within half a minute if it fails.
     """
     if source == "snippets":
-        return {"all": read_snippets()}
+        return Source({"all": read_snippets()}, ratings=("rating", "rating_std"))
     if source == "imdb":
         return read_imdb()
     path = existing_path(source)
-    if path is None:
+    if path is not None:
+        return _read_folder(path, options) if path.is_dir() else _with_splits(_read_files({"all": [path]}, options))
+    name = hub_datasets.parse_name(source)
+    if name is None:
         raise DataError(
             f"There is no source {source[:100]!r}: it is neither 'snippets' nor 'imdb' nor an existing path "
-            f"(looked in {Path.cwd()})."
+            f"(looked in {Path.cwd()}), nor a name on the hub such as stanfordnlp/sst2."
         )
-    return _read_folder(path) if path.is_dir() else {"all": read_table(path)}
+    remedy = f"There is no file or folder {source!r} either (looked in {Path.cwd()})."
+    try:
+        files = hub_datasets.fetch_dataset(name, remedy)
+    except NotOnHub as error:
+        raise DataError(str(error)) from error
+    read, left_out = _by_split(files)
+    found = _with_splits(_read_files(read, options))
+    return Source(found.tables, found.class_names or hub_datasets.class_names(name), found.notes + left_out)
 
 
 def read_snippets() -> pd.DataFrame:
@@ -130,10 +160,10 @@ def _extract(package: Path) -> dict[str, bytes]:
     return contents
 
 
-def read_imdb() -> dict[str, pd.DataFrame]:
+def read_imdb() -> Source:
     """IMDB (Maas et al., ACL 2011) from the hub at a pinned revision, or from the hub's local cache."""
     remedy = (
-        "Give a local copy as the source (a folder with train.parquet and test.parquet: "
+        "Give a local copy as the source (a folder with train.parquet and test.parquet, or the unpacked aclImdb: "
         "--source PATH), or use the preset quick, which needs no hub."
     )
     patterns = {split: f"plain_text/{split}-*.parquet" for split in ("train", "test")}
@@ -144,27 +174,89 @@ def read_imdb() -> dict[str, pd.DataFrame]:
     files = {split: sorted(folder.glob(pattern)) for split, pattern in patterns.items()}
     if not all(files.values()):
         raise DataError(f"{IMDB} on the hub does not hold the Parquet files of both splits. {remedy}")
-    return _read_splits(files)
+    return _read_files(files, TableOptions())
 
 
-def _read_folder(folder: Path) -> dict[str, pd.DataFrame]:
-    files: dict[str, list[Path]] = {}
-    for path in sorted(folder.rglob("*")):
-        split = _SPLIT_FILE.match(path.name)
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)  # Jupyter keeps old copies there
-        if path.suffix.lower() in READERS and split and not hidden:
-            name = split[1].lower()
-            files.setdefault(name if name in ("train", "test") else "validation", []).append(path)
-    if "train" not in files:
-        seen = ", ".join(sorted(p.name for p in folder.iterdir())[:10]) or "nothing"
-        raise DataError(
-            f"No training file in {folder}: it should hold train.csv, train.jsonl or train.parquet, and may hold "
-            f"test and validation files; found {seen}."
-        )
-    if "test" not in files:
-        files = {"all": files.pop("train")} | files
-    return _read_splits(files)
+def _read_folder(folder: Path, options: TableOptions) -> Source:
+    if (folder / "dataset_dict.json").is_file():
+        parts = {path.name: [path] for path in sorted(folder.iterdir()) if path.is_dir() and is_saved_dataset(path)}
+        files, notes = _by_split(parts)
+        read = _read_files(files, options)
+        return Source(read.tables, read.class_names, read.notes + notes)
+    if is_saved_dataset(folder):
+        return _with_splits(_read_files({"all": [folder]}, options))
+    if saved := sorted(
+        {path.parent for name in ("dataset_dict.json", "state.json") for path in folder.glob(f"*/{name}")}
+    ):
+        raise DataError(f"{folder} holds saved datasets; give one of them: {', '.join(map(str, saved))}.")
+    if texts := label_folders(folder):
+        tables = {split: read_label_folders(by_label, options) for split, by_label in texts.items()}
+        notes = [f"{folder.name}, {split}: {len(table):,} text files" for split, table in tables.items()]
+        unlabelled = sum(len(by_label.get(UNLABELLED, [])) for by_label in texts.values())
+        if unlabelled:
+            notes.append(f"left out: {unlabelled:,} reviews without labels (the folder {UNLABELLED})")
+        stars = all("stars" in table for table in tables.values())
+        return Source(tables, notes=notes, ratings=("stars",) if stars else ())
+    files, left_out = table_files(folder)
+    read = _read_files(files, options)
+    if left_out:
+        shown = ", ".join(str(path.relative_to(folder)) for path in left_out[:5]) + " and more" * (len(left_out) > 5)
+        read.notes.append(f"left out: {shown}")
+    return _with_splits(read)
 
 
-def _read_splits(files: dict[str, list[Path]]) -> dict[str, pd.DataFrame]:
-    return {split: pd.concat(map(read_table, paths), ignore_index=True) for split, paths in files.items()}
+def _by_split(files: dict[str, list[Path]]) -> tuple[dict[str, list[Path]], list[str]]:
+    """Files by train, validation and test, from files by a dataset's own names of its splits; and notes."""
+    found: dict[str, list[Path]] = {}
+    left_out = []
+    for name, paths in files.items():
+        split = SPLIT_OF.get(name.lower())
+        if split is None and len(files) > 1:
+            left_out.append(name)
+        elif found.setdefault(split or "all", paths) is not paths:
+            raise DataError(f"Several splits are for {split}: {', '.join(files)}. Give one file.")
+    if not {"train", "all"} & set(found):
+        raise DataError(f"No training split: the splits are {', '.join(files) or 'none'}.")
+    if "train" in found and "test" not in found:
+        found = {"all": found.pop("train")} | found
+    return found, [f"left out: the split {name}" for name in left_out]
+
+
+def _read_files(files: dict[str, list[Path]], options: TableOptions) -> Source:
+    tables, notes = {}, []
+    names: dict[str, list[str]] = {}
+    for split, paths in files.items():
+        parts = [read_table(path, options) for path in paths]
+        tables[split] = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
+        if len(paths) > 3:
+            notes.append(f"{split}: {len(tables[split]):,} rows in {len(paths)} files")
+        for path, part in zip(paths, parts, strict=True):
+            how = how_read(path, options)
+            if len(paths) <= 3 or how:
+                notes.append(f"{_shown(path)}: {len(part):,} rows" + (f" ({how})" if how else ""))
+            for column, labels in class_names(path).items():
+                if names.setdefault(column, labels) != labels:
+                    raise DataError(
+                        f"The files call the labels in column {column!r} by different names: {names[column]} and, in "
+                        f"{path}, {labels}."
+                    )
+    return Source(tables, names, notes)
+
+
+def _shown(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}" if path.is_dir() else path.name
+
+
+def _with_splits(source: Source) -> Source:
+    """A table without splits divided by the column that names them, if it has one."""
+    if set(source.tables) != {"all"} or (column := split_column(source.tables["all"])) is None:
+        return source
+    table = source.tables["all"]
+    splits = table[column].map(lambda value: SPLIT_OF.get(str(value).strip().lower()))
+    tables = {split: table[splits == split].reset_index(drop=True) for split in dict.fromkeys(splits.dropna())}
+    notes = [*source.notes, f"splits by the column {column!r}"]
+    if splits.isna().any():
+        notes.append(f"left out: {int(splits.isna().sum()):,} rows without a split")
+    if "test" not in tables:
+        tables = {"all": tables.pop("train")} | tables
+    return Source(tables, source.class_names, notes)

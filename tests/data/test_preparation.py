@@ -180,8 +180,12 @@ def test_own_label_and_column_names(tmp_path):
     [
         ("text,label\n", {}, "holds no rows"),
         ("", {}, "reviews.csv is empty"),
-        ("review,label\na,1\nb,0\n", {}, "There is no column 'text' in"),
-        ("text,label\na,1\nb,meh\n", {}, "Unknown labels: 'meh' (1 of 2 reviews). Understood are '0', '0.0', 'neg'"),
+        ("review,label\na,1\nb,0\n", {"text_column": "text"}, "There is no column 'text' in"),
+        (
+            "text,label\na,1\nb,meh\n",
+            {},
+            "Unknown labels: 'meh' (1 of 2 reviews). The labels are '1' (1), 'meh' (1); understood are '0', 'neg'",
+        ),
         ("text,label\na,1\nb,1\nc,1\n", {}, "needs reviews of both labels"),
         ("text,label\na,1\nb,0\n", {"train_size": 50}, "train_size=50, but"),
     ],
@@ -203,12 +207,6 @@ def test_missing_labels_are_an_error(tmp_path):
 def test_an_unknown_source_is_an_error_that_lists_the_sources():
     with pytest.raises(DataError, match="neither 'snippets' nor 'imdb' nor an existing path"):
         load_and_prepare_dataset("imbd")
-
-
-def test_a_folder_without_splits_is_an_error_that_lists_what_is_there(tmp_path):
-    write(tmp_path / "all.csv", ["a"], [1])
-    with pytest.raises(DataError, match=r"No training file in .* found all\.csv"):
-        load_and_prepare_dataset(str(tmp_path))
 
 
 def test_saved_splits_come_back_and_other_settings_are_refused(home, review_file):

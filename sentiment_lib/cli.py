@@ -3,7 +3,9 @@
 import argparse
 import inspect
 import json
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
@@ -35,14 +37,9 @@ def settings_from(options: argparse.Namespace) -> Settings:
 
     A run that is continued (``--resume``, ``--from``) keeps the settings it was started with.
     """
-    from .data import existing_path
+    from .data import existing_path, parse_name
 
-    overrides = {}
-    for pair in options.set:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise SettingsError(f"--set takes KEY=VALUE; got {pair!r}.")
-        overrides[key.strip()] = value.strip()
+    overrides = _overrides(options.set)
     for key, option in (("preset", "--preset"), ("run", "--name")):
         if key in overrides:
             raise SettingsError(f"--set does not take {key!r}; give {option} {overrides[key]}.")
@@ -53,15 +50,25 @@ def settings_from(options: argparse.Namespace) -> Settings:
             continue
         if path is not None:
             overrides[key] = str(path.resolve())
-        elif key == "source":
+        elif key == "source" and parse_name(overrides[key]) is None:
             raise SettingsError(
-                f"There is no source {overrides[key][:100]!r}: give snippets, imdb or an existing file or folder "
-                f"(looked in {Path.cwd()})."
+                f"There is no source {overrides[key][:100]!r}: give snippets, imdb, an existing file or folder "
+                f"(looked in {Path.cwd()}), or a dataset on the hub such as stanfordnlp/sst2."
             )
     settings = make_settings(options.preset or "quick", run=options.name, **overrides)
     continued = getattr(options, "resume", False) or getattr(options, "start", "00") != "00"
     kept = kept_parameters(settings) if continued else None
     return _continued(settings, kept, options, overrides) if kept else settings
+
+
+def _overrides(pairs: list[str]) -> dict[str, str]:
+    overrides = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise SettingsError(f"--set takes KEY=VALUE; got {pair!r}.")
+        overrides[key.strip()] = value if value.isspace() else value.strip()  # a tab is a delimiter
+    return overrides
 
 
 def _continued(
@@ -100,6 +107,10 @@ def _run(options: argparse.Namespace) -> int:
     last = max(lessons_done(settings), default="")
     if "" < last < lessons()[-1].stem and options.start == "00" and not options.resume:
         print(f"A run {settings.run!r} was stopped after {last}; --resume would continue it. Starting again.")
+    if options.start == "00" and not options.resume:
+        from .data import prepare
+
+        print(prepare(settings)[1].describe(), end="\n\n", flush=True)  # errors come before the first lesson
     leave_out = ("03",) if options.trained else ()
     for lesson in run_series(settings, options.start, leave_out, resume=options.resume):
         print(f"{lesson.name:24} {lesson.seconds:6.1f} s   {short_path(lesson.notebook)}", flush=True)
@@ -148,7 +159,9 @@ def _train(options: argparse.Namespace) -> int:
     with only_this(settings) if is_first() else nullcontext():
         with first_goes_first():
             if is_first():
-                save_dataset(prepare(settings)[0], settings)
+                dataset, summary = prepare(settings)
+                print(summary.describe(), end="\n\n", flush=True)
+                save_dataset(dataset, settings)
             dataset = load_dataset(settings)
             model, tokenizer = initialize_model_and_tokenizer(
                 settings.model,
@@ -191,7 +204,8 @@ def _sweep(options: argparse.Namespace) -> int:
     sizes = _integers("--sizes", options.sizes) if options.sizes else None
     seeds = _integers("--seeds", options.seeds)
     variations(vary, sizes or [2], seeds, settings)  # errors come before the data are prepared
-    dataset, _ = prepare(settings)
+    dataset, summary = prepare(settings)
+    print(summary.describe(), end="\n\n", flush=True)
     dataset["test"] = dataset[options.on]
     trials = variations(vary, sizes or [len(dataset["train"])], seeds, settings)
     folder = settings.paths.sweep / options.on
@@ -225,35 +239,71 @@ def _integers(option: str, text: str) -> list[int]:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    """Classify texts given as words of the command, or all rows of a file.
+    """Classify texts given as words of the command, one per line of standard input, or all rows of a file.
 
     examples:
       python -m sentiment_lib predict "A joy from start to finish." "Dull."
       python -m sentiment_lib predict --input reviews.csv --output scored.csv
+      python -m sentiment_lib predict --input reviews.csv --set "delimiter=;" encoding=cp1252 --output -
+      python -m sentiment_lib predict - < lines.txt
     """
     if bool(options.text) == bool(options.input):
-        raise SettingsError("Give either texts or --input FILE.")
+        raise SettingsError("Give either texts (- for standard input) or --input FILE.")
     if bool(options.input) != bool(options.output):
-        raise SettingsError("--input and --output go together.")
-    from .data import LABEL_NAMES, clean_text
-    from .model import Classifier, choose_compute, initialize_model_and_tokenizer, load_training, predict_file
+        raise SettingsError("--input and --output go together; --output - writes to standard output.")
+    from .data import LABEL_NAMES, TableOptions, clean_text
+    from .model import Classifier, choose_compute, initialize_model_and_tokenizer, load_training
 
+    allowed = ("delimiter", "encoding", "header", "quotes")
+    given = _overrides(options.set)
+    if wrong := set(given) - set(allowed):
+        raise SettingsError(f"predict --set takes {', '.join(allowed)}; got {min(wrong)!r}.")
     paths = make_settings(run=options.name).paths
     folder = paths.require(paths.model, "03")
     settings = Settings(**load_training(paths)["settings"])
+    if options.input:
+        column = options.text_column or settings.text_column
+        table_options = TableOptions(
+            **(make_settings(**given).table_options | {"columns": (column,) if column is not None else ()})
+        )
     compute = choose_compute(options.device or settings.device, settings.precision, settings.attention)
     join_processes(compute.device)
     model, tokenizer = initialize_model_and_tokenizer(str(folder), compute=compute)
     classifier = Classifier(model, tokenizer, settings.encoding, settings.precision)
     if options.input:
-        column = options.text_column or settings.text_column
-        rows = predict_file(options.input, options.output, classifier, text_column=column)
-        if is_first():
-            print(f"{rows:,} texts classified: {options.output}")
-        return 0
-    texts = [clean_text(text) for text in options.text]  # also without control characters that a terminal would obey
+        return _predict_file(options.input, options.output, classifier, column, table_options)
+    texts = [line.rstrip("\r\n") for line in sys.stdin] if options.text == ["-"] else options.text
+    texts = [clean_text(text) for text in texts]  # also without control characters that a terminal would obey
     for text, probability in zip(texts, classifier.predict(texts), strict=True):
         print(f"{LABEL_NAMES[int(probability >= 0.5)]:8}  {probability:.3f}  {text}")
+    return 0
+
+
+def _predict_file(source: str, target: str, classifier: Any, column: str | None, table_options: Any) -> int:
+    """Classify a file, or the lines of standard input (``-``); ``-`` as target is standard output."""
+    from .data.tables import how_read
+    from .model import predict_file
+    from .model.file_prediction import WRITERS, text_column_in
+
+    with tempfile.TemporaryDirectory() as scratch:
+        read, written = Path(source), Path(target)
+        if source == "-":
+            read = Path(scratch) / "standard input.txt"
+            with read.open("wb") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+        if target == "-":
+            kind = read.suffix.lower() if WRITERS.get(read.suffix.lower()) in ("csv", "tsv", "json") else ".csv"
+            written = Path(scratch) / f"predictions{kind}"
+        column = text_column_in(read, column, table_options)
+        how = how_read(read, table_options)
+        rows = predict_file(read, written, classifier, text_column=column, options=table_options)
+        if is_first():
+            if target == "-":
+                with written.open("rb") as file:
+                    shutil.copyfileobj(file, sys.stdout.buffer)
+                sys.stdout.flush()
+            said = f"{rows:,} texts of column {column!r}{f' ({how})' if how else ''} classified: {target}"
+            print(said, file=sys.stderr if target == "-" else sys.stdout)
     return 0
 
 
@@ -292,11 +342,13 @@ def make_parser() -> argparse.ArgumentParser:
     where.add_argument("--workers", type=int, metavar="N", help="N Dask workers on this machine")
     where.add_argument("--scheduler", metavar="ADDRESS", help="a running Dask scheduler and its workers")
 
-    predict.add_argument("text", nargs="*", help="texts to classify")
-    predict.add_argument("--input", type=Path, metavar="FILE", help="CSV, TSV, JSON-lines or Parquet file of any size")
-    rows = "where the file's rows go, with two new columns; after a stop, the same command continues"
-    predict.add_argument("--output", type=Path, metavar="FILE", help=rows)
-    predict.add_argument("--text-column", help="column with the texts (default: as in the run)")
+    predict.add_argument("text", nargs="*", help="texts to classify; -: one per line of standard input")
+    predict.add_argument("--input", metavar="FILE", help="table or text file of any size; -: lines of standard input")
+    rows = "CSV, TSV, JSON-lines or Parquet file for the rows with two new columns; -: standard output"
+    predict.add_argument("--output", metavar="FILE", help=f"{rows}; after a stop, the same command continues")
+    predict.add_argument("--text-column", help="column with the texts (default: as in the run, or by its name)")
+    written = "how a CSV file is written, if that is not recognised: delimiter, encoding, header, quotes"
+    predict.add_argument("--set", action="extend", default=[], nargs="+", metavar="KEY=VALUE", help=written)
     predict.add_argument("--device", help="auto, cpu, cuda or mps (default: as in the run)")
 
     report.add_argument("--beside", metavar="RUN", help="another run to compare it with")
@@ -326,7 +378,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = f"settings for --set, with the defaults of the preset quick:\n{known}\n\n{parser.epilog}"
     parser.add_argument("--preset", help=f"one of {', '.join(PRESETS)} (default: quick)")
-    parser.add_argument("--source", help="snippets, imdb, or your own CSV, JSON-lines or Parquet file or folder")
+    parser.add_argument("--source", help="snippets, imdb, your own file or folder, or a dataset on the hub")
     parser.add_argument("--model", help="bundled, a local folder, or a name on the hub")
     parser.add_argument("--set", action="extend", default=[], nargs="+", metavar="KEY=VALUE", help="change a setting")
     parser.add_argument("--name", metavar="RUN", help="name of the run (default: the preset's name)")

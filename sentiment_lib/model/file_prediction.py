@@ -17,9 +17,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..data.columns import find_text_column
+from ..data.dialects import TableOptions
 from ..data.labels import LABEL_NAMES
 from ..data.preparation import clean_text
-from ..data.tables import READERS, SEPARATORS, table_parts, text_column_of
+from ..data.tables import SEPARATORS, is_saved_dataset, listed_columns, table_parts, text_column_of
 from ..errors import DataError
 from ..run.files import check_writable, hidden_sibling, replacing, write_json
 from ..run.locks import only_one
@@ -31,12 +33,20 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 ROWS = 1024  # per part
+WRITERS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "json", ".ndjson": "json", ".parquet": "parquet"}
 NEW_COLUMNS = ("probability", "predicted")
 _FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@＝＋－＠]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
 
-def predict_file(source: Path | str, target: Path | str, classifier: Classifier, *, text_column: str) -> int:
+def predict_file(
+    source: Path | str,
+    target: Path | str,
+    classifier: Classifier,
+    *,
+    text_column: str | None = None,
+    options: TableOptions = TableOptions(),
+) -> int:
     """Classify the rows of a file and write them, in their order, with two new columns.
 
     The source is read three times, in parts of 1,024 rows: to check that all of it can be read, to classify it, and to
@@ -46,13 +56,18 @@ def predict_file(source: Path | str, target: Path | str, classifier: Classifier,
 
     Parameters
     ----------
-    source, target : pathlib.Path
-        CSV, TSV, JSON-lines or Parquet files, by their endings. The target is written under a temporary name and then
-        renamed. Values in CSV files stay the same, except that a value that a spreadsheet would take for a formula gets
-        a leading apostrophe (:func:`harmless`).
+    source : pathlib.Path
+        A file that :func:`sentiment_lib.data.table_parts` reads.
+    target : pathlib.Path
+        A CSV, TSV, JSON-lines or Parquet file, by its ending. It is written under a temporary name and then renamed.
+        Values in CSV files stay the same, except that a value that a spreadsheet would take for a formula gets a
+        leading apostrophe (:func:`harmless`).
     classifier : Classifier
-    text_column : str
-        Column of `source` that holds the texts. They are cleaned like the training texts.
+    text_column : str, optional
+        Column of `source` that holds the texts. They are cleaned like the training texts. Default: found by its name
+        (:func:`text_column_in`).
+    options : TableOptions
+        How `source` is written, where that is not recognised.
 
     Returns
     -------
@@ -70,28 +85,28 @@ def predict_file(source: Path | str, target: Path | str, classifier: Classifier,
         When the target cannot be written.
     """
     source, target = Path(source), Path(target)
-    if target.suffix.lower() not in READERS:
-        raise DataError(f"{target} has an unknown ending; it should end in {', '.join(READERS)}.")
-    if not source.is_file():
-        raise DataError(f"There is no file {source}.")
+    if target.suffix.lower() not in WRITERS:
+        raise DataError(f"{target} has an unknown ending; it should end in {', '.join(WRITERS)}.")
+    text_column = text_column_in(source, text_column, options)
     if target.exists() and target.samefile(source):
         raise DataError(f"{target} is the file that is read; give another one to write to.")
     with ExitStack() as stack:
         if is_first():
             check_writable(target.parent)
             stack.enter_context(only_one(target, str(target), "Wait for it, or give another --output."))
-        total, columns, schema = _survey(source, text_column, target)
+        total, columns, schema = _survey(source, text_column, target, options)
         job = {
             "source": _state(source),
             "rows": [total, ROWS],
             "text_column": text_column,
+            "options": repr(options),
             "model": _fingerprint(classifier.model),
             "encoding": {**classifier.encoding, "precision": classifier.precision},
         }
         with first_goes_first():  # the others find the folder of this job
             parts = _parts_folder(hidden_sibling(target, "parts"), job)
         with progress_bar(total=total, desc="predicting", unit="text") as bar:
-            for number, table in enumerate(table_parts(source, ROWS)):
+            for number, table in enumerate(table_parts(source, ROWS, options)):
                 part = parts / f"{number:06d}.npy"
                 if number % process_count() == process_number() and not part.is_file():
                     texts = text_column_of(table, text_column, str(source), "--text-column", number * ROWS)
@@ -103,11 +118,41 @@ def predict_file(source: Path | str, target: Path | str, classifier: Classifier,
         if job["source"] != _state(source):
             raise DataError(f"{source} changed while it was read. Run the command again; it will start over.")
         if is_first():
-            with replacing(target) as temporary, _writer(temporary, READERS[target.suffix.lower()], schema) as write:
-                for number, table in enumerate(table_parts(source, ROWS)):
+            with replacing(target) as temporary, _writer(temporary, WRITERS[target.suffix.lower()], schema) as write:
+                written = 0
+                for number, table in enumerate(table_parts(source, ROWS, options)):
                     write(with_predictions(table.reindex(columns=columns), np.load(parts / f"{number:06d}.npy")))
+                    written += len(table)
+                if written != total:
+                    raise DataError(f"{source} had {total:,} rows when it was checked, but now has {written:,}.")
             shutil.rmtree(parts)
         return total
+
+
+def text_column_in(source: Path | str, wanted: str | None = None, options: TableOptions = TableOptions()) -> str:
+    """The column of a file that holds the texts: `wanted`, or the one whose name or content leaves no doubt.
+
+    Raises
+    ------
+    DataError
+        For a file that does not exist or cannot be read, and when there is no such column, or several.
+    """
+    source = Path(source)
+    if not source.is_file() and not (source.is_dir() and is_saved_dataset(source)):
+        raise DataError(
+            f"{source} is a folder; give one of its files." if source.is_dir() else f"There is no file {source}."
+        )
+    if wanted is not None:
+        return wanted
+    table = next(table_parts(source, ROWS, options), None)
+    if table is None:
+        raise DataError(f"{source} holds no rows.")
+    column = find_text_column(table, option="--text-column")
+    if column is None:
+        raise DataError(
+            f"No column of {source} has a usual name for texts; {listed_columns(table)}. Say which with --text-column."
+        )
+    return column
 
 
 def with_predictions(table: pd.DataFrame, probability: np.ndarray) -> pd.DataFrame:
@@ -133,11 +178,11 @@ def _harmless(value: Any) -> Any:
     return f"'{value}" if formula else value
 
 
-def _survey(source: Path, text_column: str, target: Path) -> tuple[int, list[str], Any]:
+def _survey(source: Path, text_column: str, target: Path, options: TableOptions) -> tuple[int, list[str], Any]:
     """Check the source. Return the number of rows, all columns and, for a Parquet target, types that hold all rows."""
     total, schemas = 0, []
     columns: dict[str, None] = {}  # ordered
-    for table in table_parts(source, ROWS):
+    for table in table_parts(source, ROWS, options):
         text_column_of(table, text_column, str(source), "--text-column", total)
         if taken := set(NEW_COLUMNS) & set(table.columns):
             raise DataError(f"{source} already has a column {sorted(taken)[0]!r}; rename it first.")
@@ -157,8 +202,9 @@ def _survey(source: Path, text_column: str, target: Path) -> tuple[int, list[str
 
 
 def _state(source: Path) -> list[Any]:
-    """Path, size and modification time of a file, to detect changes."""
-    return [str(source.resolve()), source.stat().st_size, source.stat().st_mtime_ns]
+    """Path, size and modification time of a file (or of the list of a saved dataset's files), to detect changes."""
+    state = (source / "state.json" if source.is_dir() else source).stat()
+    return [str(source.resolve()), state.st_size, state.st_mtime_ns]
 
 
 def _fingerprint(model: PreTrainedModel) -> str:

@@ -1,3 +1,4 @@
+import csv
 import json
 import os
 import subprocess
@@ -5,6 +6,7 @@ import sys
 
 import pandas as pd
 import pytest
+from support import write_reviews
 
 from sentiment_lib import Classifier
 from sentiment_lib.cli import main, make_parser, settings_from
@@ -74,7 +76,7 @@ def test_a_continued_run_keeps_its_settings(home, tmp_path):
         (["run", "--from", "99"], "There is no lesson '99'"),
         (["run", "--set", "run=x"], "--set does not take 'run'; give --name x"),
         (["run", "--set", "preset=imdb"], "--set does not take 'preset'; give --preset imdb"),
-        (["predict"], "Give either texts or --input FILE"),
+        (["predict"], "Give either texts (- for standard input) or --input FILE"),
         (["predict", "--input", "a.csv"], "--input and --output go together"),
     ],
 )
@@ -129,15 +131,64 @@ def test_predict_prints_one_line_per_text(trained, capsys):
 
 
 def test_predict_a_file(trained, tmp_path, capsys):
-    (tmp_path / "in.csv").write_text("review\nA joy\nDull\n")
+    (tmp_path / "in.csv").write_text("Review;id\nA joy, really;1\nDull, slow;2\n", encoding="utf-8")
     command = ["predict", "--input", str(tmp_path / "in.csv"), "--output", str(tmp_path / "out.jsonl")]
-    assert main(command) == 1
+    assert main([*command, "--text-column", "text"]) == 1
     assert "There is no column 'text'" in capsys.readouterr().err
-    assert main([*command, "--text-column", "review"]) == 0
-    assert [json.loads(line)["review"] for line in (tmp_path / "out.jsonl").read_text().splitlines()] == [
-        "A joy",
-        "Dull",
+    assert main(command) == 0
+    assert "2 texts of column 'Review' (semicolons) classified" in capsys.readouterr().out
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row["Review"] for row in rows] == ["A joy, really", "Dull, slow"]
+
+
+def test_predict_reads_standard_input_and_writes_standard_output(trained, tmp_path):
+    def run(*arguments, text=None):
+        command = [sys.executable, "-m", "sentiment_lib", "predict", *arguments]
+        return subprocess.run(command, input=text, capture_output=True, text=True, check=True, env=os.environ)
+
+    lines = "A joy, really.\n\nDull. “Quoted”\n"
+    assert [line[17:] for line in run("-", text=lines).stdout.splitlines()] == ["A joy, really.", "", "Dull. “Quoted”"]
+    done = run("--input", "-", "--output", "-", text=lines)
+    assert [row["text"] for row in csv.DictReader(done.stdout.splitlines())] == ["A joy, really.", "", "Dull. “Quoted”"]
+    assert "3 texts of column 'text' (one text per line) classified" in done.stderr
+    (tmp_path / "in.jsonl").write_text('{"sentence": "A joy"}\n')
+    done = run("--input", str(tmp_path / "in.jsonl"), "--output", "-")
+    assert json.loads(done.stdout)["predicted"] in ("negative", "positive")
+
+
+def test_predict_can_be_told_how_a_file_is_written(trained, tmp_path, capsys):
+    (tmp_path / "in.csv").write_bytes("a§b\nnaïve, slow§1\n".encode("mac_roman"))
+    command = [
+        "predict",
+        "--input",
+        str(tmp_path / "in.csv"),
+        "--output",
+        str(tmp_path / "out.csv"),
+        "--text-column",
+        "a",
     ]
+    assert main([*command, "--set", "delimiter=§", "encoding=mac_roman", "header=true"]) == 0
+    assert pd.read_csv(tmp_path / "out.csv")["a"].tolist() == ["naïve, slow"]
+    assert main([*command, "--set", "epochs=1"]) == 2
+    assert "predict --set takes delimiter, encoding, header, quotes; got 'epochs'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_train_says_what_it_read(home, tiny_checkpoint, tmp_path, capsys):
+    source = write_reviews(tmp_path)
+    source.write_text(source.read_text() + "So so,neutral\n")
+    command = ["train", "--source", str(source), "--model", str(tiny_checkpoint), "--set", "max_length=16"]
+    assert main(command) == 1
+    assert "drop_label=neutral" in capsys.readouterr().err
+    assert main([*command, "drop_label=neutral"]) == 0
+    printed = capsys.readouterr().out
+    for said in (
+        "reviews.csv: 41 rows",
+        "labels from column 'label'",
+        "dropped: label 'neutral': 1",
+        "test: 8 reviews",
+    ):
+        assert said in printed
 
 
 @pytest.mark.parametrize(

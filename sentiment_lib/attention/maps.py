@@ -36,7 +36,7 @@ class AttentionMaps:
         Index of the word that each token is a piece of, and -1 for special tokens. Empty: each token is a word.
     word_texts : tuple of str
         The word that each token is a piece of. Empty: its pieces, joined without ``##``.
-    reach : tuple of int or None
+    windows : tuple of int or None
         For each layer, how many tokens to each side a token can look at; all other weights are 0. None: at all tokens.
         Empty: all layers are None.
     """
@@ -46,7 +46,7 @@ class AttentionMaps:
     probability: float
     words: tuple[int, ...] = ()
     word_texts: tuple[str, ...] = ()
-    reach: tuple[int | None, ...] = ()
+    windows: tuple[int | None, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.tokens)
@@ -73,10 +73,10 @@ class AttentionMaps:
     @property
     def note(self) -> str:
         """Which layers have local attention, as a sentence; empty if none has."""
-        return local_attention(self.reach)
+        return local_attention(self.windows)
 
 
-def attention_reach(config: PreTrainedConfig) -> tuple[int | None, ...]:
+def attention_windows(config: PreTrainedConfig) -> tuple[int | None, ...]:
     """For each layer, how many tokens to each side a token can look at; None: at all tokens.
 
     Layers of ModernBERT, for example, alternate between both kinds.
@@ -85,15 +85,15 @@ def attention_reach(config: PreTrainedConfig) -> tuple[int | None, ...]:
     return tuple(config.sliding_window if kind == "sliding_attention" else None for kind in kinds)
 
 
-def local_attention(reach: Sequence[int | None]) -> str:
-    """The layers whose attention is local, given what :func:`attention_reach` returns, as a sentence; or nothing."""
-    layers = [layer for layer, tokens in enumerate(reach) if tokens is not None]
+def local_attention(windows: Sequence[int | None]) -> str:
+    """The layers whose attention is local, given what :func:`attention_windows` returns, as a sentence; or nothing."""
+    layers = [layer for layer, tokens in enumerate(windows) if tokens is not None]
     if not layers:
         return ""
-    listed = f"Layer{'s' * (len(layers) > 1)} {', '.join(map(str, layers))}"
+    listed = f"Layer{'s' * (len(layers) > 1)} {', '.join(map(str, layers))} ({len(layers)} of {len(windows)})"
     return (
-        f"{listed} ({len(layers)} of {len(reach)}): local attention. A token sees at most {reach[layers[0]]} tokens to "
-        "each side; all other weights are 0."
+        f"{listed}: local attention. A token sees at most {windows[layers[0]]} tokens to each side; all other weights "
+        "are 0."
     )
 
 
@@ -139,8 +139,8 @@ def attention_maps(
         )
     weights = torch.cat(output.attentions).float().cpu().numpy()
     probability = torch.softmax(output.logits[0].cpu().double(), dim=-1)[1].item()
-    reach = attention_reach(model.config)
-    return AttentionMaps(read.tokens, weights, probability, read.words, tuple(read.word_texts), reach)
+    windows = attention_windows(model.config)
+    return AttentionMaps(read.tokens, weights, probability, read.words, tuple(read.word_texts), windows)
 
 
 def condense(maps: AttentionMaps, *, words: bool = True, special: bool = True) -> AttentionMaps:
@@ -180,7 +180,7 @@ def condense(maps: AttentionMaps, *, words: bool = True, special: bool = True) -
         maps.probability,
         tuple(maps.words[i] for i in firsts),
         tuple(maps.word_texts[i] for i in firsts),
-        maps.reach,
+        maps.windows,
     )
 
 

@@ -67,8 +67,8 @@ def attention(
         axis.grid(False)
         shown = f"Layer {layer}, head{'s' * (len(heads) > 1)} {', '.join(map(str, heads))}"
         shown += " (switched off)" if (layer, head) in off else ""
-        if any_maps.reach and any_maps.reach[layer] is not None:
-            shown += f"\n(local attention: {any_maps.reach[layer]} tokens to each side)"
+        if any_maps.windows and any_maps.windows[layer] is not None:
+            shown += f"\n(local attention: {any_maps.windows[layer]} tokens to each side)"
         axis.set_title("\n".join(filter(None, [title, shown if view != "overview" else ""])), parse_math=False)
         if not tokens:  # a text of special tokens only, and these are left out
             axis.set_axis_off()

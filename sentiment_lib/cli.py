@@ -101,7 +101,7 @@ def _run(options: argparse.Namespace) -> int:
     if "" < last < lessons()[-1].stem and options.start == "00" and not options.resume:
         print(f"A run {settings.run!r} was stopped after {last}; --resume would continue it. Starting again.")
     leave_out = ("03",) if options.trained else ()
-    for lesson in run_series(settings, options.start, leave_out, resume=options.resume):
+    for lesson in run_series(settings, options.start, leave_out, resume=options.resume, tell=print):
         print(f"{lesson.name:24} {lesson.seconds:6.1f} s   {short_path(lesson.notebook)}", flush=True)
     print(f"{'all':24} {time.perf_counter() - began:6.1f} s")
     paths = settings.paths

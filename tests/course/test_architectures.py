@@ -97,8 +97,10 @@ def make_config(values):
 def in_this_process(settings, monkeypatch):
     """What each lesson shows, by the name of its file."""
     from sentiment_lib.course import machine
+    from sentiment_lib.experiments import trials
 
     monkeypatch.setattr(machine, "_reviews_per_second", lambda tokens, seconds: 100.0)  # of the bundled model
+    monkeypatch.setattr(trials, "FEWEST_SEEN", 50)  # lesson 07 trains ten times
     check_run(settings)
     with pd.option_context("display.max_colwidth", 50):
         return {path.name: run_lesson(path, parameters_of(settings)) for path in lessons()}

@@ -33,7 +33,7 @@ def test_what_lessons_show_differently_is_said(tmp_path):
         ({"trained_layers": 3}, SettingsError, "trained_layers=3, but .* has 2 layers"),
         ({"source": "one label"}, DataError, "needs reviews of both labels"),
         ({"source": "one word"}, DataError, "Hardly any test review of .* has two words"),
-        ({"train_size": 1000}, DataError, "train_size=1000, but .* has 28 training reviews"),
+        ({"train_size": 1000}, DataError, "train_size=1000, but .* has 29 training reviews"),
         ({"model": "one layer"}, ModelError, "has 1 layer, but lesson 07 trains the last 2"),
         ({"model": "no special tokens"}, ModelError, "does not put one special token before a text and one after it"),
     ],

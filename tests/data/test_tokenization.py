@@ -110,7 +110,7 @@ def test_pieces_of_words_are_shown_as_a_wordpiece_vocabulary_has_them(tokenizer)
     shown = readable_tokens(text, tokenizer)
     assert shown.ids == tokenizer(text)["input_ids"]
     assert shown.tokens == tokenizer.convert_ids_to_tokens(shown.ids)
-    assert "##wat" in shown.tokens
+    assert "##watch" in shown.tokens
     pieces = shown.tokens.index("un")
     assert shown.word_texts[: pieces + 2] == ["[CLS]", "an", "unwatchable", "unwatchable"]
     assert "[UNK]" in shown.word_texts
@@ -132,11 +132,11 @@ def test_tokens_of_other_vocabularies_are_shown_as_the_text_they_stand_for(model
 
 @pytest.mark.parametrize("truncation", ["head", "tail", "head+tail"])
 def test_the_words_of_a_text_that_is_cut_are_those_of_its_tokens(truncation):
-    tokenizer, text = tiny_tokenizer("modernbert"), " ".join(f"w{i}" for i in range(100))
+    tokenizer, text = tiny_tokenizer("modernbert"), " ".join(a + b for a in "abcdefghij" for b in "klmnopqrst")
     shown = readable_tokens(text, tokenizer, 16, truncation)
     assert shown.ids == encode([text], tokenizer, 16, truncation)[0]
-    assert [tokenizer.decode([i]).strip() for i in shown.ids[1:-1]] == shown.tokens[1:-1]
-    assert set(shown.word_texts[1:-1]) <= set(text.split())
+    assert [tokenizer.decode([i]).strip() or SPACE for i in shown.ids[1:-1]] == shown.tokens[1:-1]
+    assert all(any(part in word for word in text.split()) for part in shown.word_texts[1:-1])  # a word may be cut
 
 
 def test_half_of_a_surrogate_pair_is_shown_as_a_question_mark(tokenizer):

@@ -105,8 +105,8 @@ def test_every_figure_has_labels_and_alternative_text_and_is_drawn(maps, tmp_pat
 
 def test_figures_say_which_layers_have_local_attention(maps):
     local = replace(maps, windows=(None, 7, 7))
-    assert "local attention: 7 tokens" in plots.attention(local, layer=1).axes[0].get_title()
-    assert "local" not in plots.attention(local, layer=0).axes[0].get_title()
+    assert "local attention: 7 tokens" in plots.attention(local, layer=1).axes[0].get_title("left")
+    assert "local" not in plots.attention(local, layer=0).axes[0].get_title("left")
     overview = plots.attention(local, "overview")
     assert local.note in overview.alt
     assert "Layers 1, 2 (2 of 3): local attention" in overview.get_supxlabel()

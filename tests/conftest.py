@@ -1,7 +1,7 @@
 import os
 
 import pytest
-from support import CHECKOUT, missing, write_reviews
+from support import CHECKOUT, architectures, missing, write_reviews
 
 SHARED_IMDB = CHECKOUT.parent / "shared" / "data" / "imdb"
 
@@ -54,6 +54,19 @@ def tiny(tiny_checkpoint):
     from sentiment_lib import initialize_model_and_tokenizer
 
     return initialize_model_and_tokenizer(str(tiny_checkpoint))
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        kind if kind in architectures.SERIES else pytest.param(kind, marks=pytest.mark.slow)
+        for kind in architectures.ARCHITECTURES
+    ],
+)
+def each_checkpoint(request, tmp_path_factory):
+    """A tiny random classifier of each architecture: its folder. Its classes are called negative and positive."""
+    folder = tmp_path_factory.mktemp(request.param)
+    return architectures.tiny_checkpoint(request.param, folder, labels=("negative", "positive"))
 
 
 @pytest.fixture(scope="session")

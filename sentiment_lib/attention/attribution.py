@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from ..data.tokenization import encode
 from ..errors import ArgumentError
 from ..evaluation.predictions import logit
+from ..model.architectures import reads_first_token
 from ..model.inference import Classifier
 from ..run.environment import needs_extra
 from ..run.progress import progress_bar
@@ -93,12 +94,15 @@ def words_seen(text: str, classifier: Classifier) -> list[str]:
     encoding, tokenizer = classifier.encoding, classifier.tokenizer
     share = {"head": 1.0, "tail": 0.0}.get(encoding.truncation, encoding.head_share)
     room = encoding.max_length - tokenizer.num_special_tokens_to_add()
-    lengths = [len(ids) for ids in tokenizer(words, add_special_tokens=False)["input_ids"]]
+    head, inside = 0, [words[0], *(f" {word}" for word in words[1:])]  # byte-level tokens include the space before
+    lengths = [len(ids) for ids in tokenizer(inside, add_special_tokens=False)["input_ids"]]
     if sum(lengths) > room:
         head = int(np.searchsorted(np.cumsum(lengths), round(room * share), side="right"))
         left = 0 if encoding.truncation == "head" else room - sum(lengths[:head])
         tail = int(np.searchsorted(np.cumsum(lengths[::-1]), left, side="right"))
         words = words[:head] + words[len(words) - tail :]
+    while words and len(tokenizer(" ".join(words), add_special_tokens=False)["input_ids"]) > room:
+        words.pop(min(head, len(words) - 1))  # pieces of a word can depend on the words beside it
     return words
 
 
@@ -128,8 +132,9 @@ def attribute(
     methods : sequence of str
         Some of :data:`METHODS`:
 
-        - ``"attention"``: the last layer's weights from [CLS], mean over heads;
-        - ``"rollout"``: :func:`rollout` from [CLS];
+        - ``"attention"``: the last layer's weights from [CLS], mean over heads (for a head that reads the mean of all
+          tokens, also the mean over these);
+        - ``"rollout"``: :func:`rollout` from [CLS], or from all tokens;
         - ``"gradient × attention"``: those weights times the derivative of the logit by them, summed over heads;
         - ``"gradient × input"``: the word embedding times the derivative by it (Denil et al. 2014);
         - ``"integrated gradients"``: the same, with the derivative averaged over the path from a text of [PAD] to
@@ -194,6 +199,7 @@ def _inside(text: str, classifier: Classifier, methods: list[str], steps: int) -
     model, tokenizer = classifier.model, classifier.tokenizer
     ids = torch.tensor(encode([text], tokenizer, **classifier.encoding), device=classifier.device)
     table = model.get_input_embeddings()
+    read = slice(1) if reads_first_token(model.config) else slice(None)  # tokens that the classification head reads
 
     def positive(embedded: torch.Tensor) -> torch.Tensor:
         logits = model(inputs_embeds=embedded, attention_mask=torch.ones(embedded.shape[:2], device=ids.device)).logits
@@ -206,13 +212,13 @@ def _inside(text: str, classifier: Classifier, methods: list[str], steps: int) -
         last = output.attentions[-1]
         by_input, by_weight = torch.autograd.grad(gap, [embedded, last])
         found = {
-            "attention": last[0, :, 0].mean(dim=0),
-            "gradient × attention": (last * by_weight)[0, :, 0].sum(dim=0),
+            "attention": last[0, :, read].mean(dim=1).mean(dim=0),
+            "gradient × attention": (last * by_weight)[0, :, read].sum(dim=1).sum(dim=0),
             "gradient × input": (embedded * by_input)[0].sum(dim=-1),
         }
         if "rollout" in methods:
             weights = torch.cat([layer.detach() for layer in output.attentions]).cpu().numpy()
-            found["rollout"] = torch.tensor(rollout(weights)[0])
+            found["rollout"] = torch.tensor(rollout(weights)[read].mean(axis=0))
         if "integrated gradients" in methods:
             with needs_extra("lessons"):
                 from captum.attr import IntegratedGradients

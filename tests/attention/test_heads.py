@@ -32,17 +32,6 @@ def own_tiny(tiny_checkpoint):
     return initialize_model_and_tokenizer(str(tiny_checkpoint))
 
 
-def test_silencing_equals_zeroing_the_heads_columns_in_the_output_projection(own_tiny):
-    model, tokenizer = own_tiny
-    with silenced(model, [(0, 1), (1, 0)]):
-        found = gaps(model, tokenizer)
-    assert np.abs(found - gaps(model, tokenizer)).max() > 1e-3  # it had an effect, and it was undone
-    with torch.no_grad():
-        model.bert.encoder.layer[0].attention.output.dense.weight[:, 16:32] = 0
-        model.bert.encoder.layer[1].attention.output.dense.weight[:, 0:16] = 0
-    np.testing.assert_allclose(found, gaps(model, tokenizer), atol=1e-6)
-
-
 def test_hooks_are_gone_after_an_error(tiny):
     model, tokenizer = tiny
     before = gaps(model, tokenizer)
@@ -63,22 +52,6 @@ def test_gates_of_each_text(tiny):
     np.testing.assert_allclose(found, np.where(np.arange(4) == 2, off, baseline), atol=1e-6)
 
 
-def test_it_works_for_a_distilbert():
-    from transformers import DistilBertConfig, DistilBertForSequenceClassification
-
-    torch.manual_seed(0)
-    config = DistilBertConfig(dim=32, n_layers=2, n_heads=2, hidden_dim=64, vocab_size=100, initializer_range=0.3)
-    model = DistilBertForSequenceClassification(config).eval()
-    ids = torch.arange(10)[None]
-    with torch.no_grad():
-        baseline = model(ids).logits
-        with silenced(model, [(0, 1)]):
-            off = model(ids).logits
-        model.distilbert.transformer.layer[0].attention.out_lin.weight[:, 16:] = 0
-        np.testing.assert_allclose(off, model(ids).logits, atol=1e-6)
-    assert not torch.allclose(baseline, off)
-
-
 def test_a_head_that_is_not_there_and_a_model_that_is_not_known(tiny):
     with (
         pytest.raises(ValueError, match=r"There is no head \(2, 0\); this model has 2 layers of 2 heads"),
@@ -88,7 +61,10 @@ def test_a_head_that_is_not_there_and_a_model_that_is_not_known(tiny):
     from transformers import GPT2Config, GPT2ForSequenceClassification
 
     gpt = GPT2ForSequenceClassification(GPT2Config(n_embd=8, n_layer=1, n_head=2, vocab_size=10))
-    with pytest.raises(ModelError, match="Heads cannot be switched off in a GPT2Block"), silenced(gpt, [(0, 0)]):
+    with (
+        pytest.raises(ModelError, match="The heads of a GPT2ForSequenceClassification cannot be reached"),
+        silenced(gpt, [(0, 0)]),
+    ):
         pass
 
 

@@ -206,17 +206,6 @@ def test_a_pytorch_without_packed_products_computes_as_usual(batch, monkeypatch)
         _torch.can_pack.cache_clear()
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_queries_and_keys_of_a_head_give_the_models_weights(family):
-    model = make_model(family, "eager").eval()
-    with torch.inference_mode():
-        found = model(torch.arange(8)[None], output_hidden_states=True, output_attentions=True)
-        states = found.hidden_states[1]  # what layer 1 reads
-        queries, keys = (matrix(states)[0, :, 8:16] for matrix in encoder.query_and_key(encoder_layers(model)[1]))
-    weights = torch.softmax(queries @ keys.T / 8**0.5, dim=-1)
-    assert torch.allclose(weights, found.attentions[1][0, 1], atol=1e-5)
-
-
 def test_a_layer_with_other_names_is_an_error():
     with pytest.raises(ValueError, match="A Linear has no queries and keys under known names"):
         encoder.query_and_key(torch.nn.Linear(2, 2))

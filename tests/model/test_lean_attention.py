@@ -109,6 +109,21 @@ def test_a_text_of_padding_alone_is_finite_and_affects_no_other():
     torch.testing.assert_close(found, reference(*inputs, mask, SCALING), atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("kind", ["padding", "local"])
+def test_a_row_that_is_all_masked_is_finite_in_bfloat16(kind):
+    """The lowest float32 is minus infinity in bfloat16. With local attention, padding can see nothing but padding."""
+    mask = mask_of("padding")
+    mask[2] = torch.finfo(torch.float32).min
+    if kind == "local":
+        distance = (torch.arange(TOKENS)[:, None] - torch.arange(TOKENS)).abs()
+        mask = torch.where(distance > 2, torch.finfo(torch.float32).min, mask)
+    inputs = states(dtype=torch.bfloat16)
+    found = lean_attention(Layer, *inputs, mask, SCALING)[0]
+    torch.testing.assert_close(
+        found.float(), reference(*(x.float() for x in inputs), mask, SCALING), atol=0.1, rtol=0.05
+    )
+
+
 def test_nan_is_not_hidden():
     query, key, value = states()
     with torch.no_grad():

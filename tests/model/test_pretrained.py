@@ -4,6 +4,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from support.hub_stand_in import Hub
 
 from sentiment_lib import initialize_model_and_tokenizer
 from sentiment_lib.errors import HubUnreachable, ModelError
@@ -189,20 +190,60 @@ def test_more_layers_than_the_model_has(tiny):
         train_only(tiny[0], 9)
 
 
-@pytest.mark.parametrize(("padding", "room"), [(0, 33), (1, 32)])
-def test_positions_of_padding_are_not_counted_as_room_for_tokens(tiny_checkpoint, tmp_path, padding, room):
-    from transformers import AutoTokenizer, RobertaConfig, RobertaForSequenceClassification
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A stand-in for the hub with no repositories yet, and an empty cache."""
+    from huggingface_hub import constants
 
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
-    config = RobertaConfig(vocab_size=30522, max_position_embeddings=34, pad_token_id=padding, **sizes)
-    RobertaForSequenceClassification(config).save_pretrained(tmp_path)
-    tokenizer = AutoTokenizer.from_pretrained(tiny_checkpoint)
-    tokenizer.model_max_length = 10**9
-    tokenizer.save_pretrained(tmp_path)
-    roberta, tokenizer = initialize_model_and_tokenizer(str(tmp_path))
-    assert tokenizer.model_max_length == room
-    roberta(torch.full((1, room), 5))  # and there is room for these
-    assert model._positions_of_padding(initialize_model_and_tokenizer(str(tiny_checkpoint))[0]) == 0  # a BERT
+    server = Hub({})
+    monkeypatch.setattr(constants, "ENDPOINT", server.url)
+    template = "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + template)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    yield server
+    server.close()
+
+
+def test_a_model_on_the_hub_that_cannot_be_used_is_refused_before_its_weights_are_downloaded(hub, tmp_path):
+    from transformers import LongformerConfig
+
+    LongformerConfig().save_pretrained(tmp_path / "longformer")
+    (tmp_path / "longformer" / "model.safetensors").write_bytes(bytes(1000))
+    hub.repositories["models", "owner/longformer"] = (tmp_path / "longformer", "a" * 40)
+    with pytest.raises(ModelError, match=r"'owner/longformer' \(model_type 'longformer'\) cannot be used here"):
+        initialize_model_and_tokenizer("owner/longformer")
+    fetched = {path.rpartition("/")[2] for _, path in hub.requests if "/resolve/" in path}
+    assert fetched == {"config.json"}
+
+
+def test_a_model_on_the_hub_is_loaded_from_one_revision(hub, tiny_checkpoint):
+    hub.repositories["models", "owner/tiny"] = (tiny_checkpoint, "b" * 40)
+    initialize_model_and_tokenizer("owner/tiny")
+    resolved = [path for method, path in hub.requests if method == "GET" and "/resolve/" in path]
+    assert any(path.endswith("model.safetensors") for path in resolved)
+    assert len(resolved) == len(set(resolved))  # nothing is downloaded twice
+    before = len(hub.requests)
+    initialize_model_and_tokenizer("owner/tiny")
+    assert not [path for method, path in hub.requests[before:] if method == "GET" and "/resolve/" in path]
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (["config.json", "pytorch_model.bin"], "hf download owner/nearly --local-dir nearly"),
+        (["adapter_config.json", "adapter_model.safetensors"], "holds an adapter"),
+        (["model-Q4.gguf", "README.md"], "GGUF"),
+        (["checkpoint-5/config.json", "checkpoint-5/model.safetensors"], "output folder of a Trainer"),
+    ],
+)
+def test_a_repository_that_is_nearly_a_model_says_what_it_is(hub, tiny_checkpoint, tmp_path, files, said):
+    for file in files:
+        path = tmp_path / "nearly" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes((tiny_checkpoint / "config.json").read_bytes())
+    hub.repositories["models", "owner/nearly"] = (tmp_path / "nearly", "c" * 40)
+    with pytest.raises(ModelError, match=said):
+        initialize_model_and_tokenizer("owner/nearly")
 
 
 def test_a_model_without_sdpa_is_loaded_where_the_kernel_is_left_open(tiny_checkpoint, monkeypatch):

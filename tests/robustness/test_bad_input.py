@@ -327,8 +327,8 @@ def other_model(folder):
 
 
 WRONG_MODELS = {
-    "no config.json": (without("config.json"), "could not be loaded"),
-    "no weights": (without("model.safetensors"), "could not be loaded"),
+    "no config.json": (without("config.json"), "has weights, but no config.json"),
+    "no weights": (without("model.safetensors"), "has a config.json, but no weights"),
     "config.json is not JSON": (change("config.json", lambda c: c[:-5]), "could not be loaded"),
     "config.json is empty": (change("config.json", lambda c: b""), "could not be loaded"),
     "truncated weights": (change("model.safetensors", lambda c: c[: len(c) // 2]), "could not be loaded"),
@@ -341,7 +341,7 @@ WRONG_MODELS = {
     "tokenizer.json is not JSON": (change("tokenizer.json", lambda c: c[:-50]), "could not be loaded"),
     "a tokenizer with a larger vocabulary": (larger_vocabulary, "do not belong together"),
     "three labels": (three_labels, "was trained for 3 labels"),
-    "a model that is not an encoder": (other_model, "is not a BERT-like encoder"),
+    "a model that is not an encoder": (other_model, "it is a decoder"),
 }  # fmt: skip
 
 

@@ -18,6 +18,12 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "roberta": _ROBERTA,
     "xlm-roberta": _ROBERTA,
     "camembert": _ROBERTA,
+    "data2vec-text": _ROBERTA,
+    "roberta-prelayernorm": _ROBERTA,
+    "xlm-roberta-xl": _ROBERTA,
+    "ernie": _SIZES,
+    "megatron-bert": _SIZES,
+    "rembert": _SIZES | {"input_embedding_size": 16, "output_embedding_size": 16},
     "distilbert": {
         "dim": HIDDEN,
         "n_layers": LAYERS,
@@ -47,7 +53,9 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "classifier_pooling": "mean",
     },
 }
-ARCHITECTURES = tuple(CONFIGS)
+ARCHITECTURES = tuple(CONFIGS)  # all that are supported
+# those with which the whole series is tried
+SERIES = ("bert", "roberta", "xlm-roberta", "distilbert", "electra", "albert", "mpnet", "deberta-v2", "modernbert")
 
 
 def tiny_checkpoint(
@@ -90,18 +98,18 @@ def tiny_tokenizer(model_type: str):
     import transformers
 
     angled, square = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"], ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    if model_type in ("bert", "distilbert", "electra"):
+    if model_type in ("bert", "distilbert", "electra", "ernie", "megatron-bert"):
         return transformers.BertTokenizer(vocab=_wordpiece(square))
     if model_type == "mpnet":
         return transformers.MPNetTokenizer(vocab=_wordpiece(["<s>", "<pad>", "</s>", "[UNK]", "<mask>"]))
-    if model_type == "roberta":
+    if model_type in ("roberta", "data2vec-text", "roberta-prelayernorm"):
         vocab, merges = _byte_level(angled)
         return transformers.RobertaTokenizer(vocab=vocab, merges=merges)
     if model_type == "modernbert":
         return _modernbert(square)
-    if model_type == "albert":
+    if model_type in ("albert", "rembert"):
         return transformers.AlbertTokenizer(vocab=_unigram(["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"], "<unk>"))
-    if model_type == "xlm-roberta":
+    if model_type in ("xlm-roberta", "xlm-roberta-xl"):
         return transformers.XLMRobertaTokenizer(vocab=_unigram(angled, "<unk>"))
     if model_type == "camembert":
         return transformers.CamembertTokenizer(vocab=_unigram(angled, "<unk>"))

@@ -12,10 +12,11 @@ import torch
 
 from ..data.tokenization import joined_pieces, readable_tokens
 from ..errors import ArgumentError, ArgumentTypeError, ModelError
+from ..model.architectures import attention_windows
 from ..model.compute import device_of
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -76,17 +77,8 @@ class AttentionMaps:
         return local_attention(self.windows)
 
 
-def attention_windows(config: PreTrainedConfig) -> tuple[int | None, ...]:
-    """For each layer, how many tokens to each side a token can look at; None: at all tokens.
-
-    Layers of ModernBERT, for example, alternate between both kinds.
-    """
-    kinds = getattr(config, "layer_types", None) or ["full_attention"] * config.num_hidden_layers
-    return tuple(config.sliding_window if kind == "sliding_attention" else None for kind in kinds)
-
-
 def local_attention(windows: Sequence[int | None]) -> str:
-    """The layers whose attention is local, given what :func:`attention_windows` returns, as a sentence; or nothing."""
+    """The layers with local attention as a sentence, from :func:`sentiment_lib.model.attention_windows`, or nothing."""
     layers = [layer for layer, tokens in enumerate(windows) if tokens is not None]
     if not layers:
         return ""

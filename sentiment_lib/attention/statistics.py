@@ -12,8 +12,9 @@ import torch
 
 from ..data.tokenization import encode_with_words
 from ..errors import ArgumentError
+from ..model.architectures import attention_windows
 from ..model.inference import Classifier
-from .maps import attention_windows, eager, local_attention
+from .maps import eager, local_attention
 
 PATTERNS = ("[CLS]", "[SEP]", "itself", "previous token", "next token")
 STATISTICS = ("entropy", "relative entropy", "distance", *PATTERNS, "sentiment words")

@@ -12,14 +12,15 @@ import re
 import nbformat
 import pandas as pd
 import pytest
-from sentiment_lib.model.architectures import architecture_of
 from support.architectures import HEADS, LAYERS, SERIES, tiny_checkpoint
 from support.killing import KILLS, run
 from support.lessons import run_lesson
+from transformers import AutoConfig
 
 from sentiment_lib.course.preflight import check_run
 from sentiment_lib.course.series import lessons, parameters_of
 from sentiment_lib.data.tokenization import SPACE
+from sentiment_lib.model.architectures import architecture_of
 from sentiment_lib.settings import make_settings
 
 SOAK = KILLS > 2
@@ -62,9 +63,8 @@ def test_the_series_runs_with(model_type, reviews, tmp_path, monkeypatch):
     heads = json.loads(settings.paths.heads.read_text())
     assert len(heads["heads"]) == LAYERS * HEADS
     assert max(abs(head["logit"]) for head in heads["heads"]) > 0  # switched off, they make a difference
-    config = json.loads((settings.paths.model / "config.json").read_text())
     check_tokens(model_type, shown)
-    check_attention(architecture_of(make_config(config)), config.get("local_attention"), shown)
+    check_attention(AutoConfig.from_pretrained(settings.paths.model), shown)
 
 
 def check_tokens(model_type, shown):
@@ -79,19 +79,13 @@ def check_tokens(model_type, shown):
     assert joined == (text.lower() if model_type in WORD_PIECE else text)
 
 
-def check_attention(architecture, local, shown):
+def check_attention(config, shown):
     """The head computed by hand is that of the model, or it is said why not; local attention is named."""
-    text = shown["05_explore_attention.ipynb"]
-    assert f"the model's own weights, up to rounding: {not architecture.positions}" in text
-    assert ("scores also depend on positions" in text) == bool(architecture.positions)
-    assert (f"local attention. A token sees at most {(local or 0) // 2} tokens" in text) == bool(local)
+    text, positions = shown["05_explore_attention.ipynb"], architecture_of(config).positions
+    assert f"the model's own weights, up to rounding: {not positions}" in text
+    assert ("scores also depend on positions" in text) == bool(positions)
+    assert ("local attention. A token sees at most 4 tokens" in text) == (config.model_type == "modernbert")
     assert "the same logits: True" in shown["06_test_the_heads.ipynb"]
-
-
-def make_config(values):
-    from transformers import AutoConfig
-
-    return AutoConfig.for_model(**values)
 
 
 def in_this_process(settings, monkeypatch):

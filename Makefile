@@ -67,8 +67,8 @@ bench: $(READY_TEST)
 # The long versions of the tests that kill, damage and fuzz: some 30 minutes.
 soak: $(READY_TEST)
 	KILLS=20 FUZZ=20000 $(PY) -m pytest -q -rA tests/robustness/test_kill.py tests/course/test_series.py \
-	    tests/robustness/test_properties.py tests/data/test_hub.py tests/run/test_files.py tests/run/test_locks.py \
-	    tests/project/test_project_files.py
+	    tests/course/test_architectures.py tests/robustness/test_properties.py tests/data/test_hub.py \
+	    tests/run/test_files.py tests/run/test_locks.py tests/project/test_project_files.py
 
 # The tests with the lowest and with the newest versions that pyproject.toml admits, each in an environment of its own.
 versions: $(READY_TEST)

@@ -107,12 +107,8 @@ def _run(options: argparse.Namespace) -> int:
     last = max(lessons_done(settings), default="")
     if "" < last < lessons()[-1].stem and options.start == "00" and not options.resume:
         print(f"A run {settings.run!r} was stopped after {last}; --resume would continue it. Starting again.")
-    if options.start == "00" and not options.resume:
-        from .data import prepare
-
-        print(prepare(settings)[1].describe(), end="\n\n", flush=True)  # errors come before the first lesson
     leave_out = ("03",) if options.trained else ()
-    for lesson in run_series(settings, options.start, leave_out, resume=options.resume):
+    for lesson in run_series(settings, options.start, leave_out, resume=options.resume, tell=print):
         print(f"{lesson.name:24} {lesson.seconds:6.1f} s   {short_path(lesson.notebook)}", flush=True)
     print(f"{'all':24} {time.perf_counter() - began:6.1f} s")
     paths = settings.paths

@@ -1,9 +1,12 @@
 """Every setting of a run, with what it affects, and the presets."""
 
+import ast
 import difflib
+import json
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import Field, asdict, dataclass, field, fields
 from functools import cache
 from types import NoneType
@@ -240,38 +243,59 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-def make_settings(preset: str = "quick", run: str | None = None, **overrides: Any) -> Settings:
-    """The settings of a preset, with those in `overrides` changed.
+def make_settings(
+    preset: str = "quick", run: str | None = None, overrides: Mapping[str, Any] | str | None = None, **more: Any
+) -> Settings:
+    """The settings of a preset, with some of them changed.
 
     Parameters
     ----------
     preset : {"quick", "imdb", "full"}
     run : str, optional
         Name of the run. Default: the preset's name.
-    **overrides
-        Any field of :class:`Settings`. Strings are converted to the field's type, so that values may
-        come straight from a command line.
+    overrides : mapping of str to any, or str, optional
+        Fields of :class:`Settings` with their values. Strings are converted to the field's type, so that values may
+        come straight from a command line. The mapping itself may be text as well, such as ``'{"epochs": 1}'``: that
+        is how papermill's option ``-p`` passes it on.
+    **more
+        The same as keyword arguments.
 
     Raises
     ------
     SettingsError
-        For an unknown preset or setting, and for a value out of range.
+        For an unknown preset or setting, for a value out of range, and for text that is no mapping.
     """
     if preset not in PRESETS:
         raise SettingsError(f"Unknown preset {preset!r}; there are {', '.join(PRESETS)}.")
     known = _types()
     values = dict(PRESETS[preset])
-    for given, value in overrides.items():
-        name = ALIASES.get(given, given)
+    changed = {ALIASES.get(name, name): value for name, value in (_mapping(overrides) | more).items()}
+    for name, value in changed.items():
         if name not in known or name == "preset":
             close = difflib.get_close_matches(name, [*known, *ALIASES], n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             allowed = ", ".join(sorted(set(known) - {"preset", "run"}))
             raise SettingsError(f"Unknown setting {name!r}.{hint} The settings are: {allowed}.")
         values[name] = _convert(name, value)
-    if "model" in overrides and "model_revision" not in overrides:
+    if "model" in changed and "model_revision" not in changed:
         values["model_revision"] = None  # the preset's revision belongs to the preset's model
     return Settings(**(values | {"preset": preset, "run": run or preset}))
+
+
+def _mapping(overrides: Mapping[str, Any] | str | None) -> dict[str, Any]:
+    """The overrides as a dict; text is read as JSON or as Python."""
+    found: Any = overrides or {}
+    if isinstance(overrides, str):
+        for read in (json.loads, ast.literal_eval):
+            with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+                found = read(overrides)
+                break
+    if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
+        raise SettingsError(
+            f"overrides={overrides!r} is no dict of settings. On papermill's command line, write "
+            """-p overrides '{"epochs": 1}' or -y 'overrides: {epochs: 1}'."""
+        )
+    return dict(found)
 
 
 def _convert(name: str, value: Any) -> Any:

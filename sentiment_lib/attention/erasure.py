@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import kendalltau
 
 from ..errors import ArgumentError
+from ..evaluation.predictions import as_numbers
 from ..evaluation.uncertainty import bootstrap_means
 from .attribution import REFERENCE, UNSIGNED, WordEffects
 
@@ -111,7 +112,7 @@ def faithfulness(
                 variants.append(" ".join(word for i, word in enumerate(words) if i in top))
     index, texts = pd.factorize(np.array(variants, dtype=object))  # many methods rank the same words first
     shape = (len(attributions), -1, 1 + 2 * len(fractions))
-    probability = np.asarray(predict(texts.tolist()), dtype=float)[index].reshape(shape)
+    probability = as_numbers(predict(texts.tolist()))[index].reshape(shape)
     predicted = probability[..., :1] >= 0.5
     probability = np.where(predicted, probability, 1 - probability)  # of the label predicted for the complete text
     fall = probability[..., :1] - probability[..., 1:]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ..data.tokenization import encode_with_words
+from ..data.tokenization import joined_pieces, readable_tokens
 from ..errors import ArgumentError, ArgumentTypeError, ModelError
+from ..model.architectures import attention_windows
 from ..model.compute import device_of
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class AttentionMaps:
     Attributes
     ----------
     tokens : list of str
-        The word pieces, special tokens included.
+        The word pieces, special tokens included, as :func:`sentiment_lib.data.readable_tokens` shows them.
     weights : numpy.ndarray
         Shape ``(layers, heads, tokens, tokens)``, float32: ``weights[l, h, i, j]`` is how much of head `h` of
         layer `l` token `i` (the query) gives to token `j` (the key). Each row sums to 1. Layers and heads
@@ -34,17 +35,26 @@ class AttentionMaps:
         The model's probability that the text is positive.
     words : tuple of int
         Index of the word that each token is a piece of, and -1 for special tokens. Empty: each token is a word.
+    word_texts : tuple of str
+        The word that each token is a piece of. Empty: its pieces, joined without ``##``.
+    windows : tuple of int or None
+        For each layer, how many tokens to each side a token can look at; all other weights are 0. None: at all tokens.
+        Empty: all layers are None.
     """
 
     tokens: list[str]
     weights: np.ndarray
     probability: float
     words: tuple[int, ...] = ()
+    word_texts: tuple[str, ...] = ()
+    windows: tuple[int | None, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.tokens)
         if not self.words:
             object.__setattr__(self, "words", tuple(range(n)))
+        if not self.word_texts and len(self.words) == n:
+            object.__setattr__(self, "word_texts", tuple(joined_pieces(self.tokens, self.words)))
         if self.weights.ndim != 4 or self.weights.shape[2:] != (n, n) or len(self.words) != n:
             raise ArgumentError(
                 f"weights of shape {self.weights.shape} and {len(self.words)} word indices do not fit {n} tokens; the "
@@ -61,13 +71,30 @@ class AttentionMaps:
         """Number of heads per layer."""
         return self.weights.shape[1]
 
+    @property
+    def note(self) -> str:
+        """Which layers have local attention, as a sentence; empty if none has."""
+        return local_attention(self.windows)
+
+
+def local_attention(windows: Sequence[int | None]) -> str:
+    """The layers with local attention as a sentence, from :func:`sentiment_lib.model.attention_windows`, or nothing."""
+    layers = [layer for layer, tokens in enumerate(windows) if tokens is not None]
+    if not layers:
+        return ""
+    listed = f"Layer{'s' * (len(layers) > 1)} {', '.join(map(str, layers))} ({len(layers)} of {len(windows)})"
+    return (
+        f"{listed}: local attention. A token sees at most {windows[layers[0]]} tokens to each side; all other weights "
+        "are 0."
+    )
+
 
 def attention_maps(
     text: str,
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     *,
-    max_length: int = 64,
+    max_length: int | None = None,
     truncation: str = "head+tail",
     head_share: float = 0.25,
 ) -> AttentionMaps:
@@ -81,8 +108,8 @@ def attention_maps(
     model, tokenizer
         From :func:`sentiment_lib.initialize_model_and_tokenizer`.
     max_length, truncation, head_share
-        As in :func:`sentiment_lib.data.encode`. The weights take
-        ``4 * layers * heads * tokens ** 2`` bytes: 1.1 MiB for 64 tokens of the bundled model.
+        As in :func:`sentiment_lib.data.encode`. Default length: 64, or the model's limit if that is lower. The
+        weights take ``4 * layers * heads * tokens ** 2`` bytes: 1.1 MiB for 64 tokens of the bundled model.
 
     Raises
     ------
@@ -93,9 +120,10 @@ def attention_maps(
     """
     if not isinstance(text, str):
         raise ArgumentTypeError(f"text is {text!r}, not a string.")
-    ids, words = encode_with_words(text, tokenizer, max_length, truncation, head_share)
+    length = min(64, tokenizer.model_max_length) if max_length is None else max_length
+    read = readable_tokens(text, tokenizer, length, truncation, head_share)
     with eager(model), torch.inference_mode():
-        output = model(torch.tensor([ids], device=device_of(model)), output_attentions=True)
+        output = model(torch.tensor([read.ids], device=device_of(model)), output_attentions=True)
     if len(output.attentions or ()) != model.config.num_hidden_layers:
         raise ModelError(
             f"{type(model).__name__} returned {len(output.attentions or ())} attention maps for "
@@ -103,7 +131,8 @@ def attention_maps(
         )
     weights = torch.cat(output.attentions).float().cpu().numpy()
     probability = torch.softmax(output.logits[0].cpu().double(), dim=-1)[1].item()
-    return AttentionMaps(list(tokenizer.convert_ids_to_tokens(ids)), weights, probability, words)
+    windows = attention_windows(model.config)
+    return AttentionMaps(read.tokens, weights, probability, read.words, tuple(read.word_texts), windows)
 
 
 def condense(maps: AttentionMaps, *, words: bool = True, special: bool = True) -> AttentionMaps:
@@ -135,8 +164,16 @@ def condense(maps: AttentionMaps, *, words: bool = True, special: bool = True) -
     if not special:
         total = weights.sum(axis=-1, keepdims=True)
         weights = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
-    names = ["".join([maps.tokens[u[0]], *(maps.tokens[i].removeprefix("##") for i in u[1:])]) for u in units]
-    return AttentionMaps(names, weights, maps.probability, tuple(maps.words[unit[0]] for unit in units))
+    firsts = [unit[0] for unit in units]
+    names = maps.word_texts if words else maps.tokens
+    return AttentionMaps(
+        [names[i] for i in firsts],
+        weights,
+        maps.probability,
+        tuple(maps.words[i] for i in firsts),
+        tuple(maps.word_texts[i] for i in firsts),
+        maps.windows,
+    )
 
 
 @contextmanager

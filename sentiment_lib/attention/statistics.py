@@ -12,8 +12,9 @@ import torch
 
 from ..data.tokenization import encode_with_words
 from ..errors import ArgumentError
+from ..model.architectures import attention_windows
 from ..model.inference import Classifier
-from .maps import eager
+from .maps import eager, local_attention
 
 PATTERNS = ("[CLS]", "[SEP]", "itself", "previous token", "next token")
 STATISTICS = ("entropy", "relative entropy", "distance", *PATTERNS, "sentiment words")
@@ -30,14 +31,16 @@ class HeadStatistics:
     ----------
     mean, spread : numpy.ndarray
         Mean and standard deviation between texts, shape ``(len(STATISTICS), layers, heads)``. Entropy is in nats;
-        relative entropy is divided by that of uniform attention (0 to 1); distance is in tokens; the others are
-        shares of attention (0 to 1).
+        relative entropy is divided by that of uniform attention to all tokens that the layer sees (0 to 1); distance
+        is in tokens; the others are shares of attention (0 to 1).
     uniform : numpy.ndarray
-        What uniform attention would give on these texts, shape ``(len(STATISTICS),)``.
+        What uniform attention to all tokens would give on these texts, shape ``(len(STATISTICS),)``.
     per_text : numpy.ndarray or None
         Shape ``(texts, len(STATISTICS), layers, heads)``, if requested.
     uniform_per_text : numpy.ndarray or None
         `uniform` for each text, shape ``(texts, len(STATISTICS))``, if requested.
+    windows : tuple of int or None
+        As in :class:`sentiment_lib.attention.AttentionMaps`.
     """
 
     texts: int
@@ -46,6 +49,12 @@ class HeadStatistics:
     uniform: np.ndarray
     per_text: np.ndarray | None = None
     uniform_per_text: np.ndarray | None = None
+    windows: tuple[int | None, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """Which layers have local attention, as a sentence; empty if none has. Their heads cannot look far."""
+        return local_attention(self.windows)
 
     def __getitem__(self, name: str) -> np.ndarray:
         """The means of one statistic, shape ``(layers, heads)``."""
@@ -106,9 +115,11 @@ def head_statistics(
     total, squares, uniform = np.zeros(shape), np.zeros(shape), np.zeros(len(STATISTICS))
     kept = np.empty((n if per_text else 0, *shape), dtype=np.float32)
     kept_uniform = np.empty((len(kept), len(STATISTICS)))
+    windows = attention_windows(config)
     for batch in attention_batches(texts, classifier):
         mask, keys = batch.mask, _key_groups(batch, classifier.tokenizer, lexicon)
-        layers = [_statistics(layer, mask, keys) for layer in batch.attentions]
+        pairs = zip(batch.attentions, windows, strict=True)
+        layers = [_statistics(weights, mask, keys, window) for weights, window in pairs]
         values = torch.stack(layers, dim=2).cpu().double().numpy()  # (texts, statistics, layers, heads)
         total += values.sum(axis=0)
         squares += (values**2).sum(axis=0)
@@ -120,7 +131,7 @@ def head_statistics(
             kept[batch.texts], kept_uniform[batch.texts] = values, expected
     spread = np.sqrt(np.maximum(squares - total**2 / n, 0) / max(n - 1, 1))
     each = (kept, kept_uniform) if per_text else (None, None)
-    return HeadStatistics(n, total / n, spread, uniform / n, *each)
+    return HeadStatistics(n, total / n, spread, uniform / n, *each, windows=windows)
 
 
 class AttentionBatch(NamedTuple):
@@ -166,7 +177,9 @@ def _key_groups(batch: AttentionBatch, tokenizer, lexicon: Collection[str]) -> t
     return groups.to(batch.mask.device)
 
 
-def _statistics(weights: torch.Tensor, mask: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
+def _statistics(
+    weights: torch.Tensor, mask: torch.Tensor, keys: torch.Tensor, window: int | None = None
+) -> torch.Tensor:
     """All statistics of one layer, shape ``(texts, len(STATISTICS), heads)``; padding never counts."""
     position = torch.arange(mask.shape[1], device=mask.device, dtype=torch.float32)
     pad = torch.nn.functional.pad
@@ -183,7 +196,12 @@ def _statistics(weights: torch.Tensor, mask: torch.Tensor, keys: torch.Tensor) -
     itself = mean(weights.diagonal(dim1=2, dim2=3))
     previous = mean(pad(weights.diagonal(-1, 2, 3), (1, 0)), later)
     following = mean(pad(weights.diagonal(1, 2, 3), (0, 1)), earlier)
-    parts = [entropy, entropy / mask.sum(dim=1).log()[:, None], distance]
+    if window is None:
+        most = mask.sum(dim=1).log()[:, None]
+    else:  # the entropy of even weights on the tokens that each token sees
+        near = ((position[:, None] - position).abs() <= window).to(mask.dtype)
+        most = mean((mask @ near).clamp(min=1).log()[:, None])
+    parts = [entropy, entropy / most, distance]
     return torch.stack([*parts, to_cls, to_sep, itself, previous, following, to_sentiment], dim=1)
 
 

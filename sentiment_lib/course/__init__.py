@@ -7,6 +7,7 @@
 - :mod:`~sentiment_lib.course.quizzes`: interactive forms for the questions
 - :mod:`~sentiment_lib.course.speed`: how much each optimisation speeds up training
 - :mod:`~sentiment_lib.course.machine`: whether this machine is ready and which preset suits it
+- :mod:`~sentiment_lib.course.preflight`: what the lessons need from a model and from reviews
 - :mod:`~sentiment_lib.course.series`: runs the lessons with papermill
 - :mod:`~sentiment_lib.course.learner`: what the learner has solved
 - :mod:`~sentiment_lib.course.report`: the report of a run as HTML pages

@@ -4,6 +4,7 @@ from .machine import HubButton as HubButton
 from .machine import check_environment as check_environment
 from .machine import describe_machine as describe_machine
 from .machine import preset_times as preset_times
+from .preflight import check_run as check_run
 from .quizzes import quiz as quiz
 from .report import write_report as write_report
 from .series import LessonRun as LessonRun

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,12 +61,17 @@ def kept_parameters(settings: Settings) -> dict[str, Any] | None:
 
 
 def run_series(
-    settings: Settings, start: str = "00", leave_out: Collection[str] = (), *, resume: bool = False
+    settings: Settings,
+    start: str = "00",
+    leave_out: Collection[str] = (),
+    *,
+    resume: bool = False,
+    tell: Callable[[str], object] = lambda _: None,
 ) -> Iterator[LessonRun]:
     """Run the lessons from `start` on and yield each one when it is done.
 
-    When a lesson is done, its executed notebook is in ``results/<run>/notebooks/`` and it is recorded in
-    ``results/<run>/series.json``.
+    Model and reviews are checked before the first lesson. When a lesson is done, its executed notebook is in
+    ``results/<run>/notebooks/`` and it is recorded in ``results/<run>/series.json``.
 
     Parameters
     ----------
@@ -78,11 +83,14 @@ def run_series(
     resume : bool
         Skip the lessons that an earlier, interrupted run of this name has done, if settings, lessons and code have not
         changed since.
+    tell : callable
+        Takes a sentence about what the lessons show differently for this model than for a BERT; called for each of
+        them before the first lesson.
 
     Raises
     ------
-    SettingsError
-        If there is no lesson with the number `start`.
+    SettingsError, ModelError, DataError, HubUnreachable
+        From :func:`sentiment_lib.course.check_run`; SettingsError also if there is no lesson with the number `start`.
     BusyError
         If another process is working on a run of this name.
     StorageError
@@ -98,9 +106,14 @@ def run_series(
         _check_parameters(path)
     with only_this(settings):
         check_writable(settings.paths.notebooks)
-        _copy_companions(settings.paths.notebooks)
         made_with = {"parameters": parameters_of(settings), "code": _code_hash()}
         done = lessons_done(settings, made_with)
+        if not (resume and done):  # they were checked when the run began
+            from .preflight import check_run
+
+            for sentence in check_run(settings):
+                tell(sentence)
+        _copy_companions(settings.paths.notebooks)
         for path in todo:
             target, source = settings.paths.notebooks / path.name, _source_hash(path)
             if resume and done.get(path.stem) == source and target.is_file():

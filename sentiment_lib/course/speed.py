@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from ..data.tokenization import encode
+from ..data.tokenization import encode, padding_multiple
 from ..errors import ArgumentError
 from ..model.compute import Compute, keep_freed_memory
 from ..model.encoder import first_token_only
@@ -79,9 +79,10 @@ def reviews_per_second(measure: str, texts: Sequence[str], settings: Settings) -
     ids = encode(texts, tokenizer, **settings.encoding)
     if options["sorted"]:
         ids.sort(key=len)
-    padding = {"padding": True} if options["sorted"] else {"padding": "max_length", "max_length": settings.max_length}
+    padding: dict[str, Any] = {"return_tensors": "pt", "pad_to_multiple_of": padding_multiple(tokenizer)}
+    padding |= {"padding": True} if options["sorted"] else {"padding": "max_length", "max_length": settings.max_length}
     batches = [
-        tokenizer.pad({"input_ids": ids[i : i + BATCH_SIZE]}, return_tensors="pt", pad_to_multiple_of=8, **padding)
+        tokenizer.pad({"input_ids": ids[i : i + BATCH_SIZE]}, **padding)
         for i in range(0, len(ids) - BATCH_SIZE + 1, BATCH_SIZE)
     ]
     middle = len(batches) // 2

@@ -21,4 +21,5 @@ from .tables import table_parts as table_parts
 from .tokenization import encode as encode
 from .tokenization import encode_dataset as encode_dataset
 from .tokenization import encode_with_words as encode_with_words
+from .tokenization import readable_tokens as readable_tokens
 from .tokenization import token_lengths as token_lengths

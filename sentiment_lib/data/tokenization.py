@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from ..settings import TRUNCATIONS
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
+
+SPACE = "␣"  # shown for a token that is nothing but white space
 
 
 def encode(
@@ -57,8 +60,7 @@ def encode(
         raise ArgumentError(
             f"max_length={max_length} is longer than the {tokenizer.model_max_length} tokens this model can read."
         )
-    # no tokenizer takes half of a surrogate pair: a question mark stands for it
-    texts = [text.encode("utf-8", "replace").decode() for text in texts]
+    texts = [_without_half_pairs(text) for text in texts]
     head = _head_length(room, truncation, head_share)
     kept = _cut(texts, tokenizer, room, "right" if head else "left")
     if 0 < head < room:
@@ -82,14 +84,89 @@ def encode_with_words(
     A tokenizer splits a text into words before it cuts the words into pieces: at white space and, for BERT, at
     punctuation. Words are numbered from 0 in the complete text; special tokens have the number -1.
     """
+    ids, words, _ = _tokens_of(text, tokenizer, max_length, truncation, head_share)
+    return ids, words
+
+
+class ReadableTokens(NamedTuple):
+    """The tokens of one text in a form that people can read. Each field has one entry per token."""
+
+    ids: list[int]
+    words: tuple[int, ...]  # as from encode_with_words
+    tokens: list[str]
+    word_texts: list[str]  # the word that the token is a piece of; for a special token its own name
+
+
+def readable_tokens(
+    text: str,
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int | None = None,
+    truncation: str = "head+tail",
+    head_share: float = 0.25,
+) -> ReadableTokens:
+    """The tokens that :func:`encode` makes of one text, as people can read them.
+
+    The pieces of a WordPiece vocabulary, such as BERT's, are shown as they are, ``##`` included. Byte-level and
+    SentencePiece vocabularies have signs of their own for spaces and bytes (``Ġ``, ``▁``, ``ðŁĺ``). Instead of these,
+    the part of the text that a token stands for is shown, and :data:`SPACE` for white space.
+
+    Parameters
+    ----------
+    text, tokenizer, truncation, head_share
+        As in :func:`encode`.
+    max_length : int, optional
+        As in :func:`encode`. Default: the longest text that the tokenizer's model can read.
+    """
+    text = _without_half_pairs(text)
+    length = tokenizer.model_max_length if max_length is None else max_length
+    ids, words, spans = _tokens_of(text, tokenizer, length, truncation, head_share)
+    tokens = list(tokenizer.convert_ids_to_tokens(ids))
+    if type(tokenizer.backend_tokenizer.model).__name__ == "WordPiece":
+        return ReadableTokens(ids, words, tokens, joined_pieces(tokens, words))
+    word_texts = list(tokens)
+    for word, group in itertools.groupby(range(len(ids)), key=words.__getitem__):
+        if word < 0:
+            continue
+        pieces = list(group)
+        start, end = min(spans[i][0] for i in pieces), max(spans[i][1] for i in pieces)
+        for i in pieces:
+            word_texts[i] = text[start:end].strip() or SPACE
+            if ids[i] not in tokenizer.all_special_ids:  # which include that of an unknown piece
+                is_space = not tokens[i].strip("Ġ▁")
+                tokens[i] = SPACE if is_space else text[slice(*spans[i])].strip() or SPACE
+    return ReadableTokens(ids, words, tokens, word_texts)
+
+
+def joined_pieces(tokens: Sequence[str], words: Sequence[int]) -> list[str]:
+    """For each token of a WordPiece vocabulary the word that it is a piece of: all pieces, joined without ``##``."""
+    found: list[str] = []
+    for word, group in itertools.groupby(range(len(tokens)), key=words.__getitem__):
+        pieces = [tokens[i] for i in group]
+        joined = "".join([pieces[0], *(piece.removeprefix("##") for piece in pieces[1:])])
+        found += pieces if word < 0 else [joined] * len(pieces)
+    return found
+
+
+def _tokens_of(
+    text: str, tokenizer, max_length: int, truncation: str, head_share: float
+) -> tuple[list[int], tuple[int, ...], list[tuple[int, int]]]:
+    """For each token of a text: its id, its word, and the characters of the text it covers, as ``(start, end)``."""
     (ids,) = encode([text], tokenizer, max_length, truncation, head_share)
-    words = tokenizer(text, add_special_tokens=False, verbose=False).word_ids()
-    before, after = _special_tokens(tokenizer)
-    kept = len(ids) - len(before) - len(after)
+    encoding = tokenizer(
+        _without_half_pairs(text), add_special_tokens=False, return_offsets_mapping=True, verbose=False
+    )
+    words, spans = encoding.word_ids(), encoding["offset_mapping"]
+    before, after = (len(special) for special in _special_tokens(tokenizer))
+    kept = len(ids) - before - after
     if kept < len(words):
         head = _head_length(kept, truncation, head_share)
-        words = words[:head] + words[len(words) - (kept - head) :]
-    return ids, (-1,) * len(before) + tuple(words) + (-1,) * len(after)
+        words, spans = (part[:head] + part[len(part) - (kept - head) :] for part in (words, spans))
+    return ids, (-1,) * before + tuple(words) + (-1,) * after, [(0, 0)] * before + spans + [(0, 0)] * after
+
+
+def _without_half_pairs(text: str) -> str:
+    """The text with a question mark for each half of a surrogate pair, which no tokenizer takes."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _head_length(room: int, truncation: str, head_share: float) -> int:
@@ -121,6 +198,11 @@ def _cut(texts: list[str], tokenizer, length: int, side: str) -> list[list[int]]
         )["input_ids"]
     finally:
         tokenizer.truncation_side = previous_side
+
+
+def padding_multiple(tokenizer: PreTrainedTokenizerBase) -> int | None:
+    """Multiple of tokens to pad batches to: 8 for speed, None for a model whose longest input is no multiple of 8."""
+    return None if tokenizer.model_max_length % 8 else 8
 
 
 def token_lengths(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> np.ndarray:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from ..data.labels import LABEL_NAMES
 from ..errors import ArgumentError
 from . import behaviour_templates as t
+from .predictions import as_numbers
 from .uncertainty import share_intervals
 
 TOLERANCE = 0.1  # by how much a probability may move against the expected direction
@@ -138,7 +139,7 @@ def run_behavioural_tests(
     """
     cases = behavioural_cases() if cases is None else cases
     texts = case_texts(cases)
-    found = np.asarray(predict(texts), dtype=float)
+    found = as_numbers(predict(texts))
     if found.shape != (len(texts),):
         raise ArgumentError(f"predict returned an array of shape {found.shape} for {len(texts)} texts.")
     outside = ~((found >= 0) & (found <= 1))

@@ -20,13 +20,40 @@ class PlainData:
 
 def logit(probabilities: ArrayLike) -> np.ndarray:
     """Log odds of probabilities, which are kept 1e-12 away from 0 and 1 so that all of them are finite."""
-    kept = np.clip(np.asarray(probabilities, dtype=float), 1e-12, 1 - 1e-12)
+    kept = np.clip(as_numbers(probabilities), 1e-12, 1 - 1e-12)
     return np.log(kept) - np.log1p(-kept)
+
+
+def as_numbers(probabilities: ArrayLike) -> np.ndarray:
+    """Probabilities of positive as an array of float64.
+
+    Raises
+    ------
+    ArgumentError
+        If they are no numbers. For the dicts that a pipeline of transformers returns, the message has the line that
+        converts them.
+    """
+    try:
+        return np.asarray(probabilities, dtype=float)
+    except (TypeError, ValueError):
+        entries = np.asarray(probabilities, dtype=object)
+    if not all(isinstance(entry, dict) and {"label", "score"} <= entry.keys() for entry in entries.flat):
+        raise ArgumentError(f"probabilities must be numbers, one per text; they begin with {entries.flat[0]!r}.")
+    names = sorted({str(entry["label"]) for entry in entries.flat})
+    positive = next((name for name in names if name.lower().startswith("pos") or name == "LABEL_1"), "POSITIVE")
+    convert = f"[one['score'] if one['label'] == {positive!r} else 1 - one['score'] for one in found]"
+    if entries.ndim > 1:  # top_k=None gives all labels of a text
+        convert = f"[one['score'] for all_labels in found for one in all_labels if one['label'] == {positive!r}]"
+    raise ArgumentError(
+        f"probabilities holds the dicts of a pipeline, which begin with {entries.flat[0]}. Each needs to be the "
+        f"probability of positive, and a score is that of the label beside it. With found = pipeline(texts), write:\n"
+        f"probabilities = {convert}"
+    )
 
 
 def check_predictions(labels: ArrayLike, probabilities: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Both as arrays of shape ``(n,)``, int64 and float64, or an ArgumentError that names what is wrong with them."""
-    labels, probabilities = np.asarray(labels), np.asarray(probabilities, dtype=float)
+    labels, probabilities = np.asarray(labels), as_numbers(probabilities)
     if labels.ndim != 1 or labels.shape != probabilities.shape:
         raise ArgumentError(
             f"labels and probabilities must be two lists of the same length; their shapes are {labels.shape} "

@@ -43,7 +43,7 @@ class AttentionExplorer(ipw.VBox):
     reviews : mapping of str to str
         Title and text of the reviews to choose from.
     max_length : int
-        Longest text in tokens; longer texts are cut (head+tail).
+        Longest text in tokens, up to the model's limit; longer texts are cut (head+tail).
     before : transformers.PreTrainedModel, optional
         The checkpoint before fine-tuning, to compare with.
     corpus : sequence of str
@@ -88,7 +88,8 @@ class AttentionExplorer(ipw.VBox):
     ) -> None:
         if not reviews:
             raise ArgumentError("reviews is empty; give at least one title with its text.")
-        self._model, self._tokenizer, self._max_length, self._before = model, tokenizer, max_length, before
+        self._model, self._tokenizer, self._before = model, tokenizer, before
+        self._max_length = min(max_length, tokenizer.model_max_length)
         self._corpus, self._folder = list(corpus), Path(folder) if folder else Path()
         self._statistics: HeadStatistics | None = None
         self._baseline: tuple[str, AttentionMaps] | None = None  # the latest text, with all heads on

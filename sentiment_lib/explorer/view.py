@@ -53,6 +53,7 @@ def pack_panel(maps: AttentionMaps, title: str = "") -> tuple[dict[str, Any], by
     weights = np.where(maps.weights < floor, 0, maps.weights) if is_long else maps.weights
     codes = np.rint(255 * np.sqrt(np.clip(weights, 0, 1))).astype(np.uint8)
     panel = {"title": title, "tokens": list(maps.tokens), "words": list(maps.words), "layers": maps.layers}
+    panel |= {"word_texts": list(maps.word_texts), "windows": list(maps.windows)}
     return panel | {"heads": maps.heads, "floor": floor}, zlib.compress(codes.tobytes(), 1 if is_long else 6)
 
 
@@ -174,6 +175,7 @@ def attention_view(
     state |= {"special": special, "words": words, "difference": difference}
     state["silenced"] = [[int(layer), int(head)] for layer, head in silenced]
     alt = f"Attention of {first.layers} layers with {first.heads} heads each for {len(first.tokens)} tokens."
+    alt = f"{alt} {first.note}".rstrip()
     return AttentionView([pack_panel(each, title) for title, each in named.items()], state, alt)
 
 

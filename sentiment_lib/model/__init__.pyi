@@ -1,3 +1,4 @@
+from .architectures import architecture_of as architecture_of
 from .architectures import attention_windows as attention_windows
 from .architectures import model_limits as model_limits
 from .baselines import Baseline as Baseline

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..data.preparation import fingerprint
-from ..data.tokenization import encode_dataset
+from ..data.tokenization import encode_dataset, padding_multiple
 from ..errors import SettingsError
 from ..run.files import check_writable, hidden_sibling, replacing, write_json
 from ..run.locks import only_one
@@ -253,7 +253,8 @@ def _collator(tokenizer: PreTrainedTokenizerBase):
     import torch
     from transformers import DataCollatorWithPadding
 
-    pad, special = DataCollatorWithPadding(tokenizer, pad_to_multiple_of=8), torch.tensor(tokenizer.all_special_ids)
+    pad = DataCollatorWithPadding(tokenizer, pad_to_multiple_of=padding_multiple(tokenizer))
+    special = torch.tensor(tokenizer.all_special_ids)
 
     def collate(rows):
         batch = pad([{k: v for k, v in row.items() if k not in ("length", "hidden")} for row in rows])

@@ -8,7 +8,7 @@ from matplotlib import colormaps
 
 from ..attention.attribution import UNSIGNED, WordEffects
 from . import style
-from .style import DescribedFigure, in_house_style, literal, looks, new_figure
+from .style import DescribedFigure, add_note, in_house_style, literal, looks, new_figure
 
 KIND_COLORS = {"mixed": style.GREY, "[CLS]": style.BLUE, "[SEP]": style.ORANGE, "broad": style.YELLOW}
 KIND_COLORS |= {"itself": style.PURPLE, "previous token": style.GREEN, "next token": style.SKY}
@@ -16,7 +16,12 @@ KIND_COLORS |= {"itself": style.PURPLE, "previous token": style.GREEN, "next tok
 
 @in_house_style
 def head_maps(
-    maps: Mapping[str, np.ndarray], *, columns: int = 3, signed: bool = False, decimals: int | None = None
+    maps: Mapping[str, np.ndarray],
+    *,
+    columns: int = 3,
+    signed: bool = False,
+    decimals: int | None = None,
+    note: str = "",
 ) -> DescribedFigure:
     """Values of every head, each as a small map: one row per layer, one column per head.
 
@@ -30,6 +35,8 @@ def head_maps(
         Blue above 0, orange below.
     decimals : int, optional
         Also write the values into the cells.
+    note : str
+        A sentence below the maps, such as that of :attr:`sentiment_lib.attention.HeadStatistics.note`.
     """
     layers, heads = next(iter(maps.values())).shape
     columns = min(columns, len(maps))
@@ -55,6 +62,7 @@ def head_maps(
         layer, head = np.unravel_index(int((np.abs(values) if signed else values).argmax()), values.shape)
         strongest.append(f"{title}: most in layer {layer}, head {head} ({values[layer, head]:.2f})")
     figure.alt = f"Maps of {layers} layers with {heads} heads each. {'; '.join(strongest)}."
+    add_note(figure, note)
     return figure
 
 

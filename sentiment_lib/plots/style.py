@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -83,6 +84,13 @@ def new_figure(
     """An empty figure (inches) and its axes, shape ``(rows, columns)``; pyplot's state is not touched."""
     figure = DescribedFigure(figsize=(width, height), dpi=DPI, layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **grid)
+
+
+def add_note(figure: DescribedFigure, note: str) -> None:
+    """Write a sentence below a figure and into its alternative text; an empty one changes nothing."""
+    if note:
+        figure.supxlabel(textwrap.fill(note, round(13 * figure.get_figwidth())), fontsize=9)
+        figure.alt = f"{figure.alt} {note}"
 
 
 def show(figure: DescribedFigure, path: Path | None = None) -> Image:

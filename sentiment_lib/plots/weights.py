@@ -11,7 +11,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
 
 from ..attention.maps import AttentionMaps
-from .style import BLUE, GREY, ORANGE, DescribedFigure, in_house_style, literal, new_figure, signed_colors
+from .style import BLUE, GREY, ORANGE, DescribedFigure, add_note, in_house_style, literal, new_figure, signed_colors
 
 _FAINT = 0.01  # lines below this weight are not drawn
 
@@ -67,6 +67,8 @@ def attention(
         axis.grid(False)
         shown = f"Layer {layer}, head{'s' * (len(heads) > 1)} {', '.join(map(str, heads))}"
         shown += " (switched off)" if (layer, head) in off else ""
+        if any_maps.windows and any_maps.windows[layer] is not None:
+            shown += f"\n(local attention: {any_maps.windows[layer]} tokens to each side)"
         axis.set_title("\n".join(filter(None, [title, shown if view != "overview" else ""])), parse_math=False)
         if not tokens:  # a text of special tokens only, and these are left out
             axis.set_axis_off()
@@ -75,6 +77,8 @@ def attention(
         panel = _Panel(axis, weights, tokens, layer, heads, off, signed)
         alts.append((f"{title}: " if title else "") + draw(panel))
     figure.alt = " ".join(alts)
+    if view == "overview":
+        add_note(figure, any_maps.note)
     return figure
 
 

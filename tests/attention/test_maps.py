@@ -1,12 +1,18 @@
 import numpy as np
 import pytest
 import torch
+from support.architectures import tiny_checkpoint as checkpoint_of
 
 from sentiment_lib import attention_maps, initialize_model_and_tokenizer, predict
 from sentiment_lib.attention.maps import AttentionMaps, condense, eager
 from sentiment_lib.model.compute import Compute
 
 TEXT = "Not bad at all, and <b>never</b> boring."
+
+
+@pytest.fixture(scope="module")
+def tiny_modernbert(tmp_path_factory):
+    return initialize_model_and_tokenizer(str(checkpoint_of("modernbert", tmp_path_factory.mktemp("modernbert"))))
 
 
 def test_shapes_tokens_and_rows(bundled):
@@ -99,6 +105,32 @@ def test_words_of_a_cut_text_are_those_of_its_tokens(tiny):
         joined = condense(maps, special=False)
         for name in joined.tokens:  # a piece of a cut word may be left
             assert name.removeprefix("##") in text.lower()
+
+
+def test_words_are_those_of_the_text_where_pieces_have_no_marks():
+    weights = np.full((1, 1, 4, 4), 0.25, "float32")
+    maps = AttentionMaps(["<s>", "😀", "😀", "</s>"], weights, 0.5, (-1, 0, 0, -1), ("<s>", "😀", "😀", "</s>"))
+    joined = condense(maps)
+    assert (joined.tokens, joined.word_texts) == (["<s>", "😀", "</s>"], ("<s>", "😀", "</s>"))
+    assert condense(maps, words=False, special=False).tokens == ["😀", "😀"]
+    assert condense(condense(maps, words=False, special=False)).tokens == ["😀"]
+
+
+def test_local_attention_is_named(tiny_modernbert):
+    model, tokenizer = tiny_modernbert
+    maps = attention_maps(TEXT, model, tokenizer)
+    assert maps.windows == (None, 4, None)
+    expected = "Layer 1 (1 of 3): local attention. A token sees at most 4 tokens to each side; all other weights are 0."
+    assert maps.note == condense(maps).note == expected
+    positions = np.arange(len(maps.tokens))
+    far = np.abs(positions[:, None] - positions) > 4
+    assert far.any()
+    assert maps.weights[1][:, far].max() == 0 < min(maps.weights[0][:, far].min(), maps.weights[2][:, far].min())
+    assert attention_maps(TEXT, *tiny_modernbert, max_length=8).windows == maps.windows
+
+
+def test_all_layers_of_a_bert_see_everything(tiny):
+    assert (attention_maps(TEXT, *tiny).windows, attention_maps(TEXT, *tiny).note) == ((None, None), "")
 
 
 def test_weights_that_do_not_fit_the_tokens_are_an_error():

@@ -51,6 +51,22 @@ def test_a_hand_made_tensor(name, expected):
     np.testing.assert_allclose(hand_made()[name], expected, atol=1e-6)
 
 
+def test_the_entropy_of_local_attention_is_relative_to_what_a_token_sees():
+    """Four tokens that see one token to each side: evenly spread over what they see, the relative entropy is 1."""
+    near = (torch.arange(5)[:, None] - torch.arange(5)).abs() <= 1
+    near[:, 4] = False  # padding
+    weights = (near / near.sum(dim=1, keepdim=True).clamp(min=1))[None, None]
+    mask = torch.tensor([[1.0, 1, 1, 1, 0]])
+    keys = torch.zeros(1, 5, 3)
+    local, everywhere = (
+        dict(zip(STATISTICS, _statistics(weights, mask, keys, window)[0, :, 0].tolist(), strict=True))
+        for window in (1, None)
+    )
+    assert local["relative entropy"] == pytest.approx(1)
+    assert everywhere["relative entropy"] == pytest.approx((2 * np.log(2) + 2 * np.log(3)) / 4 / np.log(4))
+    assert {**local, "relative entropy": 0} == {**everywhere, "relative entropy": 0}
+
+
 def test_real_texts_against_one_text_at_a_time(tiny):
     """Batches, padding and masks change nothing: the same from each text's own maps, by plain NumPy."""
     found = head_statistics(TEXTS, Classifier(*tiny, ENCODING), per_text=True)

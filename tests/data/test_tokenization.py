@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from support.architectures import tiny_tokenizer
 
-from sentiment_lib.data.tokenization import encode, encode_dataset, token_lengths
+from sentiment_lib.data.tokenization import SPACE, encode, encode_dataset, readable_tokens, token_lengths
 
 LONG = " ".join(f"word{i} is here" for i in range(200))
 
@@ -102,3 +103,41 @@ def test_a_split_for_the_model(tokenizer):
     encoded = encode_dataset(rows, tokenizer, max_length=16, truncation="head", head_share=0.5)
     assert encoded["length"] == [3, 16]
     assert encoded["labels"] == [1, 0]
+
+
+def test_pieces_of_words_are_shown_as_a_wordpiece_vocabulary_has_them(tokenizer):
+    text = "An unwatchable remake, and I watched it 😀 twice."
+    shown = readable_tokens(text, tokenizer)
+    assert shown.ids == tokenizer(text)["input_ids"]
+    assert shown.tokens == tokenizer.convert_ids_to_tokens(shown.ids)
+    assert "##watch" in shown.tokens
+    pieces = shown.tokens.index("un")
+    assert shown.word_texts[: pieces + 2] == ["[CLS]", "an", "unwatchable", "unwatchable"]
+    assert "[UNK]" in shown.word_texts
+
+
+@pytest.mark.parametrize("model_type", ["roberta", "modernbert", "albert", "xlm-roberta", "deberta-v2"])
+def test_tokens_of_other_vocabularies_are_shown_as_the_text_they_stand_for(model_type):
+    text, tokenizer = "Zürich: a  wonderful\ncafé 😀 film, isn't it?", tiny_tokenizer(model_type)
+    shown = readable_tokens(text, tokenizer, 512)
+    assert shown.ids == tokenizer(text)["input_ids"]
+    assert shown.words[0] == shown.words[-1] == -1
+    assert (shown.tokens[0], shown.tokens[-1]) == (tokenizer.cls_token, tokenizer.sep_token)
+    inner = list(zip(shown.tokens, shown.words, shown.word_texts, strict=True))[1:-1]
+    assert all(token in (SPACE, tokenizer.unk_token) or token in word for token, _, word in inner)
+    words = dict.fromkeys((word, text) for _, word, text in inner)
+    joined = "".join(part for _, part in words if part != SPACE)
+    assert joined == "".join(text.split())  # nothing is lost, doubled or shown in signs of the vocabulary
+
+
+@pytest.mark.parametrize("truncation", ["head", "tail", "head+tail"])
+def test_the_words_of_a_text_that_is_cut_are_those_of_its_tokens(truncation):
+    tokenizer, text = tiny_tokenizer("modernbert"), " ".join(a + b for a in "abcdefghij" for b in "klmnopqrst")
+    shown = readable_tokens(text, tokenizer, 16, truncation)
+    assert shown.ids == encode([text], tokenizer, 16, truncation)[0]
+    assert [tokenizer.decode([i]).strip() or SPACE for i in shown.ids[1:-1]] == shown.tokens[1:-1]
+    assert all(any(part in word for word in text.split()) for part in shown.word_texts[1:-1])  # a word may be cut
+
+
+def test_half_of_a_surrogate_pair_is_shown_as_a_question_mark(tokenizer):
+    assert readable_tokens("half \ud83d pair", tokenizer).tokens == ["[CLS]", "half", "?", "pair", "[SEP]"]

@@ -4,7 +4,9 @@ import pytest
 from scipy.integrate import trapezoid
 
 from sentiment_lib import evaluate
+from sentiment_lib.errors import ArgumentError
 from sentiment_lib.evaluation.metrics import choose_threshold, precision_recall_curve, prediction_table, roc_curve
+from sentiment_lib.evaluation.uncertainty import metric_intervals
 
 # Ten predictions worked by hand at threshold 0.5: TP 4, FN 1, FP 2, TN 3.
 LABELS = [1, 1, 1, 1, 1, 0, 0, 0, 0, 0]
@@ -105,6 +107,35 @@ def test_aims_that_cannot_be_met_or_read():
 def test_bad_predictions(labels, probabilities, message):
     with pytest.raises(ValueError, match=message):
         evaluate(labels, probabilities)
+
+
+@pytest.mark.parametrize(
+    ("found", "names"),
+    [
+        ([{"label": "POSITIVE", "score": 0.9}, {"label": "NEGATIVE", "score": 0.8}], "'POSITIVE'"),
+        ([{"label": "LABEL_1", "score": 0.9}, {"label": "LABEL_0", "score": 0.8}], "'LABEL_1'"),
+        (
+            [[{"label": "pos", "score": 0.9}, {"label": "neg", "score": 0.1}],
+             [{"label": "neg", "score": 0.8}, {"label": "pos", "score": 0.2}]],
+            "'pos'",
+        ),
+    ],
+)  # fmt: skip
+def test_the_dicts_of_a_pipeline_are_refused_with_the_line_that_converts_them(found, names):
+    with pytest.raises(ArgumentError) as caught:
+        evaluate([1, 0], found)
+    line = str(caught.value).partition("probabilities = ")[2]
+    assert names in line
+    assert eval(line, {"found": found}) == pytest.approx([0.9, 0.2])
+    with pytest.raises(ArgumentError, match="dicts of a pipeline"):
+        metric_intervals([1, 0], found)
+
+
+def test_probabilities_that_are_no_numbers_are_refused():
+    with pytest.raises(ArgumentError, match=r"must be numbers, one per text; they begin with 'high'"):
+        evaluate([1, 0], ["high", "low"])
+    with pytest.raises(ArgumentError, match=r"they begin with \{'score': 0.9\}"):
+        evaluate([1, 0], [{"score": 0.9}, {"score": 0.2}])
 
 
 def test_it_is_plain_data():

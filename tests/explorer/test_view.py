@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,6 +34,7 @@ def test_weights_are_stored_to_four_thousandths():
     codes = np.frombuffer(zlib.decompress(base64.b64decode(panel["packed"])), "u1").reshape(maps.weights.shape)
     np.testing.assert_allclose((codes / 255) ** 2, maps.weights, atol=0.004)
     assert (panel["tokens"], panel["layers"], panel["heads"]) == (["a", "b", "c"], 2, 2)
+    assert (panel["word_texts"], panel["windows"]) == (["a", "b", "c"], [])
 
 
 def test_it_is_compact(bundled):
@@ -132,6 +134,20 @@ def test_the_browser_shows_the_numbers_that_python_computes(open_view, words, sp
     assert (
         "divided by its sum" in page.locator("[data-drawn]").text_content() + page.locator(".note").first.text_content()
     ) != special
+
+
+@pytest.mark.browser
+def test_words_and_local_attention_are_shown_as_the_maps_have_them(open_view):
+    tokens, words = ["<s>", "😀", "😀", "film", "</s>"], ("<s>", "😀", "😀", "film", "</s>")
+    maps = replace(maps_of(tokens, words=(-1, 0, 0, 1, -1)), word_texts=words, windows=(None, 4))
+    page = open_view(attention_view(maps, words=True))
+    assert page.locator(".from .token").all_text_contents() == ["<s>", "😀", "film", "</s>"]
+    about = page.locator(".note").first
+    assert "local" not in about.text_content()
+    page.get_by_role("slider", name="layer").fill("1")
+    assert "local attention in layer 1: a token sees at most 4 tokens to each side" in about.text_content()
+    page.get_by_label("view").select_option("overview")
+    assert "local attention in layer 1: a token" in about.text_content()
 
 
 @pytest.mark.browser

@@ -1,10 +1,13 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from support.architectures import tiny_checkpoint as tiny_checkpoint_of
 
 from sentiment_lib import fine_tune, initialize_model_and_tokenizer, predict
+from sentiment_lib.course.speed import measure_all
 from sentiment_lib.data.preparation import prepare
 from sentiment_lib.errors import SettingsError
 from sentiment_lib.model import training
@@ -265,6 +268,19 @@ def test_the_average_resumes_where_training_was_stopped(small):
     assert result.resumed_from
     for (name, weight), expected in zip(again.named_parameters(), uninterrupted_run.parameters(), strict=True):
         torch.testing.assert_close(weight, expected, msg=name)
+
+
+def test_padding_stays_within_the_positions_of_the_model(home, tmp_path):
+    """A model that reads 37 tokens gets no batch of 40, in training and where lesson 03 measures speed."""
+    folder = tiny_checkpoint_of("roberta", tmp_path / "model", max_position_embeddings=39)
+    texts = [f"{word} film {'that goes on and on ' * 8}{i}" for i in range(48) for word in ("wonderful", "dull")]
+    source = home / "long.csv"
+    pd.DataFrame({"text": texts, "label": ["pos", "neg"] * 48}).to_csv(source, index=False)
+    settings = make_settings(run="long", source=str(source), model=str(folder), epochs=1, max_length=37)
+    model, tokenizer = initialize_model_and_tokenizer(str(folder))
+    assert tokenizer.model_max_length == 37
+    assert fine_tune(model, tokenizer, prepare(settings)[0], settings).steps > 1
+    assert all(speed > 0 for speed in measure_all(texts, settings).values())
 
 
 def test_masking_needs_a_mask_token(small):

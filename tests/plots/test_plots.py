@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -100,6 +101,20 @@ def test_every_figure_has_labels_and_alternative_text_and_is_drawn(maps, tmp_pat
         if name not in NO_LABELS:  # panels that share their labels, and lines between words
             for axis in figure.axes:
                 assert axis.get_ylabel() or axis.get_xlabel(), name
+
+
+def test_figures_say_which_layers_have_local_attention(maps):
+    local = replace(maps, windows=(None, 7, 7))
+    assert "local attention: 7 tokens" in plots.attention(local, layer=1).axes[0].get_title("left")
+    assert "local" not in plots.attention(local, layer=0).axes[0].get_title("left")
+    overview = plots.attention(local, "overview")
+    assert local.note in overview.alt
+    assert "Layers 1, 2 (2 of 3): local attention" in overview.get_supxlabel()
+    assert plots.attention(maps, "overview").get_supxlabel() == ""
+    figure = plots.head_maps({"a": GRID}, note="Layer 1 (1 of 2): local attention.")
+    assert figure.alt.endswith("Layer 1 (1 of 2): local attention.")
+    assert "local" in figure.get_supxlabel()
+    assert plots.head_maps({"a": GRID}).get_supxlabel() == ""
 
 
 def test_the_same_figure_is_the_same_file(maps):

@@ -61,6 +61,25 @@ def test_errors_name_the_value_and_what_is_allowed(changes, message):
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ['{"epochs": 1, "train_size": null}', "{'epochs': 1, 'train_size': None}", '{"epochs": "1"}', " {'epochs': 1}"],
+)
+def test_overrides_may_be_text_as_papermill_passes_them(text):
+    assert (
+        make_settings("quick", None, text) == make_settings("quick", overrides={"epochs": 1}) == make_settings(epochs=1)
+    )
+
+
+@pytest.mark.parametrize("overrides", ["epochs=1", "[1]", "{1: 2}", '{"epochs": 1', ["epochs"], "nan", "(" * 500])
+def test_overrides_that_are_no_dict_are_refused_with_what_to_write(overrides):
+    with pytest.raises(SettingsError) as caught:
+        make_settings("quick", "mine", overrides)
+    assert str(caught.value).endswith("""write -p overrides '{"epochs": 1}' or -y 'overrides: {epochs: 1}'.""")
+    with pytest.raises(SettingsError, match="Did you mean 'epochs'"):
+        make_settings("quick", "mine", '{"epoch": 1}')
+
+
 def test_settings_are_frozen():
     with pytest.raises(AttributeError):
         Settings().epochs = 5

@@ -35,10 +35,8 @@ function unitsOf(panel, special, words) {
   panel.tokens.forEach((token, i) => {
     const word = panel.words[i], last = units[units.length - 1];
     if (word < 0 && !special) return;
-    if (words && word >= 0 && last && last.word === word) {
-      last.label += token.startsWith("##") ? token.slice(2) : token;
-      last.members.push(i);
-    } else units.push({ label: token, word, members: [i] });
+    if (words && word >= 0 && last && last.word === word) last.members.push(i);
+    else units.push({ label: words ? panel.word_texts[i] : token, word, members: [i] });
   });
   return units;
 }

@@ -5,7 +5,8 @@
 
    createAttentionView(host, options) draws into `host` and returns {set, load}:
      set(state)     changes what is shown; see STATE below
-     load(panels)   shows other weights: [{title, tokens, words, layers, heads, weights}], one panel or two
+     load(panels)   shows other weights, in one panel or two:
+                    [{title, tokens, words, word_texts, layers, heads, windows, weights}]
    A weight w is stored in one byte as round(255 * sqrt(w)), so that small weights keep their digits. */
 const STATE = {
   view: "bipartite", // "bipartite" (lines), "heatmap" or "overview"
@@ -112,11 +113,13 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
   function describe() {
     refreshers.forEach((refresh) => refresh());
     chips.style.display = shown.view === "bipartite" ? "" : "none";
-    const { layers, heads: count, floor } = panels[0];
+    const { layers, heads: count, floor, windows } = panels[0];
+    const local = windows.map((_, layer) => layer).filter((layer) => windows[layer] !== null && (shown.view === "overview" || layer === shown.layer));
     const which = shown.view === "overview" ? `${layers} layers × ${count} heads` : headName(shown.layer, shown.view === "bipartite" ? heads() : [shown.head]);
     const said = [which[0].toUpperCase() + which.slice(1)];
     if (!shown.special) said.push("special tokens are left out, and what remains of each row is divided by its sum");
     if (shown.words) said.push("word pieces are put together: to a word the sum, from a word the mean");
+    if (local.length) said.push(`local attention in layer${local.length > 1 ? "s" : ""} ${local.join(", ")}: a token sees at most ${windows[local[0]]} tokens to each side`);
     if (floor) said.push(`weights below ${percent(floor)} are shown as 0`);
     about.textContent = `${said.join("; ")}.`;
   }

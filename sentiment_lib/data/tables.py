@@ -241,6 +241,7 @@ def _csv_parts(path: Path, dialect: Dialect, rows: int) -> Iterator[pd.DataFrame
         return
     options = {
         "sep": dialect.delimiter,
+        "engine": "c" if dialect.delimiter.isascii() else "python",
         # a third faster than the codec utf-8-sig; pandas skips a byte-order mark itself
         "encoding": "utf-8" if dialect.encoding == "utf-8-sig" else dialect.encoding,
         "escapechar": "\\" if dialect.quoting == "escapes" else None,

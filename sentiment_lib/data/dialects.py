@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import itertools
@@ -72,11 +73,13 @@ class TableOptions:
             raise DataError(f"delimiter={self.delimiter!r} must be one character, such as ';', or 'tab'.")
         if self.encoding is not None:
             try:
-                "".encode(self.encoding)
+                "".encode(self.encoding)  # not every codec is one of texts
+                name = codecs.lookup(self.encoding).name
             except (LookupError, ValueError):
                 raise DataError(
                     f"encoding={self.encoding!r} is not an encoding that Python knows, such as utf-8 or cp1252."
                 ) from None
+            object.__setattr__(self, "encoding", "utf-8-sig" if name == "utf-8" else name)
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ def _dialect(path: Path, default_delimiter: str, options: TableOptions, _state: 
 def _sample(path: Path, encoding: str) -> list[str]:
     """The first lines of a file; none if they are blank."""
     with open_text(path, encoding) as file:
-        lines = (file.read(_SAMPLE_CHARACTERS) + file.readline()).splitlines(keepends=True)
+        lines = list(io.StringIO(file.read(_SAMPLE_CHARACTERS) + file.readline(), newline=""))
     return lines if any(line.strip() for line in lines) else []
 
 

@@ -117,6 +117,10 @@ def test_the_user_decides(tmp_path):
     assert read_table(other, TableOptions(delimiter="#"))["label"].tolist() == ["1"]
     mac = written(tmp_path, table_of([f"{t} naïve" for t in TEXTS]), "mac.csv", "mac_roman")
     assert read_table(mac, TableOptions(encoding="mac_roman"))["text"][0].endswith("naïve")
+    marked = written(tmp_path, table_of(TEXTS), "marked.csv", "utf-8-sig")
+    assert list(read_table(marked, TableOptions(encoding="UTF8"))) == ["text", "label"]
+    separators = written(tmp_path, table_of([f"{t}\u2028\x0bMore" for t in TEXTS]), "separators.csv")
+    assert len(read_table(separators)) == len(TEXTS)
     tabs = written(tmp_path, "text\tlabel\nfine\t1\n", "tabs.txt")
     assert read_table(tabs, TableOptions(delimiter="tab"))["label"].tolist() == ["1"]
 

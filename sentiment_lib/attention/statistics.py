@@ -130,8 +130,8 @@ def head_statistics(
         if per_text:
             kept[batch.texts], kept_uniform[batch.texts] = values, expected
     spread = np.sqrt(np.maximum(squares - total**2 / n, 0) / max(n - 1, 1))
-    each = kept if per_text else None, kept_uniform if per_text else None
-    return HeadStatistics(n, total / n, spread, uniform / n, *each, windows)
+    each = {"per_text": kept, "uniform_per_text": kept_uniform} if per_text else {}
+    return HeadStatistics(n, total / n, spread, uniform / n, **each, windows=windows)
 
 
 class AttentionBatch(NamedTuple):

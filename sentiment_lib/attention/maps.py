@@ -179,15 +179,13 @@ def condense(maps: AttentionMaps, *, words: bool = True, special: bool = True) -
 @contextmanager
 def eager(model: PreTrainedModel) -> Iterator[None]:
     """The model in evaluation mode, with the attention kernel that returns its weights, until the block ends."""
-    from ..model._transformers import attention_kernel
+    from ..model._transformers import attention_kernel, set_attention_kernel
 
     training, kernel = model.training, attention_kernel(model.config)
     model.eval()
-    if kernel != "eager":
-        model.set_attn_implementation("eager")
+    set_attention_kernel(model.config, "eager")
     try:
         yield
     finally:
-        if kernel != "eager":
-            model.set_attn_implementation(kernel)
+        set_attention_kernel(model.config, kernel)
         model.train(training)

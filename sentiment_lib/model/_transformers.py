@@ -14,9 +14,17 @@ from transformers.masking_utils import eager_mask as eager_mask
 def attention_kernel(config: PreTrainedConfig) -> str:
     """Name of the attention kernel of models with this configuration.
 
-    ``model.set_attn_implementation`` sets it; transformers has no public function that returns it.
+    transformers has no public function that returns it.
     """
     return config._attn_implementation
+
+
+def set_attention_kernel(config: PreTrainedConfig, kernel: str) -> None:
+    """Let models with this configuration compute with an attention kernel that they support.
+
+    ``model.set_attn_implementation`` refuses a ModernBERT in some versions, because of how its source is written.
+    """
+    config._attn_implementation = kernel
 
 
 def attention_function(config: PreTrainedConfig, eager: Callable[..., Any]) -> Callable[..., Any]:

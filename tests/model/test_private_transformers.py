@@ -2,10 +2,16 @@
 
 import pytest
 import torch
-from transformers import AttentionInterface, AttentionMaskInterface, BertConfig, BertModel
+from transformers import AttentionInterface, AttentionMaskInterface, BertConfig, BertModel, ModernBertModel
 from transformers.masking_utils import create_bidirectional_mask, create_causal_mask
 
-from sentiment_lib.model._transformers import attention_function, attention_kernel, eager_mask, sees_all_tokens
+from sentiment_lib.model._transformers import (
+    attention_function,
+    attention_kernel,
+    eager_mask,
+    sees_all_tokens,
+    set_attention_kernel,
+)
 
 SIZES = {"vocab_size": 9, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
 
@@ -15,6 +21,21 @@ def test_the_kernel_is_the_one_that_was_set(kernel):
     model = BertModel(BertConfig(**SIZES))
     model.set_attn_implementation(kernel)
     assert attention_kernel(model.config) == kernel
+
+
+@pytest.mark.parametrize("kind", [BertModel, ModernBertModel])
+def test_a_kernel_that_is_set_is_the_one_that_computes(kind):
+    model = kind(kind.config_class(**SIZES | {"num_hidden_layers": 2, "vocab_size": 50, "pad_token_id": 0}))
+    AttentionInterface.register("nothing", lambda module, query, *_, **__: (0 * query.transpose(1, 2), None))
+    AttentionMaskInterface.register("nothing", eager_mask)
+    ids = torch.tensor([[1, 2, 3]])
+    set_attention_kernel(model.config, "eager")
+    usual = model.eval()(ids).last_hidden_state
+    set_attention_kernel(model.config, "nothing")
+    assert attention_kernel(model.config) == "nothing"
+    assert not torch.allclose(model(ids).last_hidden_state, usual)
+    set_attention_kernel(model.config, "eager")
+    assert torch.equal(model(ids).last_hidden_state, usual)
 
 
 def test_the_function_is_the_one_that_the_model_computes_with():

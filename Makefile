@@ -64,7 +64,7 @@ bench: $(READY_TEST)
 	for question in $(BENCHMARKS); do $(PY) benchmarks/$$question.py "$(IMDB)" || exit 1; done
 	$(PY) benchmarks/report.py
 
-# The long versions of the tests that kill, damage and fuzz: some 30 minutes.
+# The long versions of the tests that kill, damage and fuzz, and the series of all architectures: some 50 minutes.
 soak: $(READY_TEST)
 	KILLS=20 FUZZ=20000 $(PY) -m pytest -q -rA tests/robustness/test_kill.py tests/course/test_series.py \
 	    tests/course/test_architectures.py tests/robustness/test_properties.py tests/data/test_hub.py \

@@ -175,7 +175,9 @@ def test_a_pickle_is_never_opened(tiny_checkpoint, tmp_path, name):
         if path.name not in ("model.safetensors", name):
             (folder / path.name).write_bytes(path.read_bytes())
     (folder / name).write_bytes(pickle.dumps({"bert.embeddings.word_embeddings.weight": Bomb(trace)}))
-    with pytest.raises(ModelError, match=r"pickled weights are not read|could not be loaded|no weights \(model\.safetensors\)"):
+    with pytest.raises(
+        ModelError, match=r"pickled weights are not read|could not be loaded|no weights \(model\.safetensors\)"
+    ):
         initialize_model_and_tokenizer(str(folder))
     assert not trace.exists()
     pickle.loads((folder / name).read_bytes())  # opening it does run its code

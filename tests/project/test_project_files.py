@@ -195,6 +195,15 @@ def test_each_promise_of_reliability_md_names_a_test_that_is_there():
     assert all("test" in row.rpartition(" | ")[2] for row in rows)
 
 
+def test_readme_and_data_card_have_the_same_table_of_sources():
+    tables = []
+    for name in ("README.md", "data/README.md"):
+        table = (CHECKOUT / name).read_text(encoding="utf-8").partition("| you have | you type")[2]
+        tables.append([line for line in table.partition("\n\n")[0].splitlines() if line.startswith("|")])
+    assert tables[0] == tables[1]
+    assert len(tables[0]) > 15
+
+
 def test_the_lowest_versions_are_those_of_pyproject():
     from sentiment_lib.course.machine import LOWEST
 

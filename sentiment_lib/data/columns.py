@@ -113,7 +113,8 @@ def find_text_column(table: pd.DataFrame, wanted: str | None = None, *, option: 
     prose = [name for name in names if _is_prose(table[name])]
     named = [[name for name in names if normalised(name) in TEXT_NAMES]]
     named += [[name for name in names if _last_word(name) in TEXT_NAMES]]
-    return _without_doubt([["text"] if "text" in names else [], *named, prose], "texts", option)
+    only = names if len(names) == 1 else []
+    return _without_doubt([["text"] if "text" in names else [], *named, only, prose], "texts", option)
 
 
 def find_label_column(

@@ -69,7 +69,7 @@ def table_files(folder: Path) -> tuple[dict[str, list[Path]], list[Path]]:
         ]
         raise DataError(
             f"{folder} holds files of several data sets: {_listed(by_split, folder)}. Give the folder of one: "
-            f"{', '.join(map(str, whole))}."
+            f"{', '.join(map(str, whole))}; or move the others elsewhere."
         )
     files: dict[str, list[Path]] = {}
     for path, name in by_split.items():

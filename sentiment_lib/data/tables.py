@@ -28,6 +28,10 @@ READERS = {
 SEPARATORS = {"csv": ",", "tsv": "\t"}
 FASTTEXT = "__label__"
 _AS_WRITTEN: dict[str, Any] = {"dtype": str, "keep_default_na": False}
+_REMEDIES = {
+    **dict.fromkeys([".xls", ".ods"], " Save it as .xlsx, or as CSV UTF-8."),
+    **dict.fromkeys([".tar", ".tgz", ".7z", ".rar"], " Unpack it, and give the folder."),
+}
 _NO_TEXT = {"list": "a list", "ndarray": "a list", "dict": "a dict", "bytes": "bytes"}
 _PART = 1_000_000  # rows that are read at once for a whole table
 _PIECE = 1 << 16  # characters of JSON
@@ -190,7 +194,7 @@ def _kind_of(path: Path) -> str:
     ending = Path(name).suffix.lower()
     kind = READERS.get(ending)
     if kind is None:
-        remedy = " Save it as .xlsx, or as CSV UTF-8." if ending in (".xls", ".ods") else ""
+        remedy = _REMEDIES.get(ending, "")
         within = f" (it holds {name})" if name != path.name else ""
         raise DataError(
             f"{path} is not a file that can be read{within}; it should end in {', '.join(READERS)}, and may be "

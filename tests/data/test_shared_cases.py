@@ -54,7 +54,7 @@ READ = [
 ]  # fmt: skip
 REFUSED = [
     ("04_old_copy/mine", {}, r"several files for train: train\.csv, train_before_fix\.csv"),
-    ("04_old_copy/tweet_eval_like", {}, r"Give the folder of one: .*irony, .*sentiment\."),
+    ("04_old_copy/tweet_eval_like", {}, r"Give the folder of one: .*irony, .*sentiment;"),
     ("09_sentiment140/utf8.csv", {}, r"The labels are '0' \(150\), '4' \(150\).*negative_label and positive_label"),
     (
         "10_yelp_polarity_csv/train.csv",

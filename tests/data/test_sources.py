@@ -61,7 +61,7 @@ AMBIGUOUS = {
     "an old copy": (["train.csv", "train_old.csv"], r"several files for train: train\.csv, train_old\.csv"),
     "two kinds": (["train.csv", "train.parquet"], r"several files for train: train\.csv, train\.parquet"),
     "parts that are no shards": (["train1.csv", "train2.csv"], r"several files for train: train1\.csv, train2\.csv"),
-    "two configurations": (["a/train.csv", "b/train.csv", "b/test.csv"], r"several data sets: .*Give the folder of one: .*a, .*b\."),
+    "two configurations": (["a/train.csv", "b/train.csv", "b/test.csv"], r"several data sets: .*Give the folder of one: .*a, .*b;"),
     "halves of two": (["a/train.csv", "b/test.csv"], r"several data sets: a/train\.csv, b/test\.csv"),
     "two names": (["imdb_train.csv", "yelp_test.csv"], r"do not belong together: imdb_train\.csv, yelp_test\.csv"),
     "a shard is missing": (["train-00000-of-00002.parquet"], "1 of the 2 shards"),
@@ -161,6 +161,7 @@ COLUMNS = {
     "by content": ({"1": FEW, "2": [f"u{i}" for i in range(20)], "3": ["Mon Apr 06 22:19:45 PDT 2009"] * 20, "4": PROSE}, "4", "1"),
     "Chinese": ({"1": ["这部电影非常好看演员的表演很精彩"] * 20, "2": FEW}, "1", "2"),
     "labels that are understood": ({"text": PROSE, "sentiment": ["pos", "neg"] * 10, "rating": range(20)}, "text", "sentiment"),
+    "only one": ({"words": ["Fine", "Poor"]}, "words", None),
     "nothing": ({"a": range(20), "b": range(20)}, None, None),
 }  # fmt: skip
 

@@ -160,6 +160,8 @@ def test_archives_that_are_in_doubt(tmp_path):
         read_table(written(tmp_path, "no archive", "x.zip"))
     with pytest.raises(DataError, match="could not be read as csv"):
         read_table(written(tmp_path, "no archive", "x.csv.gz"))
+    with pytest.raises(DataError, match=r"holds aclImdb_v1\.tar.* Unpack it, and give the folder"):
+        read_table(written(tmp_path, "x", "aclImdb_v1.tar.gz"))
     with pytest.raises(DataError, match=r"Save it as \.xlsx"):
         read_table(written(tmp_path, "x", "x.xls"))
 

@@ -79,7 +79,7 @@ def test_two_processes_predict_a_file_as_one_does(tmp_path):
     assert main(["predict", "--input", str(source), "--output", str(alone), "--name", "one"]) == 0
     done = in_processes("predict", "--input", str(source), "--output", str(shared), "--name", "one")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("2,500 texts classified") == 1
+    assert done.stdout.count("2,500 texts of column 'text' classified") == 1
     tables = [pd.read_csv(path) for path in (alone, shared)]
     assert list(tables[1]["id"]) == list(range(2500))
     np.testing.assert_allclose(tables[1]["probability"], tables[0]["probability"], atol=0.02)

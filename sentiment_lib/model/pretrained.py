@@ -9,10 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..data.hub import fetch
-from ..data.labels import KNOWN_LABELS, LABEL_NAMES
+from ..data.hub import fetch, hub_error, open_repository
+from ..data.labels import KNOWN_LABELS, LABEL_NAMES, normalised_label
 from ..data.tables import existing_path
-from ..errors import HubUnreachable, ModelError, NotOnHub
+from ..errors import ModelError, NotOnHub
 from ..run.files import sha256
 from .architectures import ARCHITECTURES, check_architecture, dropout_keys, longest_input
 from .checkpoint_files import files_in, is_complete, what_it_is
@@ -222,7 +222,7 @@ def _locate(name: str, revision: str | None) -> Path:
 
 def _fetch(name: str, revision: str | None) -> Path:
     """The folder of a model on the hub; nothing more is downloaded if its configuration cannot be used."""
-    from huggingface_hub import HfApi, try_to_load_from_cache
+    from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
     from transformers import AutoConfig
 
@@ -242,13 +242,8 @@ def _fetch(name: str, revision: str | None) -> Path:
     files = files_in(folder)
     if is_complete(files):
         return folder
-    try:
-        siblings = HfApi().model_info(name, revision=folder.name, timeout=10).siblings
-    except Exception as error:
-        raise HubUnreachable(
-            f"The model {name!r} is not complete on this machine, and the hub does not say what else it has. {remedy}"
-        ) from error
-    raise ModelError(what_it_is({sibling.rfilename for sibling in siblings or ()}, name, folder, on_hub=True))
+    held = open_repository(name, "model", folder.name, remedy, hub_error()).files
+    raise ModelError(what_it_is(held, name, folder, on_hub=True))
 
 
 def _positive_is_first(classes: Mapping[Any, str] | None, name: str) -> bool:
@@ -256,7 +251,7 @@ def _positive_is_first(classes: Mapping[Any, str] | None, name: str) -> bool:
     names = [str(label) for _, label in sorted((classes or {}).items())]
     if len(names) != 2:
         raise ModelError(f"{name!r} was trained for {len(names)} labels; use a model for 2, or one without a head.")
-    known = [KNOWN_LABELS.get(label.strip().lower()) for label in names]
+    known = [KNOWN_LABELS.get(normalised_label(label)) for label in names]
     if all(re.fullmatch(r"LABEL_\d+", label) for label in names) or known == [0, 1]:
         return False
     if known == [1, 0]:

@@ -10,7 +10,7 @@ from ..data.tokenization import readable_tokens
 from ..errors import DataError, ModelError, SettingsError
 from ..model.architectures import model_limits
 from ..model.compute import choose_compute
-from ..model.pretrained import initialize_model_and_tokenizer
+from ..model.pretrained import initialize_model_and_tokenizer, train_only
 from ..settings import Settings
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def _check_model(model: PreTrainedModel, settings: Settings) -> None:
             f"trained_layers={settings.trained_layers}, but {settings.model!r} has {layers} layers. Use a smaller "
             "number, or none to train everything."
         )
+    train_only(model, settings.trained_layers)  # refuses some of the layers of a model whose layers share weights
 
 
 def _check_reviews(settings: Settings) -> str:

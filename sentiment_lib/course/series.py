@@ -84,8 +84,7 @@ def run_series(
         Skip the lessons that an earlier, interrupted run of this name has done, if settings, lessons and code have not
         changed since.
     tell : callable
-        Takes a sentence about what the lessons show differently for this model than for a BERT; called for each of
-        them before the first lesson.
+        Called before the first lesson with each text from :func:`sentiment_lib.course.check_run`.
 
     Raises
     ------

@@ -62,6 +62,13 @@ def test_what_a_lesson_cannot_do_is_refused_before_the_first(
     assert list(settings.paths.notebooks.iterdir()) == []
 
 
+def test_some_layers_of_a_model_that_shares_them_cannot_be_trained(home, review_file):
+    folder = checkpoint_of("albert", home / "model")
+    settings = make_settings(model=str(folder), source=str(review_file), trained_layers=1)
+    with pytest.raises(ModelError, match="share their weights; None trains all, 0 only the head"):
+        check_run(settings)
+
+
 def test_a_masked_token_needs_its_name(home, review_file):
     folder = checkpoint_of("modernbert", home / "model")
     path = folder / "tokenizer_config.json"

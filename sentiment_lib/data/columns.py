@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import pandas as pd
 
@@ -22,7 +23,15 @@ SPLIT_NAMES = {
 }
 SPLIT_OF = {name: split for split, names in SPLIT_NAMES.items() for name in names}
 _SAMPLE = 300  # rows
+_T = TypeVar("_T")
 _FEW = 10  # different values that a column of labels may have
+
+
+def all_without_test(splits: Mapping[str, _T]) -> dict[str, _T]:
+    """The splits with train called ``"all"`` if there is no test split, which is then taken from it."""
+    if "test" in splits:
+        return dict(splits)
+    return {"all" if name == "train" else name: split for name, split in splits.items()}
 
 
 def normalised(name: object) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import DataError
-from .columns import SPLIT_OF
+from .columns import SPLIT_OF, all_without_test
 from .compression import COMPRESSIONS
 from .dialects import TableOptions
 from .tables import READERS, is_table
@@ -85,9 +85,7 @@ def table_files(folder: Path) -> tuple[dict[str, list[Path]], list[Path]]:
             f"The files in {folder} have names that do not belong together: {_listed(by_split, folder)}. Call them "
             "train, validation and test, or give a single file."
         )
-    if "test" not in files:
-        files = {"all": files.pop("train")} | files
-    return files, left_out
+    return all_without_test(files), left_out
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:
@@ -141,10 +139,8 @@ def label_folders(folder: Path) -> dict[str, dict[str, list[Path]]] | None:
     for root in (folder, *(inner if len(inner) == 1 else [])):
         folders = {path.name: path for path in sorted(root.iterdir()) if path.is_dir()}
         splits = {SPLIT_OF[name.lower()]: path for name, path in folders.items() if name.lower() in SPLIT_OF}
-        if "train" in splits and "test" not in splits:
-            splits["all"] = splits.pop("train")
         found = {}
-        for split, path in (splits or {"all": root}).items():
+        for split, path in (all_without_test(splits) or {"all": root}).items():
             labels = {inside.name: sorted(inside.glob("*.txt")) for inside in sorted(path.iterdir()) if inside.is_dir()}
             found[split] = {label: texts for label, texts in labels.items() if texts}
         if all(len(labels.keys() - {UNLABELLED}) >= 2 for labels in found.values()) and {"train", "all"} & set(found):

@@ -17,7 +17,7 @@ from ..run.files import replacing, write_json
 from ..run.paths import shipped_file
 from ..run.progress import library_bars
 from ..settings import Settings
-from .columns import find_label_column, find_text_column
+from .columns import all_without_test, find_label_column, find_text_column
 from .dialects import TableOptions
 from .labels import LABEL_NAMES, NO_LABEL, LabelNames, label_groups, normalised_label, read_labels
 from .sources import read_source
@@ -295,9 +295,7 @@ def _without_unlabelled(tables: dict[str, pd.DataFrame], summary: DataSummary) -
         else:
             require_columns(table, [column], f"{summary.source} ({name})", "label_column")
             kept[name] = table
-    if "train" in kept and "test" not in kept:
-        kept = {"all": kept.pop("train")} | kept
-    return kept
+    return all_without_test(kept)
 
 
 def _label_shown(label: object, class_names: Sequence[str] | None) -> str:

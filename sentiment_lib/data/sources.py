@@ -19,7 +19,7 @@ from ..errors import DataError, NotOnHub
 from ..run.files import replacing, sha256
 from ..run.paths import data_dir, short_path
 from . import hub_datasets
-from .columns import SPLIT_OF, split_column
+from .columns import SPLIT_OF, all_without_test, split_column
 from .dialects import TableOptions
 from .folders import UNLABELLED, label_folders, read_label_folders, table_files
 from .hub import fetch
@@ -217,9 +217,7 @@ def _by_split(files: dict[str, list[Path]]) -> tuple[dict[str, list[Path]], list
             raise DataError(f"Several splits are for {split}: {', '.join(files)}. Give one file.")
     if not {"train", "all"} & set(found):
         raise DataError(f"No training split: the splits are {', '.join(files) or 'none'}.")
-    if "train" in found and "test" not in found:
-        found = {"all": found.pop("train")} | found
-    return found, [f"left out: the split {name}" for name in left_out]
+    return all_without_test(found), [f"left out: the split {name}" for name in left_out]
 
 
 def _read_files(files: dict[str, list[Path]], options: TableOptions) -> Source:
@@ -257,6 +255,4 @@ def _with_splits(source: Source) -> Source:
     notes = [*source.notes, f"splits by the column {column!r}"]
     if splits.isna().any():
         notes.append(f"left out: {int(splits.isna().sum()):,} rows without a split")
-    if "test" not in tables:
-        tables = {"all": tables.pop("train")} | tables
-    return Source(tables, source.class_names, notes)
+    return Source(all_without_test(tables), source.class_names, notes)

@@ -5,6 +5,14 @@ the message; any other exception is a bug in this library and keeps its tracebac
 exception that Python code would expect, such as ValueError, so that either can be caught.
 """
 
+from collections.abc import Iterable
+
+
+def listed(names: Iterable[object], most: int) -> str:
+    """Names separated by commas, for a message; "and more" stands for those after the first `most`."""
+    shown = [str(name) for name in names]
+    return ", ".join(shown[:most]) + " and more" * (len(shown) > most)
+
 
 class WorkbookError(Exception):
     """The base of all errors that a user can cause and correct."""

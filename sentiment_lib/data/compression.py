@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from ..errors import DataError
+from ..errors import DataError, listed
 
 _OPENERS: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 COMPRESSIONS = (*_OPENERS, ".zip")
@@ -52,6 +52,6 @@ def _only_member(path: Path) -> str:
     # macOS adds hidden files of its own
     names = [name for name in names if not any(part.startswith((".", "__MACOSX")) for part in Path(name).parts)]
     if len(names) != 1:
-        shown = ", ".join(names[:5]) + " and more" * (len(names) > 5) or "none"
+        shown = listed(names, 5) or "none"
         raise DataError(f"{path} should hold one file, but holds {len(names)}: {shown}. Unpack it, and give one.")
     return names[0]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..errors import DataError
+from ..errors import DataError, listed
 from .columns import SPLIT_OF, all_without_test
 from .compression import COMPRESSIONS
 from .dialects import TableOptions
@@ -125,8 +125,7 @@ def _are_shards(paths: list[Path], names: dict[Path, _TableName]) -> bool:
 
 
 def _listed(paths: Iterable[Path], folder: Path) -> str:
-    names = [str(path.relative_to(folder)) for path in paths]
-    return ", ".join(names[:8]) + " and more" * (len(names) > 8)
+    return listed((path.relative_to(folder) for path in paths), 8)
 
 
 def label_folders(folder: Path) -> dict[str, dict[str, list[Path]]] | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 
-from ..errors import DataError
+from ..errors import DataError, listed
 
 LABEL_NAMES = ("negative", "positive")
 KNOWN_LABELS = {
@@ -147,17 +147,13 @@ def _by_class_names(groups: dict[str, int], class_names: Sequence[str], chosen: 
 def _unknown(
     unknown: list[tuple[str, int]], found: list[tuple[str, int]], groups: dict[str, int], meant: set[int]
 ) -> str:
-    def listed(labels: Iterable[str]) -> str:
-        labels = list(labels)
-        return ", ".join(labels[:10]) + (" and more" if len(labels) > 10 else "")
-
     names = [label for label, _ in unknown]
     to_drop = f" To leave them out: drop_label={','.join(names)}." if meant == {0, 1} and len(names) <= 5 else ""
     return (
-        f"Unknown labels: {listed(map(repr, names))} ({sum(count for _, count in unknown)} of "
+        f"Unknown labels: {listed(map(repr, names), 10)} ({sum(count for _, count in unknown)} of "
         f"{sum(count for _, count in found)} reviews). The labels are "
-        f"{listed(f'{label!r} ({count:,})' for label, count in found)}; understood are "
-        f"{listed(map(repr, groups)) or 'none of them'}. Say what yours mean with negative_label and positive_label "
-        "(in Python: label_names=('bad', 'good')). Each may be a list, negative_label=1,2 positive_label=4,5, and "
-        f"labels in neither list are then dropped.{to_drop} Or correct the file."
+        f"{listed((f'{label!r} ({count:,})' for label, count in found), 10)}; understood are "
+        f"{listed(map(repr, groups), 10) or 'none of them'}. Say what yours mean with negative_label and "
+        "positive_label (in Python: label_names=('bad', 'good')). Each may be a list, negative_label=1,2 "
+        f"positive_label=4,5, and labels in neither list are then dropped.{to_drop} Or correct the file."
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value, load_from_disk
 
-from ..errors import DataError
+from ..errors import DataError, listed
 from ..run.files import replacing, write_json
 from ..run.paths import shipped_file
 from ..run.progress import library_bars
@@ -52,8 +52,8 @@ class DataSummary:
         lines = [self.source, *(self.notes or [f"{sum(self.read.values()):,} rows"])]
         lines.append(f"texts from column {self.columns[0]!r}, labels from column {self.columns[1]!r}")
         for split, counts in self.labels.items():
-            shown = ", ".join(f"{label!r} {count:,}" for label, count in list(counts.items())[:10])
-            lines.append(f"labels{'' if split == 'all' else f' of {split}'}: {shown}{' and more' * (len(counts) > 10)}")
+            shown = listed((f"{label!r} {count:,}" for label, count in counts.items()), 10)
+            lines.append(f"labels{'' if split == 'all' else f' of {split}'}: {shown}")
         steps = self.to_frame()["reviews"]
         lines += [f"{step}: {-count:,}" for step, count in steps.items() if count < 0]
         for split, counts in self.kept.items():

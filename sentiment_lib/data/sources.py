@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError, NotOnHub
+from ..errors import DataError, NotOnHub, listed
 from ..run.files import replacing, sha256
 from ..run.paths import data_dir, short_path
 from . import hub_datasets
@@ -200,8 +200,7 @@ def _read_folder(folder: Path, options: TableOptions) -> Source:
     files, left_out = table_files(folder)
     read = _read_files(files, options)
     if left_out:
-        shown = ", ".join(str(path.relative_to(folder)) for path in left_out[:5]) + " and more" * (len(left_out) > 5)
-        read.notes.append(f"left out: {shown}")
+        read.notes.append(f"left out: {listed((path.relative_to(folder) for path in left_out), 5)}")
     return _with_splits(read)
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..errors import ArgumentError, DataError, MissingExtra
+from ..errors import ArgumentError, DataError, MissingExtra, listed
 from ..run.environment import needs_extra
 from .columns import has_header, normalised
 from .compression import COMPRESSIONS, inner_name, opened
@@ -181,8 +181,7 @@ def require_columns(table: pd.DataFrame, columns: Iterable[str], where: str, opt
 
 def listed_columns(table: pd.DataFrame) -> str:
     """The names of a table's columns, for a message."""
-    names = [str(name) for name in table.columns]
-    return "its columns are " + ", ".join(repr(name[:60]) for name in names[:12]) + " and more" * (len(names) > 12)
+    return f"its columns are {listed((repr(str(name)[:60]) for name in table.columns), 12)}"
 
 
 def _kind_of(path: Path) -> str:

@@ -126,9 +126,9 @@ class Settings:
                 "Give negative_label and positive_label together, or neither; "
                 f"got {self.negative_label!r} and {self.positive_label!r}."
             )
-        for name in (self.negative_label, self.positive_label, self.drop_label):
-            if name is not None and not all(part.strip() for part in name.split(",")):
-                raise SettingsError(f"{name!r} is not a list of labels: one of them is empty.")
+        for name in ("negative_label", "positive_label", "drop_label"):
+            if not all(_listed(getattr(self, name))):
+                raise SettingsError(f"{name}={getattr(self, name)!r} is not a list of labels: one of them is empty.")
         negative, positive = (set(map(str.lower, _listed(name))) for name in (self.negative_label, self.positive_label))
         if both := negative & positive:
             raise SettingsError(

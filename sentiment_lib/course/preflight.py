@@ -72,7 +72,7 @@ def _check_tokenizer(tokenizer: PreTrainedTokenizerBase, settings: Settings) -> 
     if words[0] >= 0 or words[1] < 0 or words[-1] >= 0:
         raise ModelError(
             f"The tokenizer of {settings.model!r} does not put one special token before a text and one after it, as "
-            "BERT's [CLS] and [SEP]; lessons 05 and 06 need them. Use another model."
+            "BERT does with [CLS] and [SEP]; lessons 05 and 06 need them. Use another model."
         )
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from ..errors import DataError
 from .labels import normalised_label
 
-# usual names, in lower case and without anything but letters
+# usual names, in lower case, letters only
 TEXT_NAMES = {"text", "review", "sentence", "content", "tweet", "comment", "phrase", "document"}
 TEXT_NAMES |= {"reviewtext", "reviewbody", "reviewcontent", "sentimenttext"}
 LABEL_NAMES_OF_COLUMNS = {"label", "labels", "sentiment", "polarity", "target", "class"}
@@ -35,7 +35,7 @@ def all_without_test(splits: Mapping[str, _T]) -> dict[str, _T]:
 
 
 def normalised(name: object) -> str:
-    """A column's name in lower case and without anything but letters and digits."""
+    """A column's name in lower case, letters and digits only."""
     return re.sub(r"[\W_]", "", str(name).lower())
 
 

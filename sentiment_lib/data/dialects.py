@@ -37,7 +37,7 @@ _UNUSUAL_QUOTES = {
 }
 # What chardet may choose from: a byte means another letter in each, and the rest of its list is hardly used for text.
 _ENCODINGS = [f"cp125{i}" for i in range(9)] + ["koi8-r", "cp932", "euc-jp", "gb18030", "big5hkscs", "cp949"]
-_SURE = 0.1  # chardet's confidence; right answers for short texts start at 0.12
+_SURE = 0.1  # chardet's confidence: 0.12 for a line of Czech, which is right, and 0.06 for Mac Roman, which is not
 _WESTERN = "àâäáãåæçéèêëíìîïñóòôöõøœúùûüßÿ’‘“”„‚–—…•€£§°©®™«»¿¡´·½¼\xa0"
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
@@ -194,7 +194,7 @@ def _blocks(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def encoding_of(path: Path) -> str:
-    """UTF-8 if the whole file is; otherwise what its bytes look like."""
+    """UTF-8 if the whole file is valid UTF-8; otherwise the encoding that its bytes suggest."""
     if marked := _marked(path):
         return marked
     with opened(path) as file:
@@ -216,7 +216,7 @@ def _is_utf8(block: bytes) -> bool:
     offsets = np.array([0, len(block)], dtype=np.int64)
     text = pa.LargeBinaryArray.from_buffers(pa.large_binary(), 1, [None, pa.py_buffer(offsets), pa.py_buffer(block)])
     try:
-        text.cast(pa.large_string())  # nine times as fast as decoding
+        text.cast(pa.large_string())  # validates without decoding
     except pa.ArrowInvalid:
         return False
     return True

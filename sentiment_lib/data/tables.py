@@ -245,7 +245,7 @@ def _csv_parts(path: Path, dialect: Dialect, rows: int) -> Iterator[pd.DataFrame
     options = {
         "sep": dialect.delimiter,
         "engine": "c" if dialect.delimiter.isascii() else "python",
-        # a third faster than the codec utf-8-sig; pandas skips a byte-order mark itself
+        # pandas skips a byte-order mark itself, and reads utf-8 faster than utf-8-sig
         "encoding": "utf-8" if dialect.encoding == "utf-8-sig" else dialect.encoding,
         "escapechar": "\\" if dialect.quoting == "escapes" else None,
         "header": 0 if dialect.header else None,

@@ -105,6 +105,34 @@ def test_what_is_in_doubt_is_refused(case, tmp_path):
         read_table(written(tmp_path, content))
 
 
+def test_with_one_column_quotes_enclose(tmp_path):
+    path = written(tmp_path, 'text\n"One line\nand another"\nThree\n')
+    assert read_table(path)["text"].tolist() == ["One line\nand another", "Three"]
+    assert len(read_table(path, TableOptions(quotes=False))) == 3
+
+
+SENTENCES = {
+    "cp1250": "Příšerně žluťoučký kůň úpěl ďábelské ódy. Skvělý film, výborné herecké výkony.",
+    "cp1253": "Πολύ καλή ταινία, αλλά το τέλος με απογοήτευσε.",
+    "cp1254": "Çok güzel bir film, oyunculuk müthiş ama sonu kötüydü. Şaşırdım, ığdır.",
+    "koi8-r": "Отличный фильм, но концовка разочаровала. Актёры играют прекрасно.",
+    "gb18030": "这部电影非常好看,演员的表演很精彩。",
+    "cp949": "정말 재미있는 영화였어요. 배우들의 연기가 훌륭했습니다.",
+}
+
+
+@pytest.mark.parametrize("encoding", SENTENCES)
+def test_encodings_of_other_alphabets(encoding, tmp_path):
+    path = written(tmp_path, f'text,label\n"{SENTENCES[encoding]}",1\n', encoding=encoding)
+    assert read_table(path)["text"].tolist() == [SENTENCES[encoding]]
+
+
+def test_an_encoding_in_doubt_is_refused(tmp_path):
+    path = written(tmp_path, "text,label\nIt kept me smiling – “très” fine… naïve,1\n", encoding="mac_roman")
+    with pytest.raises(DataError, match=r"its encoding is in doubt.*encoding=cp1252"):
+        read_table(path)
+
+
 def test_the_user_decides(tmp_path):
     both = written(tmp_path, REFUSED["both readings possible"][0])
     assert len(read_table(both, TableOptions(quotes=True))) == 2

@@ -3,6 +3,7 @@
 import os
 import random
 from collections import Counter
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from sentiment_lib.data.preparation import clean_text, load_and_prepare_dataset
 from sentiment_lib.data.tables import read_table, table_parts
 from sentiment_lib.data.tokenization import encode, encode_with_words
 from sentiment_lib.errors import DataError
+from sentiment_lib.model import inference
 from sentiment_lib.model.file_prediction import harmless
 from sentiment_lib.settings import TRUNCATIONS
 
@@ -50,14 +52,17 @@ def test_a_text_is_cut_to_its_head_and_tail(tiny, text, length, truncation, shar
     assert inside == sorted(inside)
 
 
-@given(LISTS, st.integers(1, 5))
-def test_batches_hold_every_text_once_and_pad_to_the_longest(tiny, texts, size):
+@given(LISTS, st.integers(1, 5), st.sampled_from([0, 20, 40]))
+def test_batches_hold_every_text_once_and_pad_to_the_longest(tiny, texts, size, tokens):
     model, tokenizer = tiny
     classifier = Classifier(model, tokenizer, Encoding(16), batch_size=size)
     expected, seen = encode(texts, tokenizer, **classifier.encoding), []
-    for rows, batch in classifier.batches(texts):
-        assert 1 <= len(rows) <= size
-        assert batch["input_ids"].shape[1] == max(len(expected[i]) for i in rows)
+    with patch.object(inference, "TOKENS", tokens):
+        batches = list(classifier.batches(texts))
+    for rows, batch in batches:
+        width = batch["input_ids"].shape[1]
+        assert width == max(len(expected[i]) for i in rows)
+        assert 1 <= len(rows) <= max(size, tokens // width)
         for row, ids, mask in zip(rows, batch["input_ids"].tolist(), batch["attention_mask"].tolist(), strict=True):
             assert ids[: sum(mask)] == expected[row]
         seen += rows

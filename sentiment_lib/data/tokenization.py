@@ -178,7 +178,7 @@ def _special_tokens(tokenizer) -> tuple[list[int], list[int]]:
 
 
 def _encodings(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, add_special_tokens: bool = True) -> Iterator:
-    """What the tokenizer's backend makes of each text. It leaves out the offsets, which take half of the time."""
+    """What the tokenizer's backend makes of each text, uncut, unpadded, and without offsets, which take time."""
     backend = tokenizer.backend_tokenizer
     for start in range(0, len(texts), _AT_ONCE):
         part = [_without_half_pairs(text) for text in texts[start : start + _AT_ONCE]]

@@ -27,5 +27,6 @@ from .slices import make_slices as make_slices
 from .slices import slice_report as slice_report
 from .uncertainty import Interval as Interval
 from .uncertainty import bootstrap_means as bootstrap_means
+from .uncertainty import crossed_interval as crossed_interval
 from .uncertainty import mean_interval as mean_interval
 from .uncertainty import metric_intervals as metric_intervals

@@ -198,9 +198,10 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
 def crossed_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     """Mean over texts and seeds with an interval that holds for other texts *and* other seeds.
 
-    Each trained model (seed) is tried on the same texts. The variance of the mean is estimated by a two-way analysis of
+    Every seed's model reads the same texts. The variance of the mean is estimated by a two-way analysis of
     variance with random seeds and texts; the quantile is Student's with Satterthwaite's degrees of freedom. This is
-    approximate: in simulations with three seeds, 93 to 96 % of the 95 % intervals held the true value.
+    approximate: in simulations with three seeds, 93 to 97 % of the 95 % intervals contained the true value (the tests
+    repeat them).
 
     Parameters
     ----------
@@ -225,17 +226,18 @@ def crossed_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     seeds, texts = values.shape
     mean, of_seeds, of_texts = values.mean(), values.mean(axis=1), values.mean(axis=0)
     rest = values - of_seeds[:, None] - of_texts + mean
-    # mean squares: E[between_texts] = seeds * (variance of texts) + (of the rest), and so on
+    # Mean squares. All three estimate the variance of the rest; `between_texts` adds seeds times the variance of the
+    # texts, and `between_seeds` adds texts times the variance of the seeds.
     between_seeds = texts * np.sum((of_seeds - mean) ** 2) / (seeds - 1)
     between_texts = seeds * np.sum((of_texts - mean) ** 2) / (texts - 1)
     within = np.sum(rest**2) / ((seeds - 1) * (texts - 1))
-    added = max(0.0, between_seeds - within)  # an estimate below 0 counts as none
+    added = max(0.0, between_seeds - within)  # a variance cannot be negative, but its estimate can
     total = between_texts + added
     if not total:
         return Interval(float(mean), float(mean), float(mean))
-    rough = between_texts**2 / (texts - 1)
+    divisor = between_texts**2 / (texts - 1)
     if added:
-        rough += between_seeds**2 / (seeds - 1) + within**2 / ((seeds - 1) * (texts - 1))
-    degrees = total**2 / rough
+        divisor += between_seeds**2 / (seeds - 1) + within**2 / ((seeds - 1) * (texts - 1))
+    degrees = total**2 / divisor
     half = stats.t.ppf((1 + level) / 2, degrees) * np.sqrt(total / (seeds * texts))
     return Interval(float(mean), float(mean - half), float(mean + half))

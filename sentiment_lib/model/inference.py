@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
 
 CHUNK = 4096  # number of texts that are tokenised and sorted together; it bounds the memory
-TOKENS = 4096  # in a batch of short texts; smaller matrices leave a processor idle
+TOKENS = 4096  # a batch of short texts may hold so many tokens; small matrices do not keep the CPU busy
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Classifier:
         Precision of the matrix products. Default: bfloat16 where the device has it in hardware. It changes
         probabilities by about 0.001 to 0.01.
     batch_size : int
-        Texts per batch; of short texts more, up to 4,096 tokens.
+        Texts per batch. A batch of short texts holds more of them, up to 4,096 tokens.
 
     Raises
     ------

@@ -238,7 +238,9 @@ def test_errors_name_the_value():
         compare([0, 1], [0.1, 0.9], [0.1])
 
 
-@pytest.mark.parametrize(("of_seeds", "of_texts", "rest"), [(0.05, 0.4, 0.3), (0.0, 0.4, 0.3), (0.05, 0.0, 0.3)])
+@pytest.mark.parametrize(
+    ("of_seeds", "of_texts", "rest"), [(0.05, 0.4, 0.3), (0.0, 0.4, 0.3), (0.05, 0.0, 0.3), (0.0, 0.0, 0.3)]
+)
 def test_crossed_interval_holds_for_other_seeds_and_other_texts(of_seeds, of_texts, rest):
     rng, seeds, texts, rounds = np.random.default_rng(0), 3, 200, 2000
     hits = 0
@@ -246,7 +248,7 @@ def test_crossed_interval_holds_for_other_seeds_and_other_texts(of_seeds, of_tex
         values = 0.1 + rng.normal(0, of_seeds, (seeds, 1)) + rng.normal(0, of_texts, texts)
         interval = crossed_interval(values + rng.normal(0, rest, (seeds, texts)))
         hits += interval.low <= 0.1 <= interval.high
-    assert 0.915 < hits / rounds < 0.975  # 0.93 to 0.96 as documented, and three standard errors
+    assert 0.915 < hits / rounds < 0.975  # 0.93 to 0.97 as documented, give or take chance
 
 
 def test_crossed_interval_is_that_of_the_texts_if_seeds_do_not_matter():

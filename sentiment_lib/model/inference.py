@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
 
 CHUNK = 4096  # number of texts that are tokenised and sorted together; it bounds the memory
-TOKENS = 4096  # a batch of short texts may hold so many tokens; small matrices do not keep the CPU busy
+TOKENS = 4096  # the most tokens in a batch of short texts; smaller batches do not keep the CPU busy
 
 
 @dataclass(frozen=True)

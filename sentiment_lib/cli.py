@@ -256,7 +256,7 @@ def _predict(options: argparse.Namespace) -> int:
         raise SettingsError(f"predict --set takes {', '.join(allowed)}; got {min(wrong)!r}.")
     paths = make_settings(run=options.name).paths
     folder = paths.require(paths.model, "03")
-    settings = Settings(**load_training(paths)["settings"])
+    settings = Settings.from_dict(load_training(paths)["settings"])
     if options.input:
         column = options.text_column or settings.text_column
         table_options = TableOptions(

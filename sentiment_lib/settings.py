@@ -83,6 +83,9 @@ class Settings:
     validation_size: float = _field(0.1, "share of the training reviews", "data", (0.001, 0.9))
     test_size: float = _field(0.2, "share of a file that has no test split", "data", (0.001, 0.9))
     max_length: int = _field(64, "longest input in tokens, [CLS] and [SEP] included", "training evaluation", (8, 8192))
+    first_length: int | None = _field(
+        None, "longest input of the first epoch, doubled in each one up to max_length; None: off", "training", (8, 8192)
+    )
     truncation: str = _field("head+tail", "what is kept of a longer review", "training evaluation", choices=TRUNCATIONS)
     head_share: float = _field(
         0.25, "share of the tokens that head+tail takes from the head", "training evaluation", (0, 1)
@@ -93,13 +96,6 @@ class Settings:
     weight_decay: float = _field(0.01, "weight decay of AdamW", "training", (0, 1))
     warmup: float = _field(0.1, "share of the steps over which the learning rate rises", "training", (0, 0.99))
     dropout: float = _field(0.0, "dropout of hidden states and attention", "training", (0, 0.9))
-    token_masking: float = _field(
-        0.0, "share of a training review's tokens that are replaced by [MASK]", "training", (0, 0.9)
-    )
-    label_smoothing: float = _field(0.0, "share of each training label that is spread over both", "training", (0, 0.9))
-    averaging: float = _field(
-        0.0, "decay of a moving average of the weights, such as 0.99; 0: none", "training", (0, 0.99999)
-    )
     trained_layers: int | None = _field(
         None, "encoder layers to train, counted from the top; 0: only the head; None: everything", "training", (0, None)
     )
@@ -194,6 +190,11 @@ class Settings:
         """The settings as plain data, ready for JSON."""
         return asdict(self)
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Settings":
+        """The settings that :meth:`to_dict` returned, perhaps in an older version; those that are gone are left out."""
+        return cls(**{name: values[name] for name in _types() if name in values})
+
 
 def _listed(labels: str | None) -> list[str]:
     return [] if labels is None else [label.strip() for label in labels.split(",")]
@@ -231,7 +232,7 @@ _IMDB = {"source": "imdb", "max_length": 512, "batch_size": 16}
 ALIASES = {"encoding": "file_encoding"}  # Settings.encoding is how texts become tokens
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {},
-    "imdb": _IMDB | {"epochs": 4.0, "token_masking": 0.1, "label_smoothing": 0.1, "averaging": 0.99},
+    "imdb": _IMDB | {"epochs": 3.0, "first_length": 128},
     "full": _IMDB
     | {
         "model": "google-bert/bert-base-uncased",

@@ -63,11 +63,6 @@ def _check_tokenizer(tokenizer: PreTrainedTokenizerBase, settings: Settings) -> 
             f"max_length={settings.max_length}, but {settings.model!r} reads at most {tokenizer.model_max_length} "
             f"tokens. Use --set max_length={tokenizer.model_max_length}, or another model."
         )
-    if settings.token_masking and tokenizer.mask_token_id is None:
-        raise SettingsError(
-            f"token_masking={settings.token_masking}, but the tokenizer of {settings.model!r} has no [MASK] token. Use "
-            "--set token_masking=0."
-        )
     words = readable_tokens(_TEXT, tokenizer).words
     if words[0] >= 0 or words[1] < 0 or words[-1] >= 0:
         raise ModelError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -65,6 +65,20 @@ def encode(
     before, after = _special_tokens(tokenizer)
     encodings = _encodings(list(texts), tokenizer, add_special_tokens=False)
     return [before + _ends(encoding.ids, room, head) + after for encoding in encodings]
+
+
+def shortening(
+    tokenizer: PreTrainedTokenizerBase, max_length: int, truncation: str = "head+tail", head_share: float = 0.25
+) -> Callable[[list[int]], list[int]]:
+    """A function that shortens the ids which :func:`encode` made to those that it makes with a lower `max_length`."""
+    before, after = _special_tokens(tokenizer)
+    room = max_length - len(before) - len(after)
+    head = _head_length(room, truncation, head_share)
+
+    def shorten(ids: list[int]) -> list[int]:
+        return before + _ends(ids[len(before) : len(ids) - len(after)], room, head) + after
+
+    return shorten
 
 
 def encode_with_words(

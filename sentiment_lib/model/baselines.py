@@ -130,10 +130,17 @@ class TfidfLogistic(_Tuned):
 
     name = "TF-IDF + logistic regression"
 
+    @staticmethod
+    def vectorizer(words: int) -> TfidfVectorizer:
+        """The features: TF-IDF of single words, and of pairs of words if `words` is 2."""
+        return TfidfVectorizer(ngram_range=(1, words), sublinear_tf=True, strip_accents="unicode")
+
     def _candidates(self) -> Iterator[tuple]:
         for words in (1, 2):
-            vectorizer = TfidfVectorizer(ngram_range=(1, words), sublinear_tf=True, strip_accents="unicode")
-            yield vectorizer, [({"words": words, "C": c}, LogisticRegression(C=c, max_iter=1000)) for c in C_VALUES[2:]]
+            yield (
+                self.vectorizer(words),
+                [({"words": words, "C": c}, LogisticRegression(C=c, max_iter=1000)) for c in C_VALUES[2:]],
+            )
 
     def weights(self) -> dict[str, float]:
         """The weight of each word and word pair in the logit, the most negative first."""

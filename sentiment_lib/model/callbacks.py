@@ -1,4 +1,4 @@
-"""Callbacks of the Trainer: complete checkpoints, and the moving average of the weights (a setting of preset ``imdb``).
+"""Callbacks of the Trainer: complete checkpoints, and inputs that grow (a setting of preset ``imdb``).
 
 A training may be killed at any moment, and the Trainer writes a checkpoint file by file. An empty file ``whole`` marks
 a complete one, and only complete ones are resumed.
@@ -11,23 +11,17 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors.torch import load_file, save_file
-from transformers import PreTrainedModel, TrainerCallback
+from transformers import TrainerCallback
 
 from ..run.files import explained, hidden_sibling, write_json
 from ..run.processes import is_first, wait_for_all
 from ._trainer import checkpoint_folder
 
 _COMPLETE = "whole"
-_TRAINED = "trained_weights.safetensors"
 
 
 class CompleteCheckpoints(TrainerCallback):
-    """Mark each checkpoint as complete, then delete all but the latest and the best one.
-
-    It must come after all callbacks that write into a checkpoint.
-    """
+    """Mark each checkpoint as complete, then delete all but the latest and the best one."""
 
     def on_save(self, args, state, control, **_):
         wait_for_all()  # each process writes its part
@@ -71,63 +65,22 @@ def remove_checkpoints(folder: Path) -> None:
         shutil.rmtree(renamed, ignore_errors=True)
 
 
-class MovingAverage(TrainerCallback):
-    """Evaluate, save and finally keep the moving average of the weights instead of the latest weights.
-
-    After each step, the average moves by ``1 - decay`` towards the weights: 0.99 remembers about 100 steps. The first
-    steps move it faster, by ``9 / (10 + step)``, so that it forgets the initial weights. Training itself continues
-    from the trained weights, which each checkpoint stores next to its averaged model.
+class GrowingInputs(TrainerCallback):
+    """Cut the inputs of the first epochs shorter than those of the last (Press et al., Shortformer, ACL 2021).
 
     Parameters
     ----------
-    model : transformers.PreTrainedModel
-        The model in training.
-    decay : float
-        Between 0 and 1.
-    checkpoint : pathlib.Path, optional
-        The checkpoint that training resumes from.
+    collator : Collator
+        Its ``longest`` is set at the beginning of each epoch and taken back at its end, before the evaluation.
+    first_length : int
+        The longest input of the first epoch, in tokens. It is doubled in each epoch.
     """
 
-    def __init__(self, model: PreTrainedModel, decay: float, checkpoint: Path | None = None) -> None:
-        self.model, self.decay, self.checkpoint = model, decay, checkpoint
-        self.swapped = False  # whether the model holds the average, and `stored` the trained weights
+    def __init__(self, collator, first_length: int) -> None:
+        self.collator, self.first_length = collator, first_length
 
-    @torch.no_grad()
-    def on_train_begin(self, *_, **__):
-        named = self.model.named_parameters()
-        self.weights = {name: weight.detach() for name, weight in named if weight.requires_grad}
-        self.stored = {name: weight.clone() for name, weight in self.weights.items()}
-        if self.checkpoint is not None:
-            for name, trained in load_file(self.checkpoint / _TRAINED).items():
-                self.weights[name].copy_(trained)
+    def on_epoch_begin(self, args, state, control, **_):
+        self.collator.longest = self.first_length * 2 ** int(state.epoch)
 
-    def on_step_begin(self, *_, **__):
-        self._swap(to_average=False)
-
-    def on_step_end(self, args, state, control, **_):
-        share = max(1 - self.decay, 9 / (10 + state.global_step))
-        for name, weight in self.weights.items():
-            self.stored[name].lerp_(weight, share)
-        self.on_epoch_end(args, state, control)
-
-    def on_epoch_end(self, args, state, control, **_):
-        if control.should_evaluate or control.should_save:
-            self._swap(to_average=True)
-
-    def on_save(self, args, state, control, **_):
-        if is_first():
-            file = checkpoint_folder(args, state) / _TRAINED
-            with explained(file):
-                save_file(self.stored, file)
-
-    def on_train_end(self, *_, **__):
-        self._swap(to_average=True)
-
-    @torch.no_grad()
-    def _swap(self, to_average: bool) -> None:
-        if self.swapped != to_average:
-            for name, weight in self.weights.items():
-                previous = weight.clone()
-                weight.copy_(self.stored[name])
-                self.stored[name].copy_(previous)
-            self.swapped = to_average
+    def on_epoch_end(self, *_, **__):
+        self.collator.longest = None

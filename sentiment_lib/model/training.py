@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 
 from ..data.preparation import fingerprint
-from ..data.tokenization import encode_dataset, padding_multiple
+from ..data.tokenization import encode_dataset, padding_multiple, shortening
 from ..errors import SettingsError
 from ..run.files import check_writable, hidden_sibling, replacing, write_json
 from ..run.locks import only_one
 from ..run.paths import RunPaths, short_path
 from ..run.processes import first_goes_first, is_first, join_processes, process_count, wait_for_all
 from ..run.progress import progress_wanted, training_progress
-from ..settings import Settings
+from ..settings import Encoding, Settings
 from .compute import choose_compute, keep_freed_memory
 from .encoder import bfloat16_hidden_states, first_token_only
 from .pretrained import quiet_transformers, train_only
@@ -105,7 +105,7 @@ def fine_tune(
     Raises
     ------
     SettingsError
-        When the batch cannot be divided among the processes, and for masking with a tokenizer without [MASK].
+        When the batch cannot be divided among the processes.
     BusyError
         When another process is training to the same folder.
     StorageError
@@ -114,12 +114,10 @@ def fine_tune(
     from transformers import EarlyStoppingCallback
 
     from ._trainer import QuietTrainer, epochs_done, unprepared_afterwards
-    from .callbacks import CompleteCheckpoints, MovingAverage, last_checkpoint, remove_checkpoints
+    from .callbacks import CompleteCheckpoints, GrowingInputs, last_checkpoint, remove_checkpoints
 
     output_dir = Path(output_dir or settings.paths.model)
     share_of_batch(settings)
-    if settings.token_masking and tokenizer.mask_token_id is None:
-        raise SettingsError(f"token_masking={settings.token_masking} needs a tokenizer with a [MASK] token; use 0.")
     join_processes(choose_compute(settings.device).device)
     trained = train_only(model, settings.trained_layers)
     with ExitStack() as stack:
@@ -130,8 +128,6 @@ def fine_tune(
 
         checkpoints = hidden_sibling(output_dir, "checkpoints")
         train = encode_dataset(dataset["train"], tokenizer, **settings.encoding)
-        if settings.token_masking:
-            train = train.add_column("hidden", [settings.token_masking] * len(train))
         validation = encode_dataset(dataset["validation"], tokenizer, **settings.encoding) if validate else None
         splits = [dataset[name] for name in ("train", "validation") if name in dataset]
         made_with = settings.affecting("training", "validation") | {"data": fingerprint(splits)}
@@ -142,15 +138,16 @@ def fine_tune(
         callbacks = [*callbacks, *([training_progress()] if progress_wanted() else [])]
         if settings.early_stopping and validate:
             callbacks.append(EarlyStoppingCallback(settings.early_stopping))
-        if settings.averaging:  # first, because other callbacks read the model
-            callbacks.insert(0, MovingAverage(model, settings.averaging, last))
+        collator = Collator(tokenizer, settings.encoding)
+        if settings.first_length is not None:
+            callbacks.append(GrowingInputs(collator, settings.first_length))
         callbacks.append(CompleteCheckpoints())
         trainer = QuietTrainer(
             model=model,
             args=_training_arguments(settings, checkpoints, len(train), validate),
             train_dataset=train,
             eval_dataset=validation,
-            data_collator=_collator(tokenizer),
+            data_collator=collator,
             compute_metrics=lambda p: {"accuracy": float((np.argmax(p.predictions, axis=1) == p.label_ids).mean())},
             processing_class=tokenizer,
             callbacks=callbacks,
@@ -241,32 +238,38 @@ def _training_arguments(settings: Settings, checkpoints: Path, examples: int, va
         report_to="none",
         dataloader_pin_memory=compute.device == "cuda",
         optim="adamw_torch_fused",
-        label_smoothing_factor=settings.label_smoothing,
     )
 
 
-def _collator(tokenizer: PreTrainedTokenizerBase):
-    """A function that pads reviews to a batch and masks the share of tokens given in their column ``hidden``, if any.
+class Collator:
+    """Pads reviews to a batch.
 
-    The share is a column because batches are collated before the model switches between training and evaluation.
+    Parameters
+    ----------
+    tokenizer : transformers.PreTrainedTokenizerBase
+    encoding : Encoding
+        How the reviews were encoded.
+
+    Attributes
+    ----------
+    longest : int or None
+        Longer reviews are cut to this number of tokens, as :func:`sentiment_lib.data.encode` cuts texts.
     """
-    import torch
-    from transformers import DataCollatorWithPadding
 
-    pad = DataCollatorWithPadding(tokenizer, pad_to_multiple_of=padding_multiple(tokenizer))
-    special = torch.tensor(tokenizer.all_special_ids)
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, encoding: Encoding) -> None:
+        from transformers import DataCollatorWithPadding
 
-    def collate(rows):
-        batch = pad([{k: v for k, v in row.items() if k not in ("length", "hidden")} for row in rows])
-        if "hidden" in rows[0]:
-            ids = batch["input_ids"]
-            # one draw from the global generator for any shape, so that all processes keep shuffling alike
-            generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
-            hidden = (torch.rand(ids.shape, generator=generator) < rows[0]["hidden"]) & ~torch.isin(ids, special)
-            batch["input_ids"] = ids.masked_fill(hidden, tokenizer.mask_token_id)
-        return batch
+        self.longest: int | None = None
+        self._tokenizer, self._encoding = tokenizer, encoding
+        self._pad = DataCollatorWithPadding(tokenizer, pad_to_multiple_of=padding_multiple(tokenizer))
 
-    return collate
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> Any:
+        """A batch of rows of :func:`sentiment_lib.data.encode_dataset`, as tensors of shape ``(reviews, tokens)``."""
+        rows = [{name: value for name, value in row.items() if name != "length"} for row in rows]
+        if self.longest is not None:
+            shorten = shortening(self._tokenizer, **(dict(self._encoding) | {"max_length": self.longest}))
+            rows = [row | {"input_ids": shorten(row["input_ids"])} for row in rows]
+        return self._pad(rows)
 
 
 def save_training(result: TrainingResult, settings: Settings) -> Path:

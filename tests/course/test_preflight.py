@@ -69,17 +69,6 @@ def test_some_layers_of_a_model_that_shares_them_cannot_be_trained(home, review_
         check_run(settings)
 
 
-def test_a_masked_token_needs_its_name(home, review_file):
-    folder = checkpoint_of("modernbert", home / "model")
-    path = folder / "tokenizer_config.json"
-    path.write_text(path.read_text().replace('"mask_token"', '"other_token"'))
-    settings = make_settings(model=str(folder), source=str(review_file), token_masking=0.1)
-    with pytest.raises(
-        SettingsError, match=r"token_masking=0\.1, but .* has no \[MASK\] token\. Use --set token_masking=0"
-    ):
-        check_run(settings)
-
-
 def test_the_command_line_says_it_in_one_line(home, review_file, tiny_checkpoint, capsys):
     command = ["run", "--name", "mine", "--source", str(review_file), "--model", str(tiny_checkpoint)]
     assert main([*command, "--set", "max_length=200"]) == 2

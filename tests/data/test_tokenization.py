@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from support.architectures import tiny_tokenizer
 
-from sentiment_lib.data.tokenization import SPACE, encode, encode_dataset, readable_tokens, token_lengths
+from sentiment_lib.data.tokenization import SPACE, encode, encode_dataset, readable_tokens, shortening, token_lengths
 
 LONG = " ".join(f"word{i} is here" for i in range(200))
 
@@ -30,6 +30,15 @@ def test_what_is_kept_of_a_long_text(tokenizer, max_length):
     assert encode([LONG], tokenizer, max_length, "head") == [[cls, *ids[:room], sep]]
     assert encode([LONG], tokenizer, max_length, "tail") == [[cls, *ids[-room:], sep]]
     assert encode([LONG], tokenizer, max_length, "head+tail") == [[cls, *ids[:head], *ids[-(room - head) :], sep]]
+
+
+@pytest.mark.parametrize("truncation", ["head", "tail", "head+tail"])
+@pytest.mark.parametrize("length", [8, 33, 64, 128])
+def test_shortened_ids_are_those_of_a_lower_limit(tokenizer, truncation, length):
+    texts = ["A short one.", LONG, " ".join(LONG.split()[:50])]
+    shorten = shortening(tokenizer, length, truncation, 0.3)
+    expected = encode(texts, tokenizer, length, truncation, 0.3)
+    assert [shorten(ids) for ids in encode(texts, tokenizer, 128, truncation, 0.3)] == expected
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])

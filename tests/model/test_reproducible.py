@@ -14,7 +14,7 @@ import hashlib, json, sys
 from sentiment_lib import evaluate, fine_tune, initialize_model_and_tokenizer, make_settings, metric_intervals, predict
 from sentiment_lib.data import fingerprint, prepare
 settings = make_settings(run="r", source=sys.argv[1], model=sys.argv[2], epochs=3, batch_size=8, learning_rate=1e-3,
-                         seed=int(sys.argv[3]), dropout=0.1, token_masking=0.1, averaging=0.9)
+                         seed=int(sys.argv[3]), dropout=0.1, first_length=8)
 dataset, _ = prepare(settings)
 model, tokenizer = initialize_model_and_tokenizer(settings.model, dropout=settings.dropout, seed=settings.seed)
 result = fine_tune(model, tokenizer, dataset, settings)

@@ -4,13 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from datasets import Dataset, DatasetDict
 from support.architectures import tiny_checkpoint as tiny_checkpoint_of
 
 from sentiment_lib import fine_tune, initialize_model_and_tokenizer, predict
 from sentiment_lib.course.speed import measure_all
 from sentiment_lib.data.preparation import prepare
-from sentiment_lib.errors import SettingsError
-from sentiment_lib.model import training
 from sentiment_lib.run.files import hidden_sibling
 from sentiment_lib.settings import make_settings
 
@@ -191,7 +190,7 @@ def test_training_does_not_depend_on_the_callers_random_state(small):
     for seed in (1, 2):
         model, _ = initialize_model_and_tokenizer(settings.model, dropout=0.1)
         torch.manual_seed(seed)
-        fine_tune(model, tokenizer, dataset, replace(settings, epochs=1, token_masking=0.1), resume=False)
+        fine_tune(model, tokenizer, dataset, replace(settings, epochs=1), resume=False)
         found.append(model.classifier.weight.detach())
     assert torch.equal(*found)
 
@@ -203,69 +202,42 @@ def test_a_training_that_was_stopped_leaves_the_model_with_its_own_forward(small
     assert set(vars(model)) == before
 
 
-def test_token_masking_hides_words_from_training_and_from_nothing_else(small):
-    settings, dataset, model, tokenizer = small
+def longest_inputs(model):
+    """A list that is filled with the longest input of each batch, in training and in evaluation."""
     seen = {True: [], False: []}
-
-    def see(base, inputs):
-        seen[base.training].append(inputs[0])
-
-    model.base_model.register_forward_pre_hook(see)
-    fine_tune(model, tokenizer, dataset, replace(settings, token_masking=0.5, epochs=2), resume=False)
-    special = torch.tensor(tokenizer.all_special_ids)
-    hidden = [(batch == tokenizer.mask_token_id).sum().item() for batch in seen[True]]
-    words = [(~torch.isin(batch, special)).sum().item() for batch in seen[True]]
-    assert sum(hidden) / (sum(hidden) + sum(words)) == pytest.approx(0.5, abs=0.1)
-    assert all((batch[:, 0] == tokenizer.cls_token_id).all() for batch in seen[True])
-    assert not any((batch == tokenizer.mask_token_id).any() for batch in seen[False])
-    assert seen[False]
+    model.base_model.register_forward_pre_hook(lambda base, inputs: seen[base.training].append(inputs[0].shape[1]))
+    return seen
 
 
-def test_label_smoothing_keeps_the_model_from_certainty(small):
-    texts = small[1]["train"]["text"]
-    changes = {"epochs": 12.0, "learning_rate": 3e-3, "best_by": "loss"}  # trained to the end, so that the bounds hold
-    sure, unsure = (predict(texts, trained(small, label_smoothing=share, **changes), small[3]) for share in (0.0, 0.4))
-    assert np.abs(sure - 0.5).max() > 0.45
-    assert np.abs(unsure - 0.5).max() < 0.4  # labels of 0.8 and 0.2
+def test_inputs_grow_in_training_and_stay_whole_in_evaluation(home, small):
+    settings, _, model, tokenizer = small
+    texts = [f"{word} film {'that goes on and on ' * 12}{i}" for i in range(24) for word in ("wonderful", "dull")]
+    split = Dataset.from_dict({"text": texts, "label": [1, 0] * 24})
+    seen = longest_inputs(model)
+    growing = replace(settings, epochs=4, max_length=40, first_length=16)
+    fine_tune(model, tokenizer, DatasetDict(train=split, validation=split), growing, resume=False)
+    steps = len(seen[True]) // 4
+    assert [max(seen[True][epoch * steps : (epoch + 1) * steps]) for epoch in range(4)] == [16, 32, 40, 40]
+    assert set(seen[False]) == {8, 40}  # 8: where it is tested that only the first token counts
 
 
-def test_the_moving_average_is_what_is_evaluated_and_kept(small):
-    from transformers import TrainerCallback
-
-    class Keep(TrainerCallback):
-        after_steps: list = []  # noqa: RUF012
-
-        def on_step_end(self, args, state, control, model=None, **_):
-            self.after_steps.append(model.classifier.weight.detach().clone())
-
-    settings, dataset, plain, tokenizer = small
-    average = plain.classifier.weight.detach().clone()
-    once = replace(settings, epochs=2)
-    fine_tune(plain, tokenizer, dataset, once, resume=False, validate=False, callbacks=[Keep()])
-    for step, weight in enumerate(Keep.after_steps, start=1):
-        average = torch.lerp(average, weight, max(0.5, 9 / (10 + step)))
-    model, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)
-    fine_tune(model, tokenizer, dataset, replace(once, averaging=0.5), resume=False, validate=False)
-    torch.testing.assert_close(model.classifier.weight.detach(), average)
-    assert not torch.allclose(average, Keep.after_steps[-1])
-
-
-def test_the_average_resumes_where_training_was_stopped(small):
+def test_growing_inputs_resume_with_the_length_of_the_epoch(home, small):
     from transformers import TrainerCallback
 
     class Stop(TrainerCallback):
         def on_epoch_begin(self, args, state, control, **_):
-            if state.epoch and round(state.epoch) == 3:
+            if state.epoch and round(state.epoch) == 2:
                 raise KeyboardInterrupt
 
     settings, dataset, model, tokenizer = small
-    changed = replace(settings, averaging=0.9)
-    uninterrupted_run = trained(small, averaging=0.9)
+    changed = replace(settings, max_length=32, first_length=8)
+    uninterrupted_run = trained(small, max_length=32, first_length=8)
     with pytest.raises(KeyboardInterrupt):
         fine_tune(model, tokenizer, dataset, changed, callbacks=[Stop()])
     again, _ = initialize_model_and_tokenizer(settings.model, dropout=0.0)
-    result = fine_tune(again, tokenizer, dataset, changed)
-    assert result.resumed_from
+    seen = longest_inputs(again)
+    assert fine_tune(again, tokenizer, dataset, changed).resumed_from
+    assert min(seen[True]) > 8  # the third epoch
     for (name, weight), expected in zip(again.named_parameters(), uninterrupted_run.parameters(), strict=True):
         torch.testing.assert_close(weight, expected, msg=name)
 
@@ -281,30 +253,3 @@ def test_padding_stays_within_the_positions_of_the_model(home, tmp_path):
     assert tokenizer.model_max_length == 37
     assert fine_tune(model, tokenizer, prepare(settings)[0], settings).steps > 1
     assert all(speed > 0 for speed in measure_all(texts, settings).values())
-
-
-def test_masking_needs_a_mask_token(small):
-    settings, dataset, model, tokenizer = small
-    tokenizer.mask_token = None
-    with pytest.raises(SettingsError, match=r"token_masking=0\.1 needs a tokenizer with a \[MASK\] token"):
-        fine_tune(model, tokenizer, dataset, replace(settings, token_masking=0.1))
-
-
-def test_masking_advances_the_random_generator_alike_for_short_and_long_batches(small):
-    """Otherwise two processes, whose batches differ in shape, would shuffle the next epoch differently."""
-    collate, left = training._collator(small[3]), []
-    for tokens in (5, 50):
-        torch.manual_seed(0)
-        ids = collate([{"input_ids": [101, *[2000] * tokens, 102], "labels": 0, "hidden": 0.5}])["input_ids"]
-        assert 0 < (ids == small[3].mask_token_id).sum() < tokens
-        left.append(torch.rand(3).tolist())
-    assert left[0] == left[1]
-
-
-def test_one_process_trains_on_one_gpu(tmp_path, monkeypatch):
-    """With two, the Trainer would make each step from twice as many reviews."""
-    from transformers import TrainingArguments
-
-    monkeypatch.setattr(TrainingArguments, "n_gpu", property(lambda self: 2))
-    arguments = training._training_arguments(make_settings(batch_size=16), tmp_path, 100, False)
-    assert arguments.train_batch_size == 16

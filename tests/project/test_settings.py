@@ -42,7 +42,7 @@ def test_another_model_does_not_keep_the_revision_of_the_presets_model():
     ("changes", "message"),
     [
         ({"preset": "fast"}, "Unknown preset 'fast'; there are quick, imdb, full."),
-        ({"epoch": 3}, "Unknown setting 'epoch'. Did you mean 'epochs'? The settings are: attention, averaging,"),
+        ({"epoch": 3}, "Unknown setting 'epoch'. Did you mean 'epochs'? The settings are: attention, batch_size,"),
         ({"epochs": -1}, "epochs=-1.0 is out of range; allowed: from 0.001 to 1000."),
         ({"train_size": 1}, "train_size=1 is out of range; allowed: at least 2."),
         ({"truncation": "middle"}, "truncation='middle' is not one of head, tail, head+tail."),
@@ -78,6 +78,13 @@ def test_overrides_that_are_no_dict_are_refused_with_what_to_write(overrides):
     assert str(caught.value).endswith("""write -p overrides '{"epochs": 1}' or -y 'overrides: {epochs: 1}'.""")
     with pytest.raises(SettingsError, match="Did you mean 'epochs'"):
         make_settings("quick", "mine", '{"epoch": 1}')
+
+
+def test_settings_of_an_older_version_are_read_without_those_that_are_gone():
+    kept = make_settings("imdb", run="old", epochs=7).to_dict()
+    older = {name: value for name, value in kept.items() if name != "first_length"} | {"averaging": 0.99}
+    assert Settings.from_dict(kept) == make_settings("imdb", run="old", epochs=7)
+    assert Settings.from_dict(older) == make_settings("imdb", run="old", epochs=7, first_length=None)
 
 
 def test_settings_are_frozen():

@@ -264,7 +264,7 @@ def test_a_wrong_path_is_an_error(source, message):
         ("seed", "1e3", "is not a whole number"),
         ("dropout", 1, "out of range"),
         ("warmup", "nan", "must be a finite number"),
-        ("averaging", 1.0, "out of range"),
+        ("warmup", 1.0, "out of range"),
         ("trained_layers", -1, "out of range"),
         ("precision", "float8", "is not one of auto, bfloat16, float32"),
         ("device", "tpu", "is not one of auto, cpu"),

@@ -23,7 +23,7 @@ from sentiment_lib import fine_tune, initialize_model_and_tokenizer, make_settin
 from sentiment_lib.data import prepare
 from sentiment_lib.model.training import save_training
 settings = make_settings(run="killed", source=sys.argv[1], model=sys.argv[2], epochs=20, learning_rate=1e-3, batch_size=8,
-                         token_masking=0.1, averaging=0.9, dropout=0.1)
+                         first_length=8, dropout=0.1)
 dataset, _ = prepare(settings)
 model, tokenizer = initialize_model_and_tokenizer(settings.model, dropout=settings.dropout)
 print("ready", flush=True)

@@ -56,7 +56,7 @@ notebooks: $(READY)
 
 # Measure what benchmarks/records does not hold yet, some four hours for all of it, and write benchmarks/RESULTS.md.
 # Run nothing else meanwhile. IMDB is a folder with train.parquet and test.parquet.
-BENCHMARKS := training levers alone roofline inference files growth imdb baselines
+BENCHMARKS := training levers alone roofline inference files growth candidates hour baselines
 bench: $(READY_TEST)
 	@test -f "$(IMDB)/train.parquet" || { echo "give the folder of IMDB's Parquet files: make bench IMDB=folder"; exit 2; }
 	$(INSTALL) ".[bench]"

@@ -1,32 +1,38 @@
-"""Whether each optimisation is worth having: speed with and without it, alternating, at 128 and 256 tokens.
+"""Whether each optimisation is worth having: speed with and without it, alternating, at several lengths.
 
-Reviews per second of complete training steps, and of predictions including tokenisation. Packed weights and bfloat16
-hidden states are switched on and off in one process. The allocator's tuning cannot be undone, so it is measured in
+Reviews per second of complete training steps, and of predictions including tokenisation. Most optimisations are
+switched on and off in one process. The allocator's tuning cannot be undone, so it is measured in
 separate processes. The library keeps an optimisation that gains at least 5 %; the results are in RESULTS.md.
 
 python benchmarks/alone.py IMDB_FOLDER        10 minutes on two cores
 """
 
 import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 from unittest.mock import patch
 
 from bench import arguments, measure, reviews, run_in_new_process
 
-MEASURES = {
-    "packed weights": ["prediction"],
-    "bfloat16 hidden states": ["training", "prediction"],
-    "allocator keeps freed memory": ["training", "prediction"],
+MEASURES = {  # optimisation: tasks, lengths in tokens
+    "packed weights": (["prediction"], [128, 256]),
+    "bfloat16 hidden states": (["training", "prediction"], [128, 256]),
+    "allocator keeps freed memory": (["training", "prediction"], [128, 256]),
+    "larger batches of short texts": (["prediction"], [32, 64, 128]),
+    "tokenising beside computing": (["prediction"], [64, 256]),  # tried, and not in use
 }
-LENGTHS = {128: (320, 640), 256: (192, 384)}  # tokens: number of reviews for training and for prediction
+LENGTHS = {32: (0, 4096), 64: (0, 2048), 128: (320, 640), 256: (192, 384)}  # reviews for training and for prediction
 BATCH = 16
 
 
 def pairs(lever: str, task: str, length: int, imdb: Path, small: bool) -> dict:
     """Speeds without and with the optimisation, several times in turn."""
     rounds, count = (1, 48) if small else (4, LENGTHS[length][task == "prediction"])
-    if lever.startswith("allocator"):
+    if lever.startswith("tokenising"):
+        speeds = run_in_new_process(beside, length, imdb, count, rounds)
+    elif lever.startswith("allocator"):
         speeds = [
             [run_in_new_process(speed, None, task, length, imdb, count, keep) for keep in (False, True)]
             for _ in range(rounds)
@@ -40,6 +46,39 @@ def switched(lever: str, task: str, length: int, imdb: Path, count: int, rounds:
     """Pairs of speeds, without and with the optimisation, measured in one process after a warm-up."""
     speed(None, task, length, imdb, 2 * BATCH, True)
     return [[speed(off, task, length, imdb, count, True) for off in (lever, None)] for _ in range(rounds)]
+
+
+def beside(length: int, imdb: Path, count: int, rounds: int) -> list[list[float]]:
+    """Pairs of speeds: reviews tokenised part by part before each part is classified, and in a thread meanwhile."""
+    from sentiment_lib import Classifier, Encoding, initialize_model_and_tokenizer
+    from sentiment_lib.data import encode
+    from sentiment_lib.model import inference
+
+    classifier = Classifier(*initialize_model_and_tokenizer(dropout=0.0), Encoding(length))
+    texts = reviews(imdb, "train", 2 * count)["text"].tolist()
+    starts = range(0, len(texts), len(texts) // 4)
+
+    def one(in_a_thread: bool) -> float:
+        parts = (encode(texts[i : i + len(texts) // 4], classifier.tokenizer, length) for i in starts)
+        began = time.perf_counter()
+        with patch.object(inference, "encode", lambda ids, *_, **__: ids):
+            for ids in ahead(parts) if in_a_thread else parts:
+                classifier.logits(ids)
+        return len(texts) / (time.perf_counter() - began)
+
+    one(False)
+    return [[one(False), one(True)] for _ in range(rounds)]
+
+
+def ahead(items: Iterable) -> Iterator:
+    """The items, each made in another thread while the one before it is used."""
+    end = object()
+    with ThreadPoolExecutor(1) as pool:
+        iterator = iter(items)
+        following = pool.submit(next, iterator, end)
+        while (item := following.result()) is not end:
+            following = pool.submit(next, iterator, end)
+            yield item
 
 
 def speed(off: str | None, task: str, length: int, imdb: Path, count: int, keep: bool) -> float:
@@ -57,8 +96,12 @@ def speed(off: str | None, task: str, length: int, imdb: Path, count: int, keep:
     compute = choose_compute("cpu")
     model, tokenizer = initialize_model_and_tokenizer(dropout=0.0, compute=compute)
     texts = reviews(imdb, "train", count)["text"].tolist()
-    disabled = {"packed weights": "packed_weights", "bfloat16 hidden states": "bfloat16_hidden_states"}.get(off or "")
-    without = patch.object(inference, disabled, lambda _: nullcontext()) if disabled else nullcontext()
+    replaced = {
+        "packed weights": {"packed_weights": lambda _: nullcontext()},
+        "bfloat16 hidden states": {"bfloat16_hidden_states": lambda _: nullcontext()},
+        "larger batches of short texts": {"TOKENS": 0},
+    }.get(off or "")
+    without = patch.multiple(inference, **replaced) if replaced else nullcontext()
     if task == "prediction":
         classifier = Classifier(model, tokenizer, Encoding(length))
         with without:
@@ -88,9 +131,9 @@ def main() -> None:
     options = arguments(__doc__)
     jobs = [
         {"lever": lever, "task": task, "length": length, "imdb": options.imdb, "small": options.small}
-        for lever, tasks in MEASURES.items()
+        for lever, (tasks, lengths) in MEASURES.items()
         for task in tasks
-        for length in LENGTHS
+        for length in lengths
     ]
     measure("alone", pairs, jobs, options.small)
 

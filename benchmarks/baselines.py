@@ -1,7 +1,7 @@
 """The README's table of results: the baselines of lesson 02 on all reviews of `quick` and of `imdb`.
 
 As in the lesson, each baseline is fitted on the training reviews and tuned on the validation reviews. The test reviews
-are classified once. BERT is trained here for `quick`; for `imdb` its result comes from imdb.py.
+are classified once. BERT is trained here for `quick`; for `imdb` its result comes from hour.py.
 
 python benchmarks/baselines.py IMDB_FOLDER        25 minutes on two cores
 """

@@ -24,7 +24,6 @@ from sentiment_lib.run.files import write_json
 
 HERE = Path(__file__).resolve().parent
 RECORDS = HERE / "records"
-PLAIN = {"token_masking": 0.0, "label_smoothing": 0.0, "averaging": 0.0}  # the preset imdb without its regularisation
 
 
 def arguments(description: str) -> argparse.Namespace:

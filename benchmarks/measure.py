@@ -8,8 +8,6 @@ Every trial is kept in results/<name>/experiments. If interrupted, run the same 
 
 import argparse
 
-from bench import PLAIN
-
 from sentiment_lib.data.preparation import prepare
 from sentiment_lib.experiments.records import run_trials
 from sentiment_lib.experiments.trials import BERT, METHODS, Trial, grid
@@ -45,7 +43,7 @@ def main() -> None:
     args = parser.parse_args()
     settings = make_settings()
     if args.name == "imdb":
-        settings = make_settings("imdb", source=args.source or "imdb", epochs=2, **PLAIN)
+        settings = make_settings("imdb", source=args.source or "imdb", epochs=2, first_length=None)
     dataset, _ = prepare(settings)
     trials = trials_of(args.name, len(dataset["train"]))
     folder = settings.paths.experiments

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import PLAIN, arguments, measure, peak_memory, reviews
+from bench import arguments, measure, peak_memory, reviews
 
 SYSTEMS = ("Trainer", "Trainer, bf16", "sentiment_lib")
 
@@ -26,14 +26,17 @@ def train(system: str, length: int, seed: int, imdb: Path, count: int, held_out:
 
 
 def watch(marks: set[int], model, tokenizer, validation, encoding: dict):
-    """A callback that records seconds of training and accuracy after the steps in `marks` and at evaluations."""
+    """A callback that records seconds of training and accuracy after the steps in `marks` and at evaluations.
+
+    ``looking`` is the time that the looks after the steps in `marks` took.
+    """
     from transformers import TrainerCallback
 
     from sentiment_lib import predict
 
     class Watch(TrainerCallback):
         def on_train_begin(self, *_, **__):
-            self.curve, self.paused, self.began = [], 0.0, time.perf_counter()
+            self.curve, self.paused, self.looking, self.began = [], 0.0, 0.0, time.perf_counter()
 
         def on_step_end(self, args, state, control, **_):
             if state.global_step in marks:
@@ -42,7 +45,8 @@ def watch(marks: set[int], model, tokenizer, validation, encoding: dict):
                 probabilities = predict(list(validation["text"]), model, tokenizer, **encoding)
                 accuracy = float(((probabilities >= 0.5) == validation["label"].to_numpy()).mean())
                 self.curve.append([seconds, accuracy])
-                self.paused += time.perf_counter() - now
+                looked = time.perf_counter() - now
+                self.paused, self.looking = self.paused + looked, self.looking + looked
 
         def on_epoch_end(self, *_, **__):
             self.ended = time.perf_counter()
@@ -69,7 +73,7 @@ def _ours(system, length, seed, rows, validation, folder) -> dict:
 
     from sentiment_lib import fine_tune, initialize_model_and_tokenizer, make_settings
 
-    settings = make_settings("imdb", max_length=length, epochs=1, seed=seed, **PLAIN)
+    settings = make_settings("imdb", max_length=length, first_length=None, epochs=1, seed=seed)
     model, tokenizer = initialize_model_and_tokenizer(dropout=settings.dropout, seed=seed)
     steps = -(-len(rows) // settings.batch_size)
     watched = watch(quarters(steps), model, tokenizer, validation, settings.encoding)

@@ -20,7 +20,7 @@ def script(monkeypatch):
     """Imports a benchmark as it would be run."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     yield lambda name: __import__(name)
-    for name in ("bench", "report", "roofline", "levers", "training"):
+    for name in ("bench", "report", "roofline", "levers", "training", "candidates", "hour"):
         sys.modules.pop(name, None)
 
 
@@ -137,3 +137,7 @@ def test_the_committed_report_is_that_of_the_committed_records(script, monkeypat
     monkeypatch.setattr(report, "FIGURES", tmp_path / "figures")
     report.main()
     assert (tmp_path / "RESULTS.md").read_text() == (BENCHMARKS / "RESULTS.md").read_text()
+
+
+def test_curves_have_more_points_at_their_beginning(script):
+    assert sorted(script("hour").marks(1500, 16)) == [*range(64, 641, 64), 768, 1024, 1280, 1500]

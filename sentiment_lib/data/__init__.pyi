@@ -12,6 +12,7 @@ from .preparation import load_and_prepare_dataset as load_and_prepare_dataset
 from .preparation import load_dataset as load_dataset
 from .preparation import prepare as prepare
 from .preparation import save_dataset as save_dataset
+from .preparation import sealed_reviews as sealed_reviews
 from .preparation import training_subset as training_subset
 from .sources import fetch_snippets as fetch_snippets
 from .sources import read_source as read_source

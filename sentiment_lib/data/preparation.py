@@ -5,7 +5,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -45,6 +45,8 @@ class DataSummary:
     columns: tuple[str, str] = ("text", "label")
     labels: dict[str, dict[str, int]] = field(default_factory=dict)
     set_aside: dict[str, int] = field(default_factory=dict)
+    left_in_test: dict[str, int] = field(default_factory=dict)
+    sealed: int = 0
     other_labels: dict[str, int] = field(default_factory=dict)
 
     def describe(self) -> str:
@@ -59,6 +61,8 @@ class DataSummary:
         for split, counts in self.kept.items():
             shown = ", ".join(f"{count:,} {label}" for label, count in counts.items())
             lines.append(f"{split}: {sum(counts.values()):,} reviews ({shown})")
+        if left := [f"{count:,} {what}" for what, count in self.left_in_test.items() if count]:
+            lines.append(f"the published test split stays whole, with {' and '.join(left)}; clean_test=true drops them")
         return "\n".join(lines)
 
     def to_frame(self) -> pd.DataFrame:
@@ -75,6 +79,7 @@ class DataSummary:
         rows += [
             ("dropped from validation: text is also in test", -self.leaked.get("validation", 0)),
             ("dropped from training: text is also held out", -self.leaked.get("train", 0)),
+            ("sealed for the last experiment", -self.sealed),
             ("left unused: train_size asked for fewer", -self.unused),
         ]
         rows += [(f"kept ({split})", sum(counts.values())) for split, counts in self.kept.items()]
@@ -92,9 +97,15 @@ def load_and_prepare_dataset(
     train_size: int | None = None,
     validation_size: float = 0.1,
     test_size: float = 0.2,
+    sealed_size: float = 0.0,
+    clean_test: bool = False,
     seed: int = 0,
 ) -> tuple[DatasetDict, DataSummary]:
     """The reviews of a source, cleaned and split, and a summary of how many were dropped and why.
+
+    A test split that the source publishes stays whole, so that results can be set beside those of others: of equal
+    texts in two splits, validation gives way to test, and training to both. Everywhere else a text stays once, and a
+    text with both labels not at all.
 
     Parameters
     ----------
@@ -121,6 +132,11 @@ def load_and_prepare_dataset(
         Share of the training reviews that becomes the validation split if the source has none.
     test_size : float
         Share of all reviews that becomes the test split if the source has none.
+    sealed_size : float
+        Share of the training reviews, after the validation split was taken from them, that is left out of all splits
+        for one last experiment (:func:`sealed_reviews`).
+    clean_test : bool
+        Whether duplicates and texts with both labels are dropped from a published test split as well.
     seed : int
         Seed of the splits. Which split a review goes to depends only on this seed and on the review's text, so that the
         splits are the same on any machine and for any order of the reviews.
@@ -156,9 +172,12 @@ def load_and_prepare_dataset(
         counts = table[summary.columns[1]].value_counts(dropna=False).sort_index()
         summary.labels[name] = {_label_shown(label, class_names): int(count) for label, count in counts.items()}
     read = partial(read_labels, label_names=label_names, dropped=drop_labels, class_names=class_names)
-    tables = {name: _clean(table, name, read, found.ratings, summary) for name, table in tables.items()}
+    whole = () if clean_test else ("test",)
+    tables = {name: _clean(table, name, name in whole, read, found.ratings, summary) for name, table in tables.items()}
     splits = _make_splits(tables, validation_size, test_size, seed)
     _drop_leaks(splits, summary)
+    sealed, splits["train"] = _stratified(splits["train"], round(sealed_size * len(splits["train"])), seed + 2)
+    summary.sealed = len(sealed)
     if train_size is not None:
         if train_size > len(splits["train"]):
             raise DataError(
@@ -190,8 +209,29 @@ def prepare(settings: Settings) -> tuple[DatasetDict, DataSummary]:
         train_size=settings.train_size,
         validation_size=settings.validation_size,
         test_size=settings.test_size,
+        sealed_size=settings.sealed_size,
+        clean_test=settings.clean_test,
         seed=settings.split_seed,
     )
+
+
+def sealed_reviews(settings: Settings) -> Dataset:
+    """The reviews that :func:`prepare` left out of all splits, to be read once: in the last experiment of the course.
+
+    Raises
+    ------
+    DataError
+        When `sealed_size` is 0, so that nothing was left out.
+    """
+    if settings.sealed_size == 0:
+        raise DataError(
+            "sealed_size=0.0, so that no reviews were left out of the splits. Choose a share such as 0.1 before "
+            "lesson 01, and run the series again."
+        )
+    known, _ = prepare(replace(settings, train_size=None))
+    all_of_them, _ = prepare(replace(settings, train_size=None, sealed_size=0.0))
+    seen = set(known["train"]["text"])
+    return all_of_them["train"].filter(lambda review: review["text"] not in seen)
 
 
 def save_dataset(dataset: DatasetDict, settings: Settings) -> Path:
@@ -307,9 +347,9 @@ def _label_shown(label: object, class_names: Sequence[str] | None) -> str:
 
 
 def _clean(
-    table: pd.DataFrame, split: str, read: Callable, ratings: Sequence[str], summary: DataSummary
+    table: pd.DataFrame, split: str, whole: bool, read: Callable, ratings: Sequence[str], summary: DataSummary
 ) -> pd.DataFrame:
-    """A table with the columns text and label (and the ratings, if any), cleaned and without duplicates."""
+    """A table with the columns text and label (and the ratings, if any), cleaned; without duplicates unless `whole`."""
     text_column, label_column = summary.columns
     where = f"{summary.source} ({split})"
     texts = text_column_of(table, text_column, where, "text_column")
@@ -322,6 +362,10 @@ def _clean(
     summary.empty += int(empty.sum())
     table = table[~empty]
     both = table.groupby("text")["label"].transform("nunique") > 1
+    if whole:
+        repeated = table["text"][~both].duplicated()
+        summary.left_in_test = {"duplicates": int(repeated.sum()), "contradictory texts": int(both.sum())}
+        return table
     summary.contradictory += int(both.sum())
     table = table[~both]
     duplicated = table["text"].duplicated()

@@ -13,6 +13,7 @@ from sentiment_lib.data.preparation import (
     load_dataset,
     prepare,
     save_dataset,
+    sealed_reviews,
 )
 from sentiment_lib.errors import DataError, HubUnreachable
 from sentiment_lib.settings import make_settings
@@ -107,12 +108,57 @@ def test_a_folder_with_splits_keeps_its_test_split_and_leaks_leave_training(tmp_
     test = [*reviews(5, "fine"), *reviews(5, "poor"), "shared<br />text", "fine review number 0"]
     write(tmp_path / "test-00000-of-00001.parquet", test, [1] * 5 + [0] * 5 + [1, 1])
     dataset, summary = load_and_prepare_dataset(str(tmp_path))
-    assert summary.duplicates == {"train": 2, "test": 1}
+    assert summary.duplicates == {"train": 2}
     assert summary.leaked == {"validation": 1, "train": 0}  # it had been drawn for validation
-    assert len(dataset["test"]) == 11
+    assert len(dataset["test"]) == 12
     assert "shared text" in dataset["test"]["text"]
     assert "shared text" not in [*dataset["train"]["text"], *dataset["validation"]["text"]]
     assert len(dataset["train"]) + len(dataset["validation"]) == 60
+
+
+def test_a_published_test_split_stays_whole_unless_it_is_to_be_cleaned(tmp_path):
+    write(tmp_path / "train.csv", [*reviews(30, "good"), *reviews(30, "bad")], [1] * 30 + [0] * 30)
+    test = [
+        *reviews(4, "fine"),
+        *reviews(4, "poor"),
+        "fine review number 0",
+        "unclear",
+        "unclear",
+        "bad review number 2",
+    ]
+    write(tmp_path / "test.csv", test, [1] * 4 + [0] * 4 + [1, 0, 1, 0])
+    dataset, summary = load_and_prepare_dataset(str(tmp_path))
+    assert sorted(dataset["test"]["text"]) == sorted(test)
+    assert summary.left_in_test == {"duplicates": 1, "contradictory texts": 2}
+    assert "1 duplicates and 2 contradictory texts; clean_test=true drops them" in summary.describe()
+    assert summary.leaked["train"] + summary.leaked["validation"] == 1  # training gives way
+
+    cleaned, summary = load_and_prepare_dataset(str(tmp_path), clean_test=True)
+    assert sorted(cleaned["test"]["text"]) == sorted(set(test) - {"unclear"})
+    assert (summary.duplicates["test"], summary.contradictory, summary.left_in_test) == (1, 2, {})
+    assert cleaned["train"]["text"] == dataset["train"]["text"]
+    assert "stays whole" not in summary.describe()
+
+
+def test_sealed_reviews_are_in_no_split_and_leave_validation_and_test_as_they_are(snippets):
+    settings = make_settings("quick", sealed_size=0.13)
+    dataset, summary = prepare(settings)
+    sealed = sealed_reviews(settings)
+    assert summary.sealed == len(sealed) == 989
+    assert len(dataset["train"]) == 7608 - 989
+    assert summary.to_frame().loc["sealed for the last experiment", "reviews"] == -989
+    for split in ("validation", "test"):
+        assert dataset[split]["text"] == snippets[0][split]["text"]
+    assert set(sealed["text"]) | set(dataset["train"]["text"]) == set(snippets[0]["train"]["text"])
+    assert sum(sealed["label"]) / len(sealed) == pytest.approx(0.496, abs=0.001)
+    assert sealed_reviews(make_settings("quick", sealed_size=0.13, train_size=100))["text"] == sealed["text"]
+
+
+def test_reviews_of_ones_own_are_sealed_on_demand(review_file):
+    assert make_settings(source=str(review_file)).sealed_size == 0
+    with pytest.raises(DataError, match=r"sealed_size=0\.0, so that no reviews were left out"):
+        sealed_reviews(make_settings(source=str(review_file)))
+    assert len(sealed_reviews(make_settings(source=str(review_file), sealed_size=0.2))) > 0
 
 
 def test_old_copies_in_hidden_folders_are_not_read(tmp_path):

@@ -29,7 +29,13 @@ def grow(what: str, size: int, imdb: Path) -> dict:
         source = Path(folder) / "reviews.parquet"
         rows.to_parquet(source)
         settings = make_settings(
-            "imdb", source=str(source), max_length=sizes["length"], epochs=1, test_size=0.1, validation_size=0.1
+            "imdb",
+            source=str(source),
+            max_length=sizes["length"],
+            first_length=None,
+            epochs=1,
+            test_size=0.1,
+            validation_size=0.1,
         )
         model, tokenizer = initialize_model_and_tokenizer(dropout=settings.dropout)
         layers = encoder_layers(model)

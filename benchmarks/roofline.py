@@ -17,7 +17,7 @@ from bench import arguments, measure, reviews
 
 SIZES = (512, 1024, 2048, 4096)
 KINDS = {
-    "matrix products of linear layers": ("aten::mm", "aten::addmm"),
+    "matrix products of linear layers": ("aten::mm", "aten::addmm", "mkldnn::_linear_pointwise"),
     "matrix products of attention": ("aten::bmm", "aten::baddbmm"),
     "softmax": ("aten::_softmax", "aten::_softmax_backward_data"),
     "GELU": ("aten::gelu", "aten::gelu_backward"),
@@ -81,7 +81,7 @@ def reach(kind: str, length: int, turn: int, imdb: Path, count: int) -> dict:
             self.times = [*getattr(self, "times", []), time.perf_counter()]
 
     rows = reviews(imdb, "train", count)
-    settings = make_settings("imdb", max_length=length, epochs=1)
+    settings = make_settings("imdb", max_length=length, first_length=None, epochs=1)
     model, tokenizer = initialize_model_and_tokenizer(dropout=settings.dropout)
     lengths = [len(ids) for ids in encode(list(rows["text"]), tokenizer, **settings.encoding)]
     passes, config = (3 if kind == "training" else 1), model.config

@@ -8,6 +8,7 @@ import torch
 from support import CHECKOUT
 from torch.utils.flop_counter import FlopCounterMode
 
+from sentiment_lib.experiments import shipped_records
 from sentiment_lib.model.encoder import first_token_only
 
 pytestmark = pytest.mark.slow  # other processes
@@ -141,3 +142,8 @@ def test_the_committed_report_is_that_of_the_committed_records(script, monkeypat
 
 def test_curves_have_more_points_at_their_beginning(script):
     assert sorted(script("hour").marks(1500, 16)) == [*range(64, 641, 64), 768, 1024, 1280, 1500]
+
+
+def test_the_lessons_show_the_hour_that_was_measured():
+    (path,) = (BENCHMARKS / "records").glob("*/hour.json")
+    assert shipped_records("hour") == json.loads(path.read_text())["measurements"]

@@ -172,11 +172,11 @@ def load_and_prepare_dataset(
         counts = table[summary.columns[1]].value_counts(dropna=False).sort_index()
         summary.labels[name] = {_label_shown(label, class_names): int(count) for label, count in counts.items()}
     read = partial(read_labels, label_names=label_names, dropped=drop_labels, class_names=class_names)
-    whole = () if clean_test else ("test",)
-    tables = {name: _clean(table, name, name in whole, read, found.ratings, summary) for name, table in tables.items()}
+    whole = None if clean_test else "test"
+    tables = {name: _clean(table, name, name == whole, read, found.ratings, summary) for name, table in tables.items()}
     splits = _make_splits(tables, validation_size, test_size, seed)
     _drop_leaks(splits, summary)
-    sealed, splits["train"] = _stratified(splits["train"], round(sealed_size * len(splits["train"])), seed + 2)
+    sealed, splits["train"] = _sealed(splits["train"], sealed_size, seed)
     summary.sealed = len(sealed)
     if train_size is not None:
         if train_size > len(splits["train"]):
@@ -228,10 +228,9 @@ def sealed_reviews(settings: Settings) -> Dataset:
             "sealed_size=0.0, so that no reviews were left out of the splits. Choose a share such as 0.1 before "
             "lesson 01, and run the series again."
         )
-    known, _ = prepare(replace(settings, train_size=None))
-    all_of_them, _ = prepare(replace(settings, train_size=None, sealed_size=0.0))
-    seen = set(known["train"]["text"])
-    return all_of_them["train"].filter(lambda review: review["text"] not in seen)
+    dataset, _ = prepare(replace(settings, train_size=None, sealed_size=0.0))
+    sealed, _ = _sealed(dataset["train"].to_pandas(), settings.sealed_size, settings.split_seed)
+    return dataset["train"].select(sorted(sealed.index))
 
 
 def save_dataset(dataset: DatasetDict, settings: Settings) -> Path:
@@ -409,6 +408,11 @@ def _stratified(table: pd.DataFrame, size: int, seed: int) -> tuple[pd.DataFrame
     by_label = ((0, size - positive), (1, positive))
     chosen = pd.concat([_shuffled(table[table["label"] == label], seed).head(n) for label, n in by_label])
     return chosen, table.drop(index=chosen.index)
+
+
+def _sealed(train: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The training reviews that are sealed, and the others."""
+    return _stratified(train, round(share * len(train)), seed + 2)
 
 
 def _to_dataset(table: pd.DataFrame) -> Dataset:

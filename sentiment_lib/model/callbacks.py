@@ -13,8 +13,10 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from ..data.tokenization import shortening
 from ..run.files import explained, hidden_sibling, write_json
 from ..run.processes import is_first, wait_for_all
+from ..settings import Encoding
 from ._trainer import checkpoint_folder
 
 _COMPLETE = "whole"
@@ -71,16 +73,19 @@ class GrowingInputs(TrainerCallback):
     Parameters
     ----------
     collator : Collator
-        Its ``longest`` is set at the beginning of each epoch and taken back at its end, before the evaluation.
+        Its ``shorten`` is set at the beginning of each epoch and taken back at its end, before the evaluation.
+    tokenizer, encoding
+        With which the reviews were encoded.
     first_length : int
         The longest input of the first epoch, in tokens. It is doubled in each epoch.
     """
 
-    def __init__(self, collator, first_length: int) -> None:
-        self.collator, self.first_length = collator, first_length
+    def __init__(self, collator, tokenizer, encoding: Encoding, first_length: int) -> None:
+        self.collator, self.tokenizer, self.encoding, self.first_length = collator, tokenizer, encoding, first_length
 
     def on_epoch_begin(self, args, state, control, **_):
-        self.collator.longest = self.first_length * 2 ** int(state.epoch)
+        longest = self.first_length * 2 ** int(state.epoch)
+        self.collator.shorten = shortening(self.tokenizer, **(dict(self.encoding) | {"max_length": longest}))
 
     def on_epoch_end(self, *_, **__):
-        self.collator.longest = None
+        self.collator.shorten = None

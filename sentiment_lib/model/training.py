@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 
 from ..data.preparation import fingerprint
-from ..data.tokenization import encode_dataset, padding_multiple, shortening
+from ..data.tokenization import encode_dataset, padding_multiple
 from ..errors import SettingsError
 from ..run.files import check_writable, hidden_sibling, replacing, write_json
 from ..run.locks import only_one
 from ..run.paths import RunPaths, short_path
 from ..run.processes import first_goes_first, is_first, join_processes, process_count, wait_for_all
 from ..run.progress import progress_wanted, training_progress
-from ..settings import Encoding, Settings
+from ..settings import Settings
 from .compute import choose_compute, keep_freed_memory
 from .encoder import bfloat16_hidden_states, first_token_only
 from .pretrained import quiet_transformers, train_only
@@ -138,9 +138,9 @@ def fine_tune(
         callbacks = [*callbacks, *([training_progress()] if progress_wanted() else [])]
         if settings.early_stopping and validate:
             callbacks.append(EarlyStoppingCallback(settings.early_stopping))
-        collator = Collator(tokenizer, settings.encoding)
+        collator = Collator(tokenizer)
         if settings.first_length is not None:
-            callbacks.append(GrowingInputs(collator, settings.first_length))
+            callbacks.append(GrowingInputs(collator, tokenizer, settings.encoding, settings.first_length))
         callbacks.append(CompleteCheckpoints())
         trainer = QuietTrainer(
             model=model,
@@ -247,28 +247,24 @@ class Collator:
     Parameters
     ----------
     tokenizer : transformers.PreTrainedTokenizerBase
-    encoding : Encoding
-        How the reviews were encoded.
 
     Attributes
     ----------
-    longest : int or None
-        Longer reviews are cut to this number of tokens, as :func:`sentiment_lib.data.encode` cuts texts.
+    shorten : callable or None
+        What shortens the ids of each review before, from :func:`sentiment_lib.data.tokenization.shortening`.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, encoding: Encoding) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         from transformers import DataCollatorWithPadding
 
-        self.longest: int | None = None
-        self._tokenizer, self._encoding = tokenizer, encoding
+        self.shorten: Callable[[list[int]], list[int]] | None = None
         self._pad = DataCollatorWithPadding(tokenizer, pad_to_multiple_of=padding_multiple(tokenizer))
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> Any:
         """A batch of rows of :func:`sentiment_lib.data.encode_dataset`, as tensors of shape ``(reviews, tokens)``."""
         rows = [{name: value for name, value in row.items() if name != "length"} for row in rows]
-        if self.longest is not None:
-            shorten = shortening(self._tokenizer, **(dict(self._encoding) | {"max_length": self.longest}))
-            rows = [row | {"input_ids": shorten(row["input_ids"])} for row in rows]
+        if self.shorten is not None:
+            rows = [row | {"input_ids": self.shorten(row["input_ids"])} for row in rows]
         return self._pad(rows)
 
 

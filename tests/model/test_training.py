@@ -10,6 +10,7 @@ from support.architectures import tiny_checkpoint as tiny_checkpoint_of
 from sentiment_lib import fine_tune, initialize_model_and_tokenizer, predict
 from sentiment_lib.course.speed import measure_all
 from sentiment_lib.data.preparation import prepare
+from sentiment_lib.model import training
 from sentiment_lib.run.files import hidden_sibling
 from sentiment_lib.settings import make_settings
 
@@ -253,3 +254,12 @@ def test_padding_stays_within_the_positions_of_the_model(home, tmp_path):
     assert tokenizer.model_max_length == 37
     assert fine_tune(model, tokenizer, prepare(settings)[0], settings).steps > 1
     assert all(speed > 0 for speed in measure_all(texts, settings).values())
+
+
+def test_one_process_trains_on_one_gpu(tmp_path, monkeypatch):
+    """With two, the Trainer would make each step from twice as many reviews."""
+    from transformers import TrainingArguments
+
+    monkeypatch.setattr(TrainingArguments, "n_gpu", property(lambda self: 2))
+    arguments = training._training_arguments(make_settings(batch_size=16), tmp_path, 100, False)
+    assert arguments.train_batch_size == 16

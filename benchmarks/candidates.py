@@ -18,6 +18,8 @@ from unittest.mock import patch
 import numpy as np
 from bench import arguments, measure, peak_memory
 
+from sentiment_lib.evaluation.predictions import logit
+
 # recipe: the settings it changes, and what Candidate below does
 RECIPES = {
     "plain": ({}, {}),
@@ -104,11 +106,6 @@ def split(corpus: str, imdb: Path, held: int):
 def packed(decisions) -> str:
     """Truth values as hexadecimal text, eight in a byte."""
     return np.packbits(decisions).tobytes().hex()
-
-
-def logit(probabilities):
-    """The logarithm of the odds."""
-    return np.log(probabilities) - np.log1p(-probabilities)
 
 
 def out_of_fold(linear, texts, labels):

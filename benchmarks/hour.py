@@ -20,10 +20,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from bench import HERE, arguments, measure, peak_memory
-from candidates import logit, packed
+from candidates import packed
 from roofline import roof
+from scipy.special import expit
 from training import watch
 
+from sentiment_lib.evaluation.predictions import logit
 from sentiment_lib.run.files import write_json
 
 EVERY = 1024  # reviews between two points of a curve; after ten points, four times as many
@@ -154,8 +156,8 @@ def ours(preset: str, seed: int, imdb: Path, minutes: float, scale: float) -> di
     logits, linear_logits = classifier.logits(test["text"]), logit(linear.predict(test["text"]))
     labels = np.array(test["label"])
     probabilities = {
-        "BERT": sigmoid(logits),
-        "linear": sigmoid(linear_logits),
+        "BERT": expit(logits),
+        "linear": expit(linear_logits),
         "together": weights.predict_proba(np.column_stack([logits, linear_logits]))[:, 1],
     }
     return found | {
@@ -168,7 +170,7 @@ def ours(preset: str, seed: int, imdb: Path, minutes: float, scale: float) -> di
         "differences": _differences(labels, probabilities),
         "clean_test": _clean_test(test, labels, probabilities),
         "second_opinions": _second_opinions(imdb, test, probabilities),
-        "transfer": _transfer(classifier, test),
+        "transfer": _transfer(classifier, test, len(dataset["train"])),
     }
 
 
@@ -219,11 +221,6 @@ def _tokenising(dataset, tokenizer, settings) -> float:
     for name in ("train", "validation"):
         encode_dataset(dataset[name], tokenizer, **settings.encoding)
     return time.perf_counter() - began
-
-
-def sigmoid(logits):
-    """The inverse of `logit`."""
-    return 0.5 * (1 + np.tanh(logits / 2))
 
 
 def _linear(dataset, validation_logits):
@@ -291,7 +288,7 @@ def _second_opinions(imdb: Path, test, probabilities) -> dict:
     return found
 
 
-def _transfer(classifier, test) -> dict:
+def _transfer(classifier, test, train: int) -> dict:
     """Accuracy of this model on the snippets' test sentences, and of a model of preset `quick` on IMDB's."""
     from sentiment_lib import Classifier, fine_tune, initialize_model_and_tokenizer, make_settings, metric_intervals
     from sentiment_lib.data.preparation import prepare
@@ -309,7 +306,7 @@ def _transfer(classifier, test) -> dict:
     }
     return {
         name: metric_intervals(np.array(reviews["label"]), reader.predict(reviews["text"]))["accuracy"].to_dict()
-        | {"reviews": len(reviews)}
+        | {"reviews": len(reviews), "train": train if reader is classifier else len(snippets["train"])}
         for name, (reader, reviews) in quick.items()
     }
 

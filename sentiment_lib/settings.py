@@ -82,7 +82,9 @@ class Settings:
     train_size: int | None = _field(None, "number of training reviews; None: all", "data", (2, None))
     validation_size: float = _field(0.1, "share of the training reviews", "data", (0.001, 0.9))
     test_size: float = _field(0.2, "share of a file that has no test split", "data", (0.001, 0.9))
-    sealed_size: float = _field(0.0, "share of the training reviews kept for the last experiment", "data", (0, 0.5))
+    sealed_size: float | None = _field(
+        None, "share of the reviews kept for the last experiment; None: a tenth of the snippets", "data", (0, 0.5)
+    )
     clean_test: bool = _field(False, "drop duplicates from a published test split, too", "data")
     max_length: int = _field(64, "longest input in tokens, [CLS] and [SEP] included", "training evaluation", (8, 8192))
     first_length: int | None = _field(

@@ -5,9 +5,10 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value, load_from_disk
@@ -24,6 +25,7 @@ from .sources import read_source
 from .tables import listed_columns, require_columns, text_column_of
 
 SPLITS = ("train", "validation", "test")
+SEALED_SNIPPETS = 0.1  # share of the snippets that is sealed unless `sealed_size` says otherwise
 _LINE_BREAK = re.compile(r"<\s*br\s*/?\s*>", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
@@ -77,9 +79,9 @@ class DataSummary:
         ]
         rows += [(f"dropped: duplicate within {split}", -n) for split, n in self.duplicates.items()]
         rows += [
+            ("sealed for the last experiment", -self.sealed),
             ("dropped from validation: text is also in test", -self.leaked.get("validation", 0)),
             ("dropped from training: text is also held out", -self.leaked.get("train", 0)),
-            ("sealed for the last experiment", -self.sealed),
             ("left unused: train_size asked for fewer", -self.unused),
         ]
         rows += [(f"kept ({split})", sum(counts.values())) for split, counts in self.kept.items()]
@@ -97,7 +99,7 @@ def load_and_prepare_dataset(
     train_size: int | None = None,
     validation_size: float = 0.1,
     test_size: float = 0.2,
-    sealed_size: float = 0.0,
+    sealed_size: float | None = None,
     clean_test: bool = False,
     seed: int = 0,
 ) -> tuple[DatasetDict, DataSummary]:
@@ -132,9 +134,10 @@ def load_and_prepare_dataset(
         Share of the training reviews that becomes the validation split if the source has none.
     test_size : float
         Share of all reviews that becomes the test split if the source has none.
-    sealed_size : float
-        Share of the training reviews, after the validation split was taken from them, that is left out of all splits
-        for one last experiment (:func:`sealed_reviews`).
+    sealed_size : float, optional
+        Share of the reviews that is left out of all splits for one last experiment (:func:`sealed_reviews`): of all
+        reviews, or of the training reviews if the source has a test split. Which reviews these are depends on no other
+        argument, so that no seed brings them into a split. Default: a tenth of the snippets, and none of other sources.
     clean_test : bool
         Whether duplicates and texts with both labels are dropped from a published test split as well.
     seed : int
@@ -157,6 +160,53 @@ def load_and_prepare_dataset(
     HubUnreachable
         When the source is on the hub, it is not cached, and the hub does not answer.
     """
+    splits, summary = _read_and_split(
+        source,
+        text_column=text_column,
+        label_column=label_column,
+        label_names=label_names,
+        drop_labels=drop_labels,
+        options=options,
+        validation_size=validation_size,
+        test_size=test_size,
+        sealed_size=sealed_size,
+        clean_test=clean_test,
+        seed=seed,
+    )
+    if train_size is not None:
+        if train_size > len(splits["train"]):
+            raise DataError(
+                f"train_size={train_size}, but {source} has {len(splits['train'])} training reviews left after "
+                "cleaning and splitting; ask for at most that many, or leave train_size out to use all."
+            )
+        chosen, rest = _stratified(splits["train"], train_size, seed)
+        splits["train"], summary.unused = chosen, len(rest)
+    for name in SPLITS:
+        counts = splits[name]["label"].value_counts()
+        summary.kept[name] = {LABEL_NAMES[i]: int(counts.get(i, 0)) for i in (0, 1)}
+        if min(summary.kept[name].values()) == 0:
+            raise DataError(
+                f"The {name} split of {source} needs reviews of both labels, but holds {summary.kept[name]}. "
+                "Give more reviews, or change test_size, validation_size or train_size."
+            )
+    return DatasetDict({name: _to_dataset(_shuffled(splits[name], f"{seed} order")) for name in SPLITS}), summary
+
+
+def _read_and_split(
+    source: str,
+    *,
+    text_column: str | None,
+    label_column: str | None,
+    label_names: LabelNames | None,
+    drop_labels: Sequence[str],
+    options: TableOptions,
+    validation_size: float,
+    test_size: float,
+    sealed_size: float | None,
+    clean_test: bool,
+    seed: int,
+) -> tuple[dict[str, pd.DataFrame], DataSummary]:
+    """The splits of a source, and "sealed" beside them, and what was read and dropped."""
     found = read_source(source, options)
     tables = {name: found.tables[name] for name in ("all", *SPLITS) if name in found.tables}
     summary = DataSummary(source, {name: len(table) for name, table in tables.items()}, notes=found.notes)
@@ -174,45 +224,39 @@ def load_and_prepare_dataset(
     read = partial(read_labels, label_names=label_names, dropped=drop_labels, class_names=class_names)
     whole = None if clean_test else "test"
     tables = {name: _clean(table, name, name == whole, read, found.ratings, summary) for name, table in tables.items()}
-    splits = _make_splits(tables, validation_size, test_size, seed)
+    sealed_from = "all" if "all" in tables else "train"
+    share = _sealed_share(source, sealed_size)
+    sealed, tables[sealed_from] = _stratified(tables[sealed_from], round(share * len(tables[sealed_from])), "sealed")
+    splits = _make_splits(tables, validation_size, test_size, seed) | {"sealed": sealed}
     _drop_leaks(splits, summary)
-    sealed, splits["train"] = _sealed(splits["train"], sealed_size, seed)
-    summary.sealed = len(sealed)
-    if train_size is not None:
-        if train_size > len(splits["train"]):
-            raise DataError(
-                f"train_size={train_size}, but {source} has {len(splits['train'])} training reviews left after "
-                "cleaning and splitting; ask for at most that many, or leave train_size out to use all."
-            )
-        chosen, rest = _stratified(splits["train"], train_size, seed)
-        splits["train"], summary.unused = chosen, len(rest)
-    for name in SPLITS:
-        counts = splits[name]["label"].value_counts()
-        summary.kept[name] = {LABEL_NAMES[i]: int(counts.get(i, 0)) for i in (0, 1)}
-        if min(summary.kept[name].values()) == 0:
-            raise DataError(
-                f"The {name} split of {source} needs reviews of both labels, but holds {summary.kept[name]}. "
-                "Give more reviews, or change test_size, validation_size or train_size."
-            )
-    return DatasetDict({name: _to_dataset(_shuffled(splits[name], seed)) for name in SPLITS}), summary
+    summary.sealed = len(splits["sealed"])
+    return splits, summary
+
+
+def _sealed_share(source: str, sealed_size: float | None) -> float:
+    """The share of the reviews that is sealed."""
+    return sealed_size if sealed_size is not None else SEALED_SNIPPETS if source == "snippets" else 0.0
 
 
 def prepare(settings: Settings) -> tuple[DatasetDict, DataSummary]:
     """Call :func:`load_and_prepare_dataset` with the arguments that `settings` hold."""
-    return load_and_prepare_dataset(
-        settings.source,
-        text_column=settings.text_column,
-        label_column=settings.label_column,
-        label_names=settings.label_names,
-        drop_labels=settings.drop_labels,
-        options=TableOptions(**settings.table_options),
-        train_size=settings.train_size,
-        validation_size=settings.validation_size,
-        test_size=settings.test_size,
-        sealed_size=settings.sealed_size,
-        clean_test=settings.clean_test,
-        seed=settings.split_seed,
-    )
+    return load_and_prepare_dataset(settings.source, train_size=settings.train_size, **_arguments(settings))
+
+
+def _arguments(settings: Settings) -> dict[str, Any]:
+    """What decides which split a review goes to."""
+    return {
+        "text_column": settings.text_column,
+        "label_column": settings.label_column,
+        "label_names": settings.label_names,
+        "drop_labels": settings.drop_labels,
+        "options": TableOptions(**settings.table_options),
+        "validation_size": settings.validation_size,
+        "test_size": settings.test_size,
+        "sealed_size": settings.sealed_size,
+        "clean_test": settings.clean_test,
+        "seed": settings.split_seed,
+    }
 
 
 def sealed_reviews(settings: Settings) -> Dataset:
@@ -221,16 +265,15 @@ def sealed_reviews(settings: Settings) -> Dataset:
     Raises
     ------
     DataError
-        When `sealed_size` is 0, so that nothing was left out.
+        When nothing was left out.
     """
-    if settings.sealed_size == 0:
+    if not _sealed_share(settings.source, settings.sealed_size):
         raise DataError(
-            "sealed_size=0.0, so that no reviews were left out of the splits. Choose a share such as 0.1 before "
-            "lesson 01, and run the series again."
+            f"Nothing was sealed: of {settings.source}, no reviews were left out of the splits. Choose a share such as "
+            "sealed_size=0.1 before lesson 01, and run the series again."
         )
-    dataset, _ = prepare(replace(settings, train_size=None, sealed_size=0.0))
-    sealed, _ = _sealed(dataset["train"].to_pandas(), settings.sealed_size, settings.split_seed)
-    return dataset["train"].select(sorted(sealed.index))
+    splits, _ = _read_and_split(settings.source, **_arguments(settings))
+    return _to_dataset(_shuffled(splits["sealed"], f"{settings.split_seed} order"))
 
 
 def save_dataset(dataset: DatasetDict, settings: Settings) -> Path:
@@ -387,32 +430,33 @@ def _make_splits(
 
 
 def _drop_leaks(splits: dict[str, pd.DataFrame], summary: DataSummary) -> None:
-    """Remove from train what is also in validation or test, and from validation what is also in test."""
-    for name, held_out in (("validation", ["test"]), ("train", ["test", "validation"])):
-        seen = set().union(*(splits[other]["text"] for other in held_out))
+    """Remove from train what is also in another split, and what is in a published split from the others."""
+    held_out = {"validation": ["test"], "sealed": ["test", "validation"], "train": ["test", "validation", "sealed"]}
+    for name, others in held_out.items():
+        seen = set().union(*(splits[other]["text"] for other in others))
         leaked = splits[name]["text"].isin(seen)
-        summary.leaked[name] = int(leaked.sum())
+        if name != "sealed":
+            summary.leaked[name] = int(leaked.sum())
         splits[name] = splits[name][~leaked]
 
 
-def _shuffled(table: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Sort the rows by a pseudo-random number per text that depends only on the seed and the text."""
+def _shuffled(table: pd.DataFrame, seed: int | str) -> pd.DataFrame:
+    """Sort the rows by a pseudo-random number per text that depends only on the seed and the text.
+
+    The order within a split needs a seed of its own. With the one by which the split was cut off, the first rows would
+    be those nearest to the cut, and these have one label more often.
+    """
     salt = str(seed).encode() + b"\0"
     numbers = table["text"].map(lambda t: hashlib.blake2b(salt + t.encode("utf-8"), digest_size=8).hexdigest())
     return table.iloc[numbers.argsort(kind="stable")]
 
 
-def _stratified(table: pd.DataFrame, size: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _stratified(table: pd.DataFrame, size: int, seed: int | str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`size` rows with the same proportion of labels as `table`, and the other rows."""
     positive = round(size * float((table["label"] == 1).mean())) if len(table) else 0
     by_label = ((0, size - positive), (1, positive))
     chosen = pd.concat([_shuffled(table[table["label"] == label], seed).head(n) for label, n in by_label])
     return chosen, table.drop(index=chosen.index)
-
-
-def _sealed(train: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The training reviews that are sealed, and the others."""
-    return _stratified(train, round(share * len(train)), seed + 2)
 
 
 def _to_dataset(table: pd.DataFrame) -> Dataset:

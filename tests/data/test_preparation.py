@@ -4,7 +4,7 @@ import shutil
 import pandas as pd
 import pytest
 
-from sentiment_lib.data import sources
+from sentiment_lib.data import preparation, sources
 from sentiment_lib.data.labels import map_labels
 from sentiment_lib.data.preparation import (
     clean_text,
@@ -43,9 +43,9 @@ def test_snippets_counts(snippets):
     dataset, summary = snippets
     assert summary.read == {"all": 10605}
     assert (summary.neutral, summary.duplicates, summary.leaked) == (37, {"all": 2}, {"validation": 0, "train": 0})
-    assert {split: len(rows) for split, rows in dataset.items()} == {"train": 7608, "validation": 845, "test": 2113}
-    assert sum(sum(kept.values()) for kept in summary.kept.values()) == 10605 - 37 - 2
-    assert summary.to_frame().loc["kept (test)", "reviews"] == 2113
+    assert {split: len(rows) for split, rows in dataset.items()} == {"train": 6846, "validation": 761, "test": 1902}
+    assert sum(sum(kept.values()) for kept in summary.kept.values()) == 10605 - 37 - 2 - 1057
+    assert summary.to_frame().loc["kept (test)", "reviews"] == 1902
 
 
 def test_snippets_labels_are_the_sign_of_the_rating(snippets):
@@ -65,8 +65,16 @@ def test_snippets_splits_share_no_text_and_are_stratified_and_shuffled(snippets)
 
 
 def test_the_splits_are_these_on_any_machine(snippets):
-    test = "\n".join(snippets[0]["test"]["text"])
-    assert hashlib.sha256(test.encode()).hexdigest()[:16] == "f9903bb25738db2c"
+    test = "\n".join(sorted(snippets[0]["test"]["text"]))
+    assert hashlib.sha256(test.encode()).hexdigest()[:16] == "b93213af16e24e7b"
+
+
+def test_the_rows_of_a_split_are_not_in_the_order_by_which_it_was_cut_off(snippets):
+    """Else the rows nearest to the cut come first, which is at another place for each label."""
+    train = snippets[0]["train"].to_pandas()
+    by_cut = preparation._shuffled(train, 0)["text"].tolist()
+    assert by_cut[:200] != train["text"].tolist()[:200]
+    assert len(set(by_cut[:200]) & set(train["text"][:200])) < 20
 
 
 def test_the_seed_and_nothing_else_decides_the_splits(tmp_path):
@@ -140,25 +148,62 @@ def test_a_published_test_split_stays_whole_unless_it_is_to_be_cleaned(tmp_path)
     assert "stays whole" not in summary.describe()
 
 
-def test_sealed_reviews_are_in_no_split_and_leave_validation_and_test_as_they_are(snippets):
-    settings = make_settings("quick", sealed_size=0.13)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"split_seed": 1},
+        {"split_seed": 2},
+        {"split_seed": 3},
+        {"validation_size": 0.3},
+        {"test_size": 0.4},
+        {"train_size": 100},
+        {"source": "snippets"},
+    ],
+)
+def test_no_setting_brings_a_sealed_review_into_a_split(snippets, changes):
+    settings = make_settings("quick", **changes)
+    sealed = set(sealed_reviews(settings)["text"])
+    assert sealed == set(sealed_reviews(make_settings("quick"))["text"])
     dataset, summary = prepare(settings)
-    sealed = sealed_reviews(settings)
-    assert summary.sealed == len(sealed) == 989
-    assert len(dataset["train"]) == 7608 - 989
-    assert summary.to_frame().loc["sealed for the last experiment", "reviews"] == -989
-    for split in ("validation", "test"):
-        assert dataset[split]["text"] == snippets[0][split]["text"]
-    assert set(sealed["text"]) | set(dataset["train"]["text"]) == set(snippets[0]["train"]["text"])
+    assert summary.sealed == len(sealed) == 1057
+    assert summary.to_frame().loc["sealed for the last experiment", "reviews"] == -1057
+    for split in (*dataset.values(), *snippets[0].values()):
+        assert not sealed & set(split["text"])
+
+
+def test_sealed_reviews_have_both_labels_as_the_others_do():
+    sealed = sealed_reviews(make_settings("quick"))
     assert sum(sealed["label"]) / len(sealed) == pytest.approx(0.496, abs=0.001)
-    assert sealed_reviews(make_settings("quick", sealed_size=0.13, train_size=100))["text"] == sealed["text"]
+    assert "rating" in sealed.column_names
+
+
+def test_another_share_can_be_sealed_or_nothing(snippets):
+    assert load_and_prepare_dataset("snippets", sealed_size=0.0)[1].sealed == 0
+    more = set(sealed_reviews(make_settings("quick", sealed_size=0.2))["text"])
+    assert len(more) == 2113
+    assert set(sealed_reviews(make_settings("quick"))["text"]) < more
+    with pytest.raises(DataError, match="Nothing was sealed: of snippets"):
+        sealed_reviews(make_settings("quick", sealed_size=0))
 
 
 def test_reviews_of_ones_own_are_sealed_on_demand(review_file):
-    assert make_settings(source=str(review_file)).sealed_size == 0
-    with pytest.raises(DataError, match=r"sealed_size=0\.0, so that no reviews were left out"):
+    assert prepare(make_settings(source=str(review_file)))[1].sealed == 0
+    with pytest.raises(DataError, match=r"Nothing was sealed: of .*reviews"):
         sealed_reviews(make_settings(source=str(review_file)))
     assert len(sealed_reviews(make_settings(source=str(review_file), sealed_size=0.2))) > 0
+
+
+def test_a_published_test_split_is_not_sealed_and_what_is_in_it_is_not_either(tmp_path):
+    texts = reviews(60, "up") + reviews(60, "down")
+    write(tmp_path / "train.csv", texts, [1] * 60 + [0] * 60)
+    write(tmp_path / "test.csv", texts[:10] + texts[60:70], [1] * 10 + [0] * 10)
+    settings = make_settings(source=str(tmp_path), sealed_size=0.4)
+    sealed = set(sealed_reviews(settings)["text"])
+    dataset, summary = prepare(settings)
+    assert len(dataset["test"]) == 20
+    assert 0 < len(sealed) == summary.sealed <= 48
+    assert not sealed & {text for split in dataset.values() for text in split["text"]}
 
 
 def test_old_copies_in_hidden_folders_are_not_read(tmp_path):

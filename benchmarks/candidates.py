@@ -41,7 +41,7 @@ def run(corpus: str, recipe: str, seed: int, imdb: Path, scale: float) -> dict:
 
     from sentiment_lib import Classifier, fine_tune, initialize_model_and_tokenizer, make_settings
     from sentiment_lib.data.preparation import training_subset
-    from sentiment_lib.model.baselines import TfidfLogistic
+    from sentiment_lib.model.baselines import fit_tfidf
 
     plan = dict(CORPORA[corpus])
     held, size = int(plan.pop("held") * scale), plan.pop("train")
@@ -56,8 +56,8 @@ def run(corpus: str, recipe: str, seed: int, imdb: Path, scale: float) -> dict:
     held_texts, held_labels = list(held_out["text"]), np.array(held_out["label"])
 
     began = time.perf_counter()
-    linear = TfidfLogistic().fit({"text": texts, "label": labels}, {"text": held_texts, "label": held_labels})
-    linear_logits = logit(linear.predict(held_texts))
+    linear = fit_tfidf(texts, labels)
+    linear_logits = logit(linear.predict_proba(held_texts)[:, 1])
     linear_seconds = time.perf_counter() - began
     if share := behaviour.get("soft"):
         labels = (1 - share) * labels + share * out_of_fold(linear, texts, labels)
@@ -110,13 +110,10 @@ def packed(decisions) -> str:
 
 def out_of_fold(linear, texts, labels):
     """Each review's probability by the linear model, fitted on four fifths of the reviews that leave it out."""
-    from sklearn.linear_model import LogisticRegression
+    from sklearn.base import clone
     from sklearn.model_selection import cross_val_predict
-    from sklearn.pipeline import make_pipeline
 
-    vectorizer = linear.vectorizer(linear.chosen["words"])
-    model = make_pipeline(vectorizer, LogisticRegression(C=linear.chosen["C"], max_iter=1000))
-    return cross_val_predict(model, texts, labels, cv=5, method="predict_proba")[:, 1]
+    return cross_val_predict(clone(linear), texts, labels, cv=5, method="predict_proba")[:, 1]
 
 
 def candidate(soft: float = 0.0, masking: float = 0.0, smoothing: float = 0.0, averaging: float = 0.0):

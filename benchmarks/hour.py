@@ -153,7 +153,7 @@ def ours(preset: str, seed: int, imdb: Path, minutes: float, scale: float) -> di
     if scale < 1:
         test = test.select(range(int(len(test) * scale)))
     linear, weights, linear_seconds = _linear(dataset, validation_logits)
-    logits, linear_logits = classifier.logits(test["text"]), logit(linear.predict(test["text"]))
+    logits, linear_logits = classifier.logits(test["text"]), logit(linear.predict_proba(list(test["text"]))[:, 1])
     labels = np.array(test["label"])
     probabilities = {
         "BERT": expit(logits),
@@ -227,11 +227,12 @@ def _linear(dataset, validation_logits):
     """A linear model of all training reviews, and a logistic regression on its and BERT's logits of validation."""
     from sklearn.linear_model import LogisticRegression
 
-    from sentiment_lib.model.baselines import TfidfLogistic
+    from sentiment_lib.model.baselines import fit_tfidf
 
     began = time.perf_counter()
-    linear = TfidfLogistic().fit(dataset["train"], dataset["validation"])
-    both = np.column_stack([validation_logits, logit(linear.predict(dataset["validation"]["text"]))])
+    linear = fit_tfidf(list(dataset["train"]["text"]), list(dataset["train"]["label"]))
+    linear_logits = logit(linear.predict_proba(list(dataset["validation"]["text"]))[:, 1])
+    both = np.column_stack([validation_logits, linear_logits])
     weights = LogisticRegression(C=np.inf).fit(both, dataset["validation"]["label"])
     return linear, weights, time.perf_counter() - began
 

@@ -15,7 +15,7 @@ from ..evaluation.uncertainty import mean_interval
 from ..run.files import write_json
 from ..run.paths import shipped_file
 from ..settings import Settings
-from .trials import BERT, LinearProbe, Trial, Work, compute_trial, trial_settings
+from .trials import BERT, PROBE, Trial, Work, compute_trial, trial_settings
 
 OF_A_TRIAL = ("training",)  # the parts of the settings that a trial depends on; its data are compared by their content
 
@@ -96,7 +96,7 @@ def _inputs(trial: Trial, settings: Settings, data: str) -> dict[str, Any]:
         relevant = trial_settings(trial, settings).affecting(*OF_A_TRIAL)
         del relevant["seed"]  # the trial has its own
     else:
-        relevant = {"model": settings.model, **(settings.encoding if trial.method == LinearProbe.name else {})}
+        relevant = {"model": settings.model, **(settings.encoding if trial.method == PROBE else {})}
     return {"data": data, **relevant}
 
 

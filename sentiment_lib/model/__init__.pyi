@@ -1,12 +1,8 @@
 from .architectures import architecture_of as architecture_of
 from .architectures import attention_windows as attention_windows
 from .architectures import model_limits as model_limits
-from .baselines import Baseline as Baseline
-from .baselines import LinearProbe as LinearProbe
-from .baselines import MajorityClass as MajorityClass
-from .baselines import TfidfLogistic as TfidfLogistic
-from .baselines import VaderLexicon as VaderLexicon
-from .baselines import fit_baselines as fit_baselines
+from .baselines import fit_probe as fit_probe
+from .baselines import fit_tfidf as fit_tfidf
 from .baselines import frozen_embedding as frozen_embedding
 from .baselines import load_baselines as load_baselines
 from .baselines import save_baselines as save_baselines
@@ -23,6 +19,7 @@ from .inference import Classifier as Classifier
 from .inference import predict as predict
 from .lean_attention import register_lean_attention as register_lean_attention
 from .pretrained import bundled_checkpoint as bundled_checkpoint
+from .pretrained import checkpoint_folder as checkpoint_folder
 from .pretrained import initialize_model_and_tokenizer as initialize_model_and_tokenizer
 from .pretrained import load_config_and_tokenizer as load_config_and_tokenizer
 from .pretrained import train_only as train_only
@@ -32,3 +29,4 @@ from .training import fine_tune as fine_tune
 from .training import load_training as load_training
 from .training import save_model as save_model
 from .training import save_training as save_training
+from .training import trained_model as trained_model

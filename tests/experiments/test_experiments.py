@@ -70,7 +70,7 @@ def test_trials_learn_are_kept_and_are_not_run_twice(small, tmp_path, monkeypatc
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(t.name for t in trials)
     assert [p.name for p in (tmp_path / trials[0].name).iterdir()] == ["metrics.json"]  # no model, no checkpoints
     monkeypatch.setattr(trials_module, "fine_tune", lambda *_, **__: pytest.fail("trained again"))
-    monkeypatch.setattr(trials_module, "TfidfLogistic", lambda: pytest.fail("trained again"))
+    monkeypatch.setattr(trials_module, "fit_tfidf", lambda *_: pytest.fail("trained again"))
     assert list(run_trials(trials, dataset, settings, tmp_path)) == first
     assert same_experiment(first, dataset, settings) == first
 
@@ -96,8 +96,8 @@ def test_an_experiment_that_was_stopped_continues(small, tmp_path, monkeypatch):
     first = [next(stopped), next(stopped)]
     stopped.close()
     computed = []
-    fit = trials_module.TfidfLogistic.fit
-    monkeypatch.setattr(trials_module.TfidfLogistic, "fit", lambda self, *data: computed.append(1) or fit(self, *data))
+    fit = trials_module.fit_tfidf
+    monkeypatch.setattr(trials_module, "fit_tfidf", lambda *data: computed.append(1) or fit(*data))
     done = list(run_trials(trials, dataset, settings, tmp_path))
     assert (len(done), len(computed)) == (4, 2)
     assert done[:2] == first
@@ -176,7 +176,7 @@ def test_the_shipped_trials_are_those_of_the_preset_quick():
     settings = make_settings()
     dataset, _ = prepare(settings)
     found = same_experiment(shipped_records("snippets"), dataset, settings)
-    assert [Trial(**r["trial"]).name for r in found] == [f"bert_n7608_seed{seed}" for seed in (1, 2, 3)]
+    assert [Trial(**r["trial"]).name for r in found] == [f"bert_n6846_seed{seed}" for seed in (1, 2, 3)]
     assert all(0.83 < r["test"]["accuracy"] < 0.88 for r in found)
 
 

@@ -1,59 +1,57 @@
 import numpy as np
 import pytest
+from sklearn.model_selection import GridSearchCV
 
 from sentiment_lib import Classifier, Encoding
-from sentiment_lib.model.baselines import (
-    LinearProbe,
-    MajorityClass,
-    TfidfLogistic,
-    VaderLexicon,
-    fit_baselines,
-    frozen_embedding,
-)
+from sentiment_lib.model import baselines
+from sentiment_lib.model.baselines import fit_probe, fit_tfidf, frozen_embedding
 
 GOOD, BAD = "a wonderful and moving film", "a dreadful and boring film"
-TRAIN = {
-    "text": [f"{t} number {i}" for i in range(30) for t in (GOOD, BAD)] + ["so so"] * 20,
-    "label": [1, 0] * 30 + [1] * 20,
-}
-HELD_OUT = {"text": [GOOD, BAD, "wonderful", "dreadful"], "label": [1, 0, 1, 0]}
+TEXTS = [f"{t} number {i}" for i in range(30) for t in (GOOD, BAD)] + ["so so"] * 20
+LABELS = [1, 0] * 30 + [1] * 20
+HELD_OUT, HELD_LABELS = [GOOD, BAD, "wonderful", "dreadful"], np.array([1, 0, 1, 0])
 
 
-def test_the_majority_class_is_the_share_of_positives():
-    assert MajorityClass().fit(TRAIN, HELD_OUT).predict(["x", "y"]).tolist() == [50 / 80] * 2
+def flags(texts):
+    return np.array([[float("wonderful" in text), float("dreadful" in text), len(text)] for text in texts])
 
 
-def test_vader_hears_negation_and_its_score_becomes_a_probability():
-    vader = VaderLexicon().fit(TRAIN, HELD_OUT)
-    good, not_good, nothing = vader.scores(["A good film.", "Not a good film.", "A film."])[:, 0]
-    assert good == pytest.approx(0.4404)  # the value in the package's own documentation for "good"
-    assert not_good < 0 == nothing
-    assert (np.diff(vader.predict(["awful", "a film", "wonderful"])) > 0).all()
+def test_tfidf_learns_words_and_its_settings_were_chosen_by_cross_validation(monkeypatch):
+    searches = []
 
+    class Spy(GridSearchCV):
+        def fit(self, texts, labels):
+            searches.append(self)
+            return super().fit(texts, labels)
 
-def test_tfidf_learns_words_and_keeps_the_best_on_validation():
-    tfidf = TfidfLogistic().fit(TRAIN, HELD_OUT)
-    probabilities = tfidf.predict(HELD_OUT["text"])
-    assert ((probabilities >= 0.5) == np.array(HELD_OUT["label"])).all()
-    losses = [row["log_loss"] for row in tfidf.tuning]
-    best = tfidf.tuning[int(np.argmin(losses))]
-    assert tfidf.chosen == {"words": best["words"], "C": best["C"]}
-    assert {row["words"] for row in tfidf.tuning} == {1, 2}
-    from sklearn.metrics import log_loss
-
-    assert min(losses) == pytest.approx(log_loss(HELD_OUT["label"], probabilities))
-    weights = tfidf.weights()
+    monkeypatch.setattr(baselines, "GridSearchCV", Spy)
+    fitted = fit_tfidf(TEXTS, LABELS)
+    assert ((fitted.predict_proba(HELD_OUT)[:, 1] >= 0.5) == HELD_LABELS).all()
+    (search,) = searches
+    assert search.cv == 5
+    losses = -search.cv_results_["mean_test_score"]
+    best = search.cv_results_["params"][int(np.argmin(losses))]
+    assert {name: fitted.get_params()[name] for name in best} == best
+    assert {params["words__ngram_range"] for params in search.cv_results_["params"]} == {(1, 1), (1, 2)}
+    weights = dict(zip(fitted["words"].get_feature_names_out(), fitted["classifier"].coef_[0], strict=True))
     assert weights["wonderful"] > 0 > weights["dreadful"]
-    assert list(weights.values()) == sorted(weights.values())
 
 
-def test_fitting_again_forgets_the_first_time():
-    tfidf = TfidfLogistic().fit(TRAIN, HELD_OUT)
-    tried = len(tfidf.tuning)
-    turned = {"text": TRAIN["text"], "label": [1 - label for label in TRAIN["label"]]}
-    tfidf.fit(turned, {"text": HELD_OUT["text"], "label": [0, 1, 0, 1]})
-    assert len(tfidf.tuning) == tried
-    assert tfidf.predict(["wonderful"])[0] < 0.5
+def test_settings_are_chosen_with_the_first_texts_and_all_are_learned_from(monkeypatch):
+    monkeypatch.setattr(baselines, "CHOOSE_WITH", 20)
+    late = fit_tfidf([*TEXTS, *["zebra"] * 40], [*LABELS, *[1] * 40])
+    assert late.predict_proba(["zebra"])[0, 1] > 0.6
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_few_texts_leave_fewer_folds_or_no_choice(count):
+    fitted = fit_tfidf(TEXTS[:count], LABELS[:count])
+    assert fitted.predict_proba([GOOD])[0, 1] > 0.5
+
+
+def test_the_probe_reads_what_the_embedding_holds():
+    fitted = fit_probe(TEXTS, LABELS, flags)
+    assert ((fitted.predict_proba(HELD_OUT)[:, 1] >= 0.5) == HELD_LABELS).all()
 
 
 def test_an_embedding_is_the_mean_over_real_tokens_only(tiny):
@@ -80,22 +78,3 @@ def test_a_text_is_embedded_once(tiny, monkeypatch):
     assert first[:, 0].tolist() == [1, 2, 1]
     assert vectors(["bb", "ccc"])[:, 0].tolist() == [2, 3]
     assert asked == ["a", "bb", "ccc"]
-
-
-def test_the_probe_reads_what_the_embedding_holds():
-    def vectors(texts):
-        return np.array([[float("wonderful" in text), float("dreadful" in text), len(text)] for text in texts])
-
-    probe = LinearProbe(vectors).fit(TRAIN, HELD_OUT)
-    assert ((probe.predict(HELD_OUT["text"]) >= 0.5) == np.array(HELD_OUT["label"])).all()
-    assert len(probe.tuning) == 5
-
-
-def test_all_baselines_share_one_interface(tiny):
-    found = fit_baselines({"train": TRAIN, "validation": HELD_OUT}, frozen_embedding(Classifier(*tiny, Encoding(64))))
-    assert list(found) == ["majority class", "VADER lexicon", "TF-IDF + logistic regression", "linear probe"]
-    for name, baseline in found.items():
-        probabilities = baseline.predict(["one", "two", "three"])
-        assert probabilities.shape == (3,), name
-        assert ((probabilities >= 0) & (probabilities <= 1)).all(), name
-        assert baseline.name == name

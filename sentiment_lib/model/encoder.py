@@ -122,7 +122,7 @@ def first_token_only(model: PreTrainedModel) -> Iterator[None]:
     """Compute the last layer only for the first token while the block runs.
 
     A classifier on [CLS] reads one vector of the last layer. The layer's queries, outputs and feed-forward network for
-    all other tokens are not used; with 6 layers, they are about a seventh of all computation. Logits and gradients
+    all other tokens are not used. Logits and gradients
     stay the same. A model that reads more than the first token (this is tested once per model), or whose layers are not
     BERT's, is computed as usual. A nested block changes nothing.
     """

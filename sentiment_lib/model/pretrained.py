@@ -132,7 +132,7 @@ def _without_weights(name: str, revision: str | None) -> tuple[Path, PreTrainedC
     """The folder, configuration and tokenizer of a model, after all checks that need no weights."""
     from transformers import AutoConfig, AutoTokenizer
 
-    folder = _locate(name, revision)
+    folder = checkpoint_folder(name, revision)
     with _loading(name):
         config = AutoConfig.from_pretrained(folder, **_LOCAL)
     check_architecture(config, name)
@@ -162,6 +162,36 @@ def _loading(name: str) -> Iterator[None]:
             f"The model {name!r} could not be loaded: {error} It needs config.json, weights as model.safetensors "
             "(pickled weights are not read, code that comes with a model is not run) and the tokenizer's files."
         ) from error
+
+
+def checkpoint_folder(name: str = "bundled", revision: str | None = None) -> Path:
+    """The folder with the files of a model, for ``from_pretrained`` of transformers; a model on the hub is fetched.
+
+    `name` and `revision` are those of :func:`initialize_model_and_tokenizer`.
+
+    Raises
+    ------
+    ModelError
+        When there is no such model, or its files cannot be loaded.
+    HubUnreachable
+        When the model is on the hub, it is not cached, and the hub does not answer.
+    """
+    if name == "bundled":
+        return bundled_checkpoint()
+    path = existing_path(name)
+    if path is not None and path.is_dir():
+        files = files_in(path)
+        if not is_complete(files):
+            raise ModelError(what_it_is(files, name, path))
+        return path
+    if path is not None:
+        raise ModelError(f"{name!r} is a file. Give the folder of a model, with config.json and weights.")
+    if name.count("/") > 1 or name.startswith((".", "/", "~")) or "\\" in name:
+        raise ModelError(f"There is no folder {name!r} to load a model from.")
+    try:
+        return _fetch(name, revision)
+    except NotOnHub as error:
+        raise ModelError(str(error)) from error
 
 
 def bundled_checkpoint() -> Path:
@@ -198,26 +228,6 @@ def quiet_transformers() -> Iterator[None]:
             stack.callback(logging.enable_progress_bar)
             logging.disable_progress_bar()
         yield
-
-
-def _locate(name: str, revision: str | None) -> Path:
-    """The folder to load from; a model on the hub is fetched."""
-    if name == "bundled":
-        return bundled_checkpoint()
-    path = existing_path(name)
-    if path is not None and path.is_dir():
-        files = files_in(path)
-        if not is_complete(files):
-            raise ModelError(what_it_is(files, name, path))
-        return path
-    if path is not None:
-        raise ModelError(f"{name!r} is a file. Give the folder of a model, with config.json and weights.")
-    if name.count("/") > 1 or name.startswith((".", "/", "~")) or "\\" in name:
-        raise ModelError(f"There is no folder {name!r} to load a model from.")
-    try:
-        return _fetch(name, revision)
-    except NotOnHub as error:
-        raise ModelError(str(error)) from error
 
 
 def _fetch(name: str, revision: str | None) -> Path:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from ..data.preparation import fingerprint
 from ..data.tokenization import encode_dataset, padding_multiple
-from ..errors import SettingsError
+from ..errors import DataError, SettingsError
 from ..run.files import check_writable, hidden_sibling, replacing, write_json
 from ..run.locks import only_one
 from ..run.paths import RunPaths, short_path
@@ -24,7 +24,7 @@ from ..run.progress import progress_wanted, training_progress
 from ..settings import Settings
 from .compute import choose_compute, keep_freed_memory
 from .encoder import bfloat16_hidden_states, first_token_only
-from .pretrained import quiet_transformers, train_only
+from .pretrained import initialize_model_and_tokenizer, quiet_transformers, train_only
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
@@ -51,6 +51,8 @@ class TrainingResult:
         Step of the checkpoint that was kept, chosen on the validation split.
     resumed_from : str or None
         The checkpoint that this run resumed from.
+    data : str
+        The :func:`fingerprint` of the training reviews, and of the validation reviews if they were used.
     """
 
     history: pd.DataFrame
@@ -60,6 +62,7 @@ class TrainingResult:
     examples_per_second: float
     best_step: int | None
     resumed_from: str | None
+    data: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The result as plain data, ready for JSON."""
@@ -174,6 +177,7 @@ def fine_tune(
             examples_per_second=len(train) * (state.epoch - epochs_before) / output.metrics["train_runtime"],
             best_step=state.best_global_step,
             resumed_from=short_path(last) if last else None,
+            data=made_with["data"],
         )
 
 
@@ -282,6 +286,40 @@ def load_training(paths: RunPaths) -> dict[str, Any]:
         When lesson 03 has not been run.
     """
     return json.loads(paths.require(paths.training, "03").read_text(encoding="utf-8"))
+
+
+def trained_model(settings: Settings, dataset: DatasetDict | None = None) -> tuple[PreTrainedModel, Any]:
+    """The run's model from lesson 03, ready to predict, and its tokenizer.
+
+    Parameters
+    ----------
+    settings : Settings
+    dataset : datasets.DatasetDict, optional
+        The run's splits, to make sure that the model was trained on them.
+
+    Raises
+    ------
+    MissingResult
+        When lesson 03 has not been run.
+    SettingsError
+        When it was run with settings that lead to another model; the message names them.
+    DataError
+        When the model was trained on other reviews than those of `dataset`.
+    """
+    training = load_training(settings.paths)
+    if differences := settings.differences(training["settings"], "data", "training", "validation"):
+        raise SettingsError(
+            f"The model of run {settings.run!r} was trained with other settings: {differences}. Run lesson 03 again, "
+            "or give what you try out a run name of its own."
+        )
+    known = training.get("data")
+    if dataset is not None and known and known != fingerprint([dataset["train"], dataset["validation"]]):
+        raise DataError(
+            f"The model of run {settings.run!r} was trained on other reviews than those that lesson 01 has prepared "
+            "since. Run lesson 03 again first."
+        )
+    compute = choose_compute(settings.device)
+    return initialize_model_and_tokenizer(str(settings.paths.require(settings.paths.model, "03")), compute=compute)
 
 
 def check_trained(settings: Settings) -> None:

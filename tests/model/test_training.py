@@ -8,9 +8,10 @@ from datasets import Dataset, DatasetDict
 from support.architectures import tiny_checkpoint as tiny_checkpoint_of
 
 from sentiment_lib import fine_tune, initialize_model_and_tokenizer, predict
-from sentiment_lib.course.speed import measure_all
 from sentiment_lib.data.preparation import prepare
+from sentiment_lib.errors import DataError, MissingResult, SettingsError
 from sentiment_lib.model import training
+from sentiment_lib.model.training import save_training, trained_model
 from sentiment_lib.run.files import hidden_sibling
 from sentiment_lib.settings import make_settings
 
@@ -47,6 +48,23 @@ def test_it_learns_and_keeps_a_model_that_plain_transformers_loads(small):
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
     assert plain.config.id2label == {0: "negative", 1: "positive"}
     assert sorted(p.name for p in settings.paths.results.iterdir()) == ["model"]  # no checkpoints are left
+
+
+def test_the_model_of_a_run_is_refused_where_settings_or_reviews_have_changed_since(small):
+    settings, dataset, model, tokenizer = small
+    with pytest.raises(MissingResult, match="Run lesson 03 first"):
+        trained_model(settings, dataset)
+    save_training(fine_tune(model, tokenizer, dataset, settings), settings)
+    found, _ = trained_model(settings, dataset)
+    assert torch.equal(found.classifier.weight, model.classifier.weight)
+    with pytest.raises(
+        SettingsError, match=r"trained with other settings: epochs=7.0 \(was 6.0\). Run lesson 03 again"
+    ):
+        trained_model(replace(settings, epochs=7.0), dataset)
+    fewer = DatasetDict(dataset | {"train": dataset["train"].select(range(20))})
+    with pytest.raises(DataError, match="trained on other reviews than those that lesson 01 has prepared since"):
+        trained_model(settings, fewer)
+    trained_model(settings)  # without the reviews, nothing is known of them
 
 
 def test_training_does_not_use_the_test_split(small):
@@ -244,7 +262,7 @@ def test_growing_inputs_resume_with_the_length_of_the_epoch(home, small):
 
 
 def test_padding_stays_within_the_positions_of_the_model(home, tmp_path):
-    """A model that reads 37 tokens gets no batch of 40, in training and where lesson 03 measures speed."""
+    """A model that reads 37 tokens gets no batch of 40."""
     folder = tiny_checkpoint_of("roberta", tmp_path / "model", max_position_embeddings=39)
     texts = [f"{word} film {'that goes on and on ' * 8}{i}" for i in range(48) for word in ("wonderful", "dull")]
     source = home / "long.csv"
@@ -253,7 +271,6 @@ def test_padding_stays_within_the_positions_of_the_model(home, tmp_path):
     model, tokenizer = initialize_model_and_tokenizer(str(folder))
     assert tokenizer.model_max_length == 37
     assert fine_tune(model, tokenizer, prepare(settings)[0], settings).steps > 1
-    assert all(speed > 0 for speed in measure_all(texts, settings).values())
 
 
 def test_one_process_trains_on_one_gpu(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ Nothing is computed here. Each figure carries its alternative text as ``figure.a
 text into a notebook and writes a file.
 
 - :mod:`~sentiment_lib.plots.style`: how all figures look, and how they are shown and kept
+- :mod:`~sentiment_lib.plots.architecture`: one text on its way through a model
 - :mod:`~sentiment_lib.plots.training`: lengths of reviews and training curves
 - :mod:`~sentiment_lib.plots.evaluation`: confusion matrix, curves and calibration
 - :mod:`~sentiment_lib.plots.comparison`: several models side by side

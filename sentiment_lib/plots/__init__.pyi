@@ -1,3 +1,4 @@
+from .architecture import architecture as architecture
 from .comparison import agreement as agreement
 from .comparison import failure_rates as failure_rates
 from .comparison import intervals as intervals

@@ -67,7 +67,7 @@ def training_curve(
     if majority_accuracy is not None:
         right.axhline(majority_accuracy, color=GREY, ls="--", label="always the same answer")
     right.set(xlabel="epoch", ylabel="accuracy", title="Accuracy", ylim=(min(0.45, right.get_ylim()[0]), 1))
-    right.legend(loc="lower right")
+    right.legend(loc="lower right", bbox_to_anchor=(1, 0.12))
     last = validation.iloc[-1]
     figure.alt = (
         f"Training curves. Training loss falls from {train['loss'].iloc[0]:.2f} to {train['loss'].iloc[-1]:.2f}; "

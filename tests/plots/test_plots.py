@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from transformers import BertConfig
 
 from sentiment_lib import evaluate, plots
 from sentiment_lib.attention.attribution import WordEffects
@@ -45,6 +46,7 @@ WORDS = WordEffects(("$5", "film"), (1.0, -0.5), 0.6)
 DELETION = pd.DataFrame({"method": list("aabb"), "fraction": [0.1, 0.5] * 2, "estimate": [0.1, 0.2, 0.3, 0.4]})
 DELETION = DELETION.assign(low=DELETION["estimate"] - 0.05, high=DELETION["estimate"] + 0.05)
 NO_LABELS = (
+    "architecture",
     "head maps",
     "signed head maps",
     "overview",
@@ -63,6 +65,7 @@ def every_figure(maps):
     return {
         "lengths": plots.review_lengths({"train": [5, 9, 80], "test": [7, 8]}, 64),
         "training": plots.training_curve(HISTORY, 0.52),
+        "architecture": plots.architecture(BertConfig(num_labels=2), 7),
         "confusion": plots.confusion_matrix([[3, 2], [1, 4]]),
         "curve": plots.precision_recall_curve({"BERT": curve}, {"BERT": evaluation.average_precision}, 0.5),
         "roc": plots.roc_curve({"BERT": roc_curve(LABELS, PROBABILITIES)}, {"BERT": evaluation.roc_auc}),

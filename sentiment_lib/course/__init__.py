@@ -5,7 +5,7 @@
 - :mod:`~sentiment_lib.course.exercises`: exercises that check themselves
 - :mod:`~sentiment_lib.course.question_bank`: all quiz questions
 - :mod:`~sentiment_lib.course.quizzes`: interactive forms for the questions
-- :mod:`~sentiment_lib.course.speed`: how much each optimisation speeds up training
+- :mod:`~sentiment_lib.course.practice`: short trainings and spoiled data for the learner's own trials
 - :mod:`~sentiment_lib.course.machine`: whether this machine is ready and which preset suits it
 - :mod:`~sentiment_lib.course.preflight`: what the lessons need from a model and from reviews
 - :mod:`~sentiment_lib.course.series`: runs the lessons with papermill

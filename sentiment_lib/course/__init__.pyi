@@ -4,11 +4,11 @@ from .machine import HubButton as HubButton
 from .machine import check_environment as check_environment
 from .machine import describe_machine as describe_machine
 from .machine import preset_times as preset_times
+from .practice import suspects as suspects
+from .practice import train_briefly as train_briefly
 from .preflight import check_run as check_run
 from .quizzes import quiz as quiz
 from .report import write_report as write_report
 from .series import LessonRun as LessonRun
 from .series import lessons as lessons
 from .series import run_series as run_series
-from .speed import measure_all as measure_all
-from .speed import reviews_per_second as reviews_per_second

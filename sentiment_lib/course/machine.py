@@ -7,14 +7,14 @@ import os
 import platform
 import shutil
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from ..model.compute import choose_compute
+from ..model.compute import choose_compute, keep_freed_memory
 from ..model.pretrained import initialize_model_and_tokenizer
 from ..run.environment import needs_extra, versions
 from ..run.paths import home
 from ..settings import PRESETS, make_settings
-from .speed import training_step
 
 with needs_extra("lessons"):
     import ipywidgets as ipw
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # What a preset needs: memory and free disk in GB, padded tokens of its average training review, training reviews, and
 # the compute cost of an epoch relative to the bundled checkpoint with whole inputs (for `imdb`, whose inputs grow, from
 # the speeds in benchmarks/RESULTS.md; for `full`, 85 against 10.6 million parameters in the layers).
-NEEDS = {"quick": (4, 1, 32, 7_608, 1), "imdb": (10, 3, 264, 22_361, 0.7), "full": (16, 6, 264, 22_361, 8)}
+NEEDS = {"quick": (4, 1, 32, 6_619, 1), "imdb": (10, 3, 264, 22_361, 0.7), "full": (16, 6, 264, 22_361, 8)}
 SERIES_PER_TRAINING = 8.0  # time of the whole series of `quick` over that of its training (7.0 on Zen 4, 9.6 on Zen 5)
 LOWEST = {"python": (3, 11), "torch": (2, 6), "transformers": (5, 6), "datasets": (4, 0), "ipywidgets": (8, 1)}
 
@@ -98,10 +98,12 @@ def preset_times(seconds: float = 1.5) -> pd.DataFrame:
 
 def _advice(preset: str, training: float, on_gpu: bool) -> str:
     if preset == "quick":
-        return "begin here" if training < 1800 else 'begin here, with overrides = {"train_size": 2000}'
+        return (
+            "begin here" if training < 1800 else 'begin here, with run = "small" and overrides = {"train_size": 2000}'
+        )
     if training < 4 * 3600:
         return "when you have the time"
-    return "over night" if training < 12 * 3600 else ("a large GPU" if on_gpu else "not without a GPU")
+    return "overnight" if training < 12 * 3600 else ("a large GPU" if on_gpu else "not without a GPU")
 
 
 def _duration(seconds: float) -> str:
@@ -121,11 +123,20 @@ def _reviews_per_second(tokens: int, seconds: float) -> float:
     batch = max(4, 1024 // tokens)
     ids = torch.randint(1000, 20_000, (batch, tokens), device=model.device)
     labels = torch.arange(batch, device=model.device) % 2
-    step = training_step(model, compute)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, fused=True)
+    mixed = compute.precision == "bfloat16"
+    autocast = torch.autocast(compute.device, torch.bfloat16) if mixed else nullcontext()
+    model.train()
+    if compute.device == "cpu":
+        keep_freed_memory()  # as fine_tune does
     steps, began = -1, time.perf_counter()
     with first_token_only(model), bfloat16_hidden_states(model):
         while steps < 2 or time.perf_counter() - began < seconds:
-            step(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels)
+            with autocast:
+                loss = model(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels).loss
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
             steps += 1
             if steps == 0:  # the first step is a warm-up
                 began = time.perf_counter()

@@ -49,74 +49,102 @@ def wrong(text: str, reason: str) -> tuple[str, bool, str]:
 
 question(
     "00.a",
-    'You set preset to "quick", run to None and overrides to {"epochs": 3}. What holds?',
-    right(
-        "The results land in the folder named quick.", "The run's name says where, and None means the preset's name."
-    ),
-    right("The run still reads the reviews of quick.", "An override changes what it names and nothing else."),
+    'The model calls every sentence with "not" negative. So on the pairs of this lesson it is right on each "not good" '
+    'and wrong on each "not bad". What follows?',
     wrong(
-        "Had you written epoch for epochs, it would be ignored.",
-        "A name that is no setting is refused, and the error names the nearest one.",
+        'It has learned that "not" reverses the meaning.',
+        'Then "not bad" would be positive. It is right on "not good" for another reason.',
     ),
-    wrong("The library must be told as well, in its own files.", "One cell is enough; the library stays as it is."),
+    right(
+        'To this model, "not" is itself a sign of a bad review.',
+        'That explains both rows of the table: with "not" the answer is negative, whatever word follows.',
+    ),
+    wrong(
+        'It does not read the word "not".',
+        'Then "not good" would get the answer of "good". Adding "not" changes the answer for every word of praise.',
+    ),
+    right(
+        'Being right on "not good" is no evidence that it understands negation.',
+        "A shortcut gives the same answer there. Only the other half of the pairs tells the two apart.",
+    ),
 )
 
 question(
     "00.b",
-    "You go from the preset quick to the preset full. What is different?",
-    right("The texts", "Whole IMDB reviews take the place of single sentences."),
-    right("The checkpoint", "It has 12 layers in the place of 6."),
-    wrong("The code of the lessons", "A preset is a set of values; the same cells read them."),
-    wrong("Only the time it takes", "It takes longer because texts and model are others, so the results are, too."),
+    "You change the training and want to know whether the model has become better at negation. Which number do "
+    "you compare?",
+    wrong(
+        'How many sentences with "not" it gets right',
+        "A model that calls all of them negative gets half of them right, and so does one that calls all of them "
+        "positive.",
+    ),
+    right(
+        "How many pairs it gets right on both sides",
+        'Both answers have to be right, so neither a constant answer nor ignoring "not" can win.',
+    ),
+    wrong(
+        "The accuracy on all reviews",
+        "Few reviews depend on a negation, so this number hardly changes, whatever the model does with negation.",
+    ),
 )
 
 question(
     "00.c",
-    "Why does the model of lesson 00 give about one half to a wonderful film and to a terrible one?",
-    wrong("Its body has never read English.", "The body is pre-trained on a great deal of it; only the head is new."),
-    wrong(
-        "The tokenizer does not know the two words.",
-        "Both are common and stay whole; a rare word would be cut into pieces, not lost.",
-    ),
+    "The same five cells with a network of the same size whose weights are all random: what do you expect after three "
+    "passes over a few hundred sentences?",
     right(
-        "Its last layer holds small random numbers.",
-        "Whatever the body knows, a head that has learned nothing makes two logits of about the same size from it.",
+        "Little better than tossing a coin: a few hundred labels are not enough to learn English.",
+        "What the pre-trained network knows about words is what makes so few labels enough.",
     ),
-    wrong("It has learned that such sentences are neutral.", "It has not been taught anything about reviews yet."),
+    wrong(
+        "The same, only slower, since the training is the same.",
+        "The training is the same, but it starts from nothing; it would need far more text than there is.",
+    ),
+    wrong(
+        "An error, because a tokenizer only works with its own weights.",
+        "A tokenizer turns text into numbers whatever the weights are. Nothing fails, and nothing much is learned.",
+    ),
 )
 
 question(
     "01.a",
-    "One review is in the training split and in the test split. What is the harm, and what is done about it?",
+    "A published test split has a review that is also in the training split. What is the harm, and what do you do?",
     right(
         "The test result may be too good; the review leaves training.",
-        "A model can recite what it has seen, and the test stays the one that all others report on.",
+        "A model can recite what it has seen, and the test split stays the one that others report on.",
     ),
     wrong(
         "The test result may be too good; the review leaves test.",
-        "That is the harm, but with another test your number could not be set beside those of others.",
+        "The harm is right, but on another test split your number cannot be compared with those of others.",
     ),
-    wrong("Training takes longer; either copy may go.", "One review more costs nothing; what suffers is the test."),
-    wrong("There is none if both copies have the same label.", "The same label is what makes reciting pay."),
+    wrong(
+        "Training takes longer; either copy may go.",
+        "One more review costs next to nothing in training. What suffers is the test result.",
+    ),
+    wrong(
+        "There is none if both copies have the same label.",
+        "The same label is what makes reciting pay: the remembered answer is then the right one.",
+    ),
 )
 
 question(
     "01.b",
-    "For which of these do you look at the validation split?",
-    right("To keep the checkpoint of one epoch", "A choice between versions of the model is what validation is for."),
-    right("To settle the learning rate", "Any setting that is picked by its results is picked here."),
-    right("To set the threshold between negative and positive", "A threshold is a choice like the others."),
+    "For which of these do you use the validation split?",
+    right("To choose the epoch whose checkpoint is kept", "Choosing between versions of the model is what it is for."),
+    right("To choose the learning rate", "Every setting that is chosen by its results is chosen on validation."),
+    right("To choose the threshold between negative and positive", "A threshold is a choice like the others."),
     wrong(
-        "To report how good the chosen model is", "It had a say in the choice and flatters it; that is the test's job."
+        "To report how good the chosen model is",
+        "It was used for the choice, so its result is too good. Reporting is the job of the test split.",
     ),
 )
 
 question(
     "01.c",
-    "A file of 25,000 reviews is sorted by label, half and half. Which 1,000 of them are fit to try things out on?",
+    "A file of 25,000 reviews is sorted by label, half and half. Which 1,000 of them can you try things out on?",
     wrong("The first 1,000", "All have one label: the loss looks splendid, and nothing is learned about the other."),
     wrong("The first 1,000, shuffled afterwards", "That changes their order, and not which reviews they are."),
-    right("1,000 drawn at random", "The labels then come in nearly the same proportion as in the file."),
+    right("1,000 drawn at random", "Their labels have nearly the same proportion as in the file."),
     right(
         "500 drawn at random from each label",
         "This keeps the proportion of the file, half and half; `train_size` keeps whatever proportion there is.",
@@ -125,24 +153,33 @@ question(
 
 question(
     "02.a",
-    "BERT reaches 86 %. What does a baseline on the same reviews tell you, if it was tuned with care?",
-    right("How much of the task is easy", "What a word count can do needs no BERT."),
+    "On the same reviews BERT has an accuracy of 0.86 and a well-tuned word count one of 0.85. Nothing else is "
+    "known. What "
+    "may you conclude?",
+    right(
+        "Most of what BERT gets right needs no BERT.",
+        "The word count gets nearly as many right, and it knows nothing about the order of words.",
+    ),
     wrong(
-        "That BERT is the right choice, if it is ahead",
-        "To be ahead is not yet to be worth it: the lead may be luck, or too small for its cost.",
+        "BERT is the better choice, because it is ahead.",
+        "One point may be luck, and it may cost more than it is worth.",
+    ),
+    wrong(
+        "Both make the same mistakes.",
+        "Two methods with the same accuracy can be wrong about different reviews; the accuracies do not tell.",
     ),
     right(
-        "Whether something in the data is odd",
-        "A baseline that lands far too high, or too low, points to a leak or to wrong labels in minutes.",
+        "An interval of the difference is needed before anybody says which one is better.",
+        "Both were measured on the same reviews, so the difference can be known better than either accuracy.",
     ),
 )
 
 question(
     "02.b",
     "A TF-IDF model counts single words. Which pairs are the same text to it?",
-    right("Good, not bad. / Bad, not good.", "The same words as often; which of them is negated lies in the order."),
-    wrong("A good film. / Not a good film.", "The second has the word not, which gets a weight of its own."),
-    right("The cast saves the plot. / The plot saves the cast.", "Who saves whom is in the order only."),
+    right("Good, not bad. / Bad, not good.", "The same words occur as often; only their order says which is negated."),
+    wrong("A good film. / Not a good film.", 'The second has the word "not", which has a weight of its own.'),
+    right("The cast saves the plot. / The plot saves the cast.", "Only the order says who saves whom."),
     wrong("A dull film. / A tedious film.", "Two words are two columns, however close their meanings are."),
 )
 
@@ -151,11 +188,12 @@ question(
     "On the same reviews one method has an accuracy of 0.80 (0.77 to 0.83), another 0.77 (0.74 to 0.79). What follows?",
     wrong(
         "They are equally good, because the intervals overlap.",
-        "What is hard for one is hard for the other, so the difference can be surer than the two intervals suggest.",
+        "What is hard for one is hard for the other, so the difference can be known better than the two "
+        "intervals suggest.",
     ),
     wrong("The first is better, because its accuracy is higher.", "Other reviews of this kind might turn this around."),
     right(
-        "Nothing yet: what is needed is an interval of the difference.",
+        "Nothing yet: an interval of the difference is needed.",
         "Both read the same reviews, so compare them review by review.",
     ),
 )
@@ -164,49 +202,61 @@ question(
     "03.a",
     "Why does the learning rate rise over the first tenth of the steps?",
     right(
-        "The first steps would be of full size, in directions that say little yet.",
-        "AdamW's first steps are large whatever the gradients; with a random head, small ones keep the damage small.",
+        "The first steps would be of full size, in directions that mean little yet.",
+        "AdamW's first steps are large whatever the gradients are; while the head is random, small steps do less "
+        "damage.",
     ),
-    wrong("To try rates and keep the best one", "Nothing is compared: rise and fall are fixed before the first step."),
-    wrong("To guard against overfitting", "That comes from many passes, at the end; this is about the beginning."),
+    wrong(
+        "To try several rates and keep the best one",
+        "Nothing is compared: rise and fall are fixed before the first step.",
+    ),
+    wrong(
+        "To guard against overfitting",
+        "Overfitting comes from seeing the same reviews again; the warm-up is about the first steps.",
+    ),
     wrong("To save time while little is learned", "A step takes as long with a small rate as with a large one."),
 )
 
 question(
     "03.b",
-    "In the third epoch the training loss falls from 0.30 to 0.15, and the validation loss rises from 0.38 to 0.55. "
-    "What holds?",
+    "At the end of the first epoch the training loss drops steeply within a few steps. The validation "
+    "loss does "
+    "not drop. Which are true?",
     right(
-        "The model begins to know its training reviews by heart.",
-        "On reviews it has not seen its probabilities get worse; its accuracy may or may not.",
+        "From here on, the model is trained on reviews that it has seen before.",
+        "In the first epoch each training loss is measured on new reviews; in the second, on reviews already "
+        "learned from.",
     ),
     right(
-        "The checkpoint before this epoch may be the better one.",
-        "The checkpoint that is best on validation is kept, here by accuracy: look at that as well.",
+        "The drop measures memory, and not only skill.",
+        "Skill would show on validation as well. What shows on training reviews alone is what the model "
+        "remembers of them.",
     ),
     wrong(
-        "It is still getting better, for the training loss counts.", "That loss is about reviews it is learning from."
+        "The learning rate was raised there.",
+        "It only falls after the warm-up, and it falls evenly.",
     ),
     wrong(
-        "Any distance between the two losses means overfitting.",
-        "Some is normal, on reviews never seen; the rise of the validation loss is the sign.",
+        "The first epoch was a waste, since the loss hardly fell in it.",
+        "In the first epoch, the loss on new reviews fell from ln 2 to this value. That is what the model has learned "
+        "about reviews in general.",
     ),
 )
 
 question(
     "03.c",
-    "Reviews of 12 and of 60 tokens share a batch that is padded to 60. What is true?",
+    "Reviews of 12 and of 60 tokens share a batch that is padded to 60. Which are true?",
     wrong("The attention mask cuts off what is too long.", "That is truncation; the mask hides what was filled up."),
     right(
-        "With the mask, the short one gets the answer it would get alone.",
-        "No token looks at padding, so that it changes nothing beyond rounding.",
+        "With the mask, the short one gets the answer that it would get alone.",
+        "No token looks at padding, so it changes nothing beyond rounding.",
     ),
     right(
         "The padding still costs time.",
-        "Its places are computed like all others, so batches of like length are faster.",
+        "It is computed like any other token, so batches of similar length are faster.",
     ),
     wrong(
-        "Without the mask nothing changes, for [PAD] has no meaning.",
+        "Without the mask nothing changes, because [PAD] has no meaning.",
         "Real tokens would look at it, and its vectors would be mixed into the answer.",
     ),
 )

@@ -111,7 +111,9 @@ class Quiz(ipw.VBox):
 def question_text(question: Question) -> str:
     """The question as Markdown, with options and reasons folded away."""
     many = " *(more than one is right)*" if question.multiple else ""
-    folded = f"<details><summary>Options and reasons, to read without a kernel ({question.name})</summary>"
+    folded = (
+        f"<details><summary>Options and answers, in case the form below does not appear ({question.name})</summary>"
+    )
     lines = [f"**Question {question.name}.** {question.text}{many}", "", folded, ""]
     for text, right, reason in question.options:
         lines.append(f"- *{text.removesuffix('.')}.* **{'Right.' if right else 'Wrong.'}** {reason}")

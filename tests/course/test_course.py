@@ -16,6 +16,7 @@ from sentiment_lib.course.exercises import exercises, judge
 from sentiment_lib.course.exercises.checking import refers_to
 from sentiment_lib.course.quizzes import questions
 from sentiment_lib.course.series import lessons
+from sentiment_lib.settings import make_settings
 
 NOTEBOOKS = {path.name[:2]: nbformat.read(path, as_version=4) for path in lessons()}
 EXERCISES = {exercise.name: exercise for lesson in NOTEBOOKS for exercise in exercises(lesson)}
@@ -64,24 +65,52 @@ def test_building_again_changes_nothing(tmp_path):
         assert (tmp_path / "images" / image).read_bytes() == (path.parent / "images" / image).read_bytes()
 
 
+@pytest.fixture(scope="module")
+def lesson_variables(tiny_checkpoint, tiny, bundled):
+    """What the cells of exercises may use of their lessons, with a tiny model."""
+    import torch
+    from transformers import AutoModel
+
+    from sentiment_lib.data import prepare
+
+    settings = make_settings("quick", run="exercises", model=str(tiny_checkpoint), learning_rate=3e-3)
+    dataset, _ = prepare(settings)
+    variables = {"settings": settings, "dataset": dataset, "torch": torch, "tokenizer": tiny[1]}
+    variables |= {name: dataset[name].to_pandas() for name in ("train", "validation")}
+    variables["body"] = AutoModel.from_pretrained(tiny_checkpoint).eval()
+    imports = "import numpy as np\nfrom sklearn.linear_model import LogisticRegression\n"
+    exec(f"{imports}from sklearn.pipeline import make_pipeline", variables)
+    for source in (c.source for c in NOTEBOOKS["02"].cells if c.id in ("02-vectors", "02-probe")):
+        exec(source, variables)
+    batch = bundled[1](dataset["train"]["text"][:16], padding=True, return_tensors="pt")
+    batch["labels"] = torch.tensor(dataset["train"]["label"][:16])
+    return variables | {"fresh_model": lambda: copy.deepcopy(bundled[0]), "batches": [batch]}
+
+
+def variables_of(name, request):
+    """The names that the cell of an exercise finds when it runs."""
+    own_run = EXERCISES[name].own_run
+    return {"check": check} | (request.getfixturevalue("lesson_variables") if own_run else {})
+
+
 @every_exercise
-def test_the_stub_runs_and_reports_that_it_is_not_attempted(name, home, capsys):
+def test_the_stub_runs_and_reports_that_it_is_not_attempted(name, home, capsys, request):
     source = cell(name, "stub")
     assert len(source.splitlines()) <= 20
-    exec(source, {"check": check})
+    exec(source, variables_of(name, request))
     assert capsys.readouterr().out.startswith(f"○ Exercise {name}: not attempted yet.")
     assert not progress_file().exists()
 
 
 @every_exercise
-def test_the_solution_in_the_lesson_passes(name, home, capsys):
+def test_the_solution_in_the_lesson_passes(name, home, capsys, request):
     text = cell(name, "help")
     assert text.count("<details>") == 3
     assert text.count("<summary>Hint") == 2
     (solution,) = re.findall(r"```python\n(.*?)\n```", text.split("<summary>Solution")[1], re.DOTALL)
     assert "# answer" not in solution
     call = cell(name, "stub").splitlines()[-1]
-    exec(f"{solution}\n{call}", {"check": check})
+    exec(f"{solution}\n{call}", variables_of(name, request))
     assert capsys.readouterr().out.startswith(f"✓ Exercise {name}: right.")
     assert json.loads(progress_file().read_text())["state"] == "solved"
 
@@ -101,8 +130,15 @@ def test_a_wrong_answer_gets_its_own_hint_only(name, index):
 @every_exercise
 def test_answers_of_unexpected_types_are_wrong_without_a_traceback(name):
     exercise = EXERCISES[name]
-    count = len(exercise.answer.split(","))
-    for unexpected in (None, "seven", [], float("nan"), lambda *given: "seven", lambda: None):
+    count = len(exercise.answer.split(",")) if not exercise.call else len(exercise.wrong_answers[0][1])
+    for unexpected in (
+        *([] if exercise.call else [None]),
+        "seven",
+        [],
+        float("nan"),
+        lambda *given: "seven",
+        lambda: None,
+    ):
         state, verdict = judge(exercise, *[unexpected] * count)
         assert state == "wrong"
         assert "Traceback" not in verdict
@@ -277,17 +313,3 @@ def test_remedies_and_advice_for_a_small_machine(monkeypatch):
     monkeypatch.setattr(machine, "memory_gb", lambda: None)
     assert machine.check_environment().loc["memory (GB)"].tolist() == ["unknown", "✓", ""]
     assert machine.describe_machine().loc["memory (GB)", "value"] == "unknown"
-
-
-def test_speed_is_measured_for_each_measure_and_invalid_arguments_are_refused(tiny_checkpoint):
-    from sentiment_lib.course.speed import MEASURES, reviews_per_second
-    from sentiment_lib.settings import make_settings
-
-    settings = make_settings(model=str(tiny_checkpoint), max_length=32)
-    texts = [f"Scene {i} is {'very ' * (i % 7)}good." for i in range(96)]
-    for measure in MEASURES:
-        assert reviews_per_second(measure, texts, settings) > 0
-    with pytest.raises(ValueError, match="'faster' is not one of"):
-        reviews_per_second("faster", texts, settings)
-    with pytest.raises(ValueError, match="95 reviews are too few"):
-        reviews_per_second("no dropout", texts[:95], settings)

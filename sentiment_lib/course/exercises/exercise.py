@@ -16,6 +16,9 @@ The cells of the lesson are cut from the source of the solution. The stub has th
 solution without parameters is a cell that assigns values, and it returns those that go to the check; in its stub, three
 dots take the place of the values in lines that end with ``# answer``. Either cell begins with the imports of its
 module that it uses.
+
+What learners find out in runs of their own is checked by what the runs gave. Such a solution uses variables of its
+lesson: it names them as keyword-only parameters, or in `call`.
 """
 
 from __future__ import annotations
@@ -68,6 +71,8 @@ class Exercise:
         The solution.
     extra_imports : tuple of str
         Imported names that the cells have although the solution does not use them.
+    call : str
+        What the lesson hands to :func:`check` where that is not the function itself, such as ``"overfit(model)"``.
     check : callable
         Takes the answers; raises :class:`Wrong`; may return a sentence for those who are right.
     wrong_answers : list of (str, tuple)
@@ -81,6 +86,7 @@ class Exercise:
     hints: tuple[str, str]
     function: Callable[..., Any]
     extra_imports: tuple[str, ...] = ()
+    call: str = ""
     check: Callable[..., str | None] = field(init=False)
     wrong_answers: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
 
@@ -105,13 +111,18 @@ class Exercise:
     @property
     def assigns(self) -> bool:
         """Whether the cell assigns values; otherwise it defines a function."""
-        return not inspect.signature(self.function).parameters
+        return all(p.kind is p.KEYWORD_ONLY for p in inspect.signature(self.function).parameters.values())
+
+    @property
+    def own_run(self) -> bool:
+        """Whether the cell needs variables of its lesson, so that it runs only there."""
+        return bool(self.call or (self.assigns and inspect.signature(self.function).parameters))
 
     @property
     def answer(self) -> str:
         """What the lesson hands to :func:`check`: names, with commas between them."""
         if not self.assigns:
-            return self.function.__name__
+            return self.call or self.function.__name__
         return ast.unparse(self._definition.body[-1]).removeprefix("return ").strip("()")
 
     @property
@@ -147,15 +158,24 @@ class Exercise:
                 node.names = [name for name in node.names if (name.asname or name.name) in used | {*self.extra_imports}]
                 imports += [ast.unparse(node)] if node.names else []
         gap = "\n\n" if self.assigns else "\n\n\n"
-        return gap.join([*filter(None, ["\n".join(imports)]), code])
+        own = [line for line in imports if line.startswith("from sentiment_lib")]
+        blocks = ["\n".join(lines) for lines in ([line for line in imports if line not in own], own) if lines]
+        return gap.join([*filter(None, ["\n\n".join(blocks)]), code])
 
 
 def exercise(
-    name: str, title: str, level: str, *, task: str, hints: tuple[str, str], extra_imports: tuple[str, ...] = ()
+    name: str,
+    title: str,
+    level: str,
+    *,
+    task: str,
+    hints: tuple[str, str],
+    extra_imports: tuple[str, ...] = (),
+    call: str = "",
 ) -> Callable[[Callable[..., Any]], Exercise]:
     """Make an exercise of its solution; a decorator."""
     paragraph = textwrap.fill(" ".join(task.split()), 100)  # the level comes before it
-    return lambda function: Exercise(name, title, level, paragraph, hints, function, extra_imports)
+    return lambda function: Exercise(name, title, level, paragraph, hints, function, extra_imports, call)
 
 
 def judge(exercise: Exercise, *answers: Any) -> tuple[str, str]:
@@ -163,11 +183,13 @@ def judge(exercise: Exercise, *answers: Any) -> tuple[str, str]:
     try:
         if any(answer is ... or _is_stub(answer) for answer in answers):
             raise NotAttempted
+        if exercise.call and answers[0] is None:  # the cell calls the function itself
+            return "open", "not attempted yet. (The function returns nothing: it needs a `return`.)"
         # what the learner's code prints, and what NumPy warns of, while it is tried with odd values
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(action="ignore"):
             praise = exercise.check(*(_guarded(copy.copy(answer)) for answer in answers))
     except NotAttempted:
-        return "open", "not attempted yet. Put your answer in the place of the dots and run the cell again."
+        return "open", "not attempted yet. Replace the dots with your answer and run the cell again."
     except Wrong as mistake:
         return "wrong", f"not right yet. {mistake}"
     except Exception as error:

@@ -7,97 +7,115 @@ import itertools
 import random
 
 import numpy as np
+from datasets import Dataset, concatenate_datasets
 
-from .checking import refers_to, refuse
+from sentiment_lib.course import suspects, train_briefly
+
+from ..practice import SPOILINGS
+from .checking import number_of, refers_to, refuse, stored_run
 from .exercise import exercise
 
 
 @exercise(
     "01.1",
-    "The first thousand",
+    "Predict a batch",
     "predict",
     task="""
-    A file has 25,000 reviews, sorted by label: first 12,500 negative ones, then 12,500 positive ones. Somebody trains
-    on its first 1,000. The model learns one thing: to give, for every text, the most frequent label of its training
-    set. Predict the share of positive reviews in this training set, the model's accuracy on the same 1,000 reviews, and
-    its accuracy on a test split that has as many negative as positive reviews. All three lie between 0 and 1.
+    A batch holds three texts. Without `[CLS]` and `[SEP]` they have 3, 10 and 30 tokens. You call `tokenizer(texts,
+    padding=True, truncation=True, max_length=16)`. Predict how many columns `input_ids` has, how many values of
+    `attention_mask` are 1, and how many of the texts' own tokens are lost.
     """,
     hints=(
-        "Which reviews are the first 1,000 of this file? Nobody shuffled it.",
-        "They all have one label, so the model gives it to every text. How many reviews of each set have this label?",
+        "First add the special tokens, then cut what is longer than 16. What is the longest text of the batch now?",
+        "With `[CLS]` and `[SEP]`, the texts have 5, 12 and 32 tokens. The last is cut to 16, special tokens included.",
     ),
 )
-def first_thousand():
-    share_positive = 0.0  # answer
-    accuracy_train = 1.0  # answer
-    accuracy_test = 0.5  # answer
-    return share_positive, accuracy_train, accuracy_test
+def predict_a_batch():
+    columns = 16  # answer
+    ones = 5 + 12 + 16  # answer
+    lost = 30 - 14  # answer
+    return columns, ones, lost
 
 
-first_thousand.wrong("The whole file is balanced", 0.5, 0.5, 0.5)
-first_thousand.wrong("does not carry over", 0.0, 1.0, 1.0)
-first_thousand.wrong("its own training set", 0.0, 0.5, 0.5)
-first_thousand.wrong("each half of the test", 0.0, 1.0, 0.0)
+predict_a_batch.wrong("special tokens", 16, 3 + 10 + 14, 14)
+predict_a_batch.wrong("longest text before", 32, 33, 16)
+predict_a_batch.wrong("padding is 1", 16, 48, 16)
+predict_a_batch.wrong("room for 14", 16, 33, 14)
 
 
-@first_thousand.checker
-def _(share, train, test):
+@predict_a_batch.checker
+def _(columns, ones, lost):
+    columns, ones, lost = number_of(columns, "columns"), number_of(ones, "ones"), number_of(lost, "lost")
     refuse(
-        *((not 0 <= x <= 1, f"Give shares as numbers between 0 and 1; {x} is not.") for x in (share, train, test)),
-        (np.isclose(share, 0.5), "The whole file is balanced. Is this piece of it, too? Where is it taken from?"),
-        (share > 1e-6, f"The share of positives is not {share}. Where in the file does the first positive one stand?"),
-        (train < 1 - 1e-6, f"The accuracy on its own training set is not {train}. Which label is there to get wrong?"),
-        (np.isclose(test, 1), "What was reached in training does not carry over: test has other labels as well."),
-        (
-            not np.isclose(test, 0.5),
-            f"The accuracy on test is not {test}. How does each half of the test reviews fare?",
-        ),
+        (columns in (30, 32), "That is the longest text before it is cut. max_length comes first."),
+        (columns == 18, "max_length includes the special tokens; they are not added to it."),
+        (columns != 16, f"The batch does not have {columns:g} columns. All texts are padded to the longest one."),
+        (ones == 48, "In yours the mask of the padding is 1 as well. It is 0 there, so that nothing reads it."),
+        (ones == 27, "The special tokens are tokens, too: the mask is 1 for them."),
+        (ones != 33, f"The mask does not have {ones:g} ones. Count the real tokens of each text."),
+        (lost == 14, "The limit leaves room for 14 of the last text's own tokens; that many are kept."),
+        (lost != 16, f"Not {lost:g} tokens are lost. How many of 30 fit between [CLS] and [SEP]?"),
     )
-    return "Perfect in training and no better than a coin in test: look at the labels before you look at the loss."
+    return "More than half of the longest text is lost, and a third of the batch is padding."
 
 
 @exercise(
     "01.2",
-    "Count what is kept",
-    "change",
+    "A leak pays",
+    "predict",
     task="""
-    The lesson cut a review to 16 tokens by head+tail. Change the review: this one has 50 tokens of its own, before BERT
-    adds `[CLS]` and `[SEP]`. The limit of 16 includes these two. Of the room that is left, `head_share` goes to the
-    head, made a whole number by Python's `round`; the tail gets the rest. How many of the review's own tokens are kept
-    from its head, how many from its tail, and how many are lost? You may write numbers or compute them.
+    Spoil your own data. The lines in the cell put 200 validation reviews and 400 training reviews into one training
+    set, `spoiled`. First write down your guess: when a model has trained on these 600 reviews for six epochs, by how
+    many points will its accuracy on the copied reviews be higher than on the rest of the validation reviews? Then train
+    (`train_briefly` takes half a minute and keeps nothing on disk; hint 1 shows the call) and measure both accuracies.
+    What it returns has `right`, whether each validation review was classified correctly, and `seen`, whether it was
+    among the training reviews.
     """,
     hints=(
-        "First find the room: how many of the 16 places are left for the review itself?",
-        "The room is 16 − 2 = 14. The head gets `round(14 * 0.25)`, the tail the rest of 14. Of 50, 14 are not lost.",
+        '`train_briefly(settings, {"train": spoiled, "validation": dataset["validation"]}, epochs=6)` trains.',
+        "`trained.right[trained.seen]` are the copied reviews, `trained.right[~trained.seen]` the rest. Take means.",
     ),
+    extra_imports=("train_briefly",),
 )
-def count_kept():
-    max_length, head_share, own_tokens = 16, 0.25, 50
-    from_head = round((max_length - 2) * head_share)  # answer
-    from_tail = (max_length - 2) - from_head  # answer
-    lost = own_tokens - from_head - from_tail  # answer
-    return from_head, from_tail, lost
+def leak_pays(*, dataset, settings):
+    validation, train = dataset["validation"], dataset["train"]
+    copied = validation.select(range(min(200, len(validation) // 2)))
+    spoiled = concatenate_datasets([copied, train.select(range(min(400, len(train))))])
+    trained = train_briefly(settings, {"train": spoiled, "validation": dataset["validation"]}, epochs=6)  # answer
+    accuracy_copied = trained.right[trained.seen].mean()  # answer
+    accuracy_rest = trained.right[~trained.seen].mean()  # answer
+    return trained, accuracy_copied, accuracy_rest
 
 
-count_kept.wrong("two special tokens", 4, 12, 34)
-count_kept.wrong("cut in the middle", 7, 7, 36)
-count_kept.wrong("rounded down", 3, 11, 36)
-count_kept.wrong("swapped", 10, 4, 36)
+# What was found with the preset quick: of the 561 other reviews and of the 200 copied ones, so many were right; and
+# of all 761 after a training without copies.
+_LEAKING, _CLEAN = stored_run(455, 200, 200), stored_run(554)
+
+leak_pays.wrong("are swapped", _LEAKING, 455 / 561, 1.0)
+leak_pays.wrong("on all validation reviews", _LEAKING, _LEAKING.accuracy, 455 / 561)
+leak_pays.wrong("part of your second accuracy", _LEAKING, 1.0, _LEAKING.accuracy)
+leak_pays.wrong("was among the training reviews of this run", _CLEAN, 0.0, _CLEAN.accuracy)
 
 
-@count_kept.checker
-def _(head, tail, lost):
-    both = head + tail
+@leak_pays.checker
+def _(trained, copied, rest):
+    right, seen = np.asarray(trained.right, dtype=bool), np.asarray(trained.seen, dtype=bool)
+    copied, rest = number_of(copied, "accuracy_copied"), number_of(rest, "accuracy_rest")
     refuse(
-        (np.isclose(both, 16), "Head and tail fill all 16 places. The two special tokens need a place each."),
-        (not np.isclose(both, 14), f"Head and tail are {both} tokens. How many fit between [CLS] and [SEP]?"),
-        (np.isclose(head, 7), "That is cut in the middle: as much head as tail. head_share says otherwise."),
-        (np.isclose(head, 10), "Head and tail are swapped: head_share is what the head gets."),
-        (np.isclose(head, 3), "The head is rounded down. What does round() make of this number?"),
-        (not np.isclose(head, 4), f"The head does not get {head} tokens. Take head_share of the room, then round it."),
-        (not np.isclose(lost, 36), f"The number lost is not {lost}. Of the review's own 50 tokens, how many are kept?"),
+        (not seen.any(), "Nothing was copied: no validation review was among the training reviews of this run."),
+        (seen.all(), "Every validation review was among the training reviews, so that there is nothing to compare."),
+        *((not 0 <= x <= 1, f"Give accuracies between 0 and 1; {x:g} is not.") for x in (copied, rest)),
     )
-    return "Almost three quarters of this review are gone, and BERT is never told that anything is missing."
+    expected = right[seen].mean(), right[~seen].mean()
+    refuse(
+        (np.allclose((copied, rest), expected[::-1]), "The two are swapped: the copied reviews are those with `seen`."),
+        (np.isclose(copied, right.mean()), "That is the accuracy on all validation reviews. Take those with `seen`."),
+        (not np.isclose(copied, expected[0]), f"Of the copied reviews, not {copied:.3f} are classified correctly."),
+        (np.isclose(rest, right.mean()), "The copied reviews are part of your second accuracy. Leave them out."),
+        (not np.isclose(rest, expected[1]), f"Of the rest, not {rest:.3f} are classified correctly."),
+    )
+    gap = 100 * (expected[0] - expected[1])
+    return f"The copies gain {gap:.0f} points. Whoever measures on leaked reviews reports that as a better model."
 
 
 @exercise(
@@ -105,10 +123,10 @@ def _(head, tail, lost):
     "Head and tail",
     "write",
     task="""
-    Write the cut. `ids` is a list with `[CLS]` (101) in front and `[SEP]` (102) at its end. Return it as it is where it
-    has at most `max_length` ids. Otherwise return exactly `max_length` ids: `[CLS]`, the head, the tail, `[SEP]`. The
-    head has `round(room * head_share)` ids, where `room` is `max_length` without the two special ids, and the tail
-    fills the rest of the room. Any `head_share` from 0 to 1 must work.
+    Write the function that cuts a review. `ids` is a list with `[CLS]` (101) in front and `[SEP]` (102) at its end.
+    Return it unchanged if it has at most `max_length` ids. Otherwise return exactly `max_length` ids: `[CLS]`, the
+    head, the tail, `[SEP]`. The head has `round(room * head_share)` ids, where `room` is `max_length` without the two
+    special ids, and the tail fills the rest of the room. Any `head_share` from 0 to 1 must work.
     """,
     hints=(
         "Take the special ids off, cut what is between them, and put them back. Then try a `head_share` of 1.",
@@ -275,7 +293,7 @@ def _(without_leaks):
     on other texts, not on the order, not on the day or the computer. Another seed gives another, unrelated split.
     """,
     hints=(
-        "A hash turns a text into a number that looks random but is always the same. Make a number from 0 to 1 of it.",
+        "A hash turns a text into a number that looks random but is always the same. Scale it to lie between 0 and 1.",
         'Is `int(hashlib.sha256(f"{seed} {text}".encode()).hexdigest(), 16) / 2**256`, from 0 to 1, less than `share`?',
     ),
 )
@@ -332,3 +350,68 @@ def _(in_test):
             (abs(same - 0.5) > 0.06, f"Seeds {first} and {second} agree on {same:.1%} of the texts; unrelated is 50%."),
         )
     return "A review that is added tomorrow gets its own place, and moves no other."
+
+
+@exercise(
+    "01.6",
+    "How was each copy spoiled?",
+    "investigate",
+    task="""
+    `suspects(dataset, seed=1)` makes three copies of your data. One has validation reviews among its training reviews
+    (`"leak"`). One was cut from a file that was sorted by label (`"sorted"`). In one, a fifth of the training labels
+    are inverted (`"wrong labels"`). Write a function that finds out which: it gets the splits of a copy and the
+    original splits, and returns one of the three names. A split has the columns `text` and `label`. The check tries it
+    on all three copies.
+    """,
+    hints=(
+        "Compare texts between splits, count labels, and compare the labels of equal texts. Each finds one kind.",
+        "A set of the texts of validation finds the leak. A share of positives far from that of validation finds the "
+        "sorted file. A dictionary from text to label, built from the original training split, finds inverted labels.",
+    ),
+    extra_imports=("suspects",),
+    call="what_is_wrong, suspects(dataset, seed=1), dataset",
+)
+def what_is_wrong(copy, original):
+    """How a copy was spoiled: leak, sorted or wrong labels."""
+    held_out = set(copy["validation"]["text"])
+    if any(text in held_out for text in copy["train"]["text"]):
+        return "leak"
+    labels = dict(zip(original["train"]["text"], original["train"]["label"], strict=True))
+    if any(labels[text] != label for text, label in zip(copy["train"]["text"], copy["train"]["label"], strict=True)):
+        return "wrong labels"
+    return "sorted"
+
+
+def _example():
+    """Splits of made-up reviews, and their three spoiled copies."""
+    kinds = ("dull", "fine")
+    rows = [{"text": f"Review {i} is {kinds[i % 2]}.", "label": i % 2} for i in range(240)]
+    splits = {"train": Dataset.from_list(rows[:200]), "validation": Dataset.from_list(rows[200:])}
+    return suspects(splits, seed=3), splits
+
+
+def _by_share(copy, original):
+    share = np.mean(copy["train"]["label"])
+    return "sorted" if abs(share - 0.5) > 0.2 else "leak"
+
+
+what_is_wrong.wrong("'wrong labels' is called 'leak'", _by_share, *_example())
+what_is_wrong.wrong("is called 'sorted'", lambda copy, original: "sorted", *_example())
+what_is_wrong.wrong("none of the three names", lambda copy, original: "bad", *_example())
+
+
+@what_is_wrong.checker
+def _(what_is_wrong, copies, original):
+    found = {name: what_is_wrong(copy, original) for name, copy in copies.items()}
+    for name, answer in found.items():
+        right = copies.spoiling[name]
+        refuse(
+            (answer not in SPOILINGS, f"For copy {name} it returns {answer!r}, none of the three names."),
+            (
+                answer != right and answer in ("leak", "sorted"),
+                f"The copy spoiled by {right!r} is called {answer!r}. What is different about its "
+                f"{'labels' if right != 'leak' else 'texts'}?",
+            ),
+            (answer != right, f"The copy spoiled by {right!r} is called {answer!r}. Look at what makes it different."),
+        )
+    return "Each kind needs a check of its own."

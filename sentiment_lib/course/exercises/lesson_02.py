@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
-from .checking import refuse
+from .checking import number_of, refuse
 from .exercise import exercise
 
 
@@ -15,9 +18,10 @@ from .exercise import exercise
     "Always the same answer",
     "predict",
     task="""
-    The majority classifier of this lesson is fitted on training reviews of which 70 % are negative. The test split has
-    200 reviews, 120 of them negative. Predict the probability of *positive* that it gives each text, its accuracy on
-    test (0.5 or more counts as called positive), and its recall of the positive class on test.
+    The majority classifier of this lesson is fitted on training reviews of which 70 % are negative. The test split
+    has 200 reviews, 120 of them negative. Predict the probability of *positive* that it gives each text, its
+    accuracy on test (a text with 0.5 or more is called positive), and its *recall* on test: the share of the
+    positive reviews that it calls positive.
     """,
     hints=(
         "The probability comes from the training reviews, the other two numbers from the test reviews.",
@@ -189,68 +193,55 @@ def _(baseline):
 
 @exercise(
     "02.4",
-    "Right together, wrong together",
-    "write",
+    "Learn nonsense",
+    "predict",
     task="""
-    Two methods judge the same reviews. `first_right` and `second_right` are arrays of bool: whether each review was
-    judged rightly. Return a tuple of four counts: how many reviews both methods get right, only the first, only the
-    second, and neither, in this order.
+    The labels of the training reviews are shuffled, so they have nothing to do with the texts. Guess first: what
+    accuracy does TF-IDF with a weak penalty reach on the reviews it learned from, measured with the shuffled labels,
+    and what accuracy on the validation reviews? Write down both guesses, then fit `model` and measure.
     """,
     hints=(
-        "Every review belongs to exactly one of the four groups. Go through them one by one.",
-        "For arrays of bool, `&` is *and*, `~` is *not*, and `sum` counts what is True, as in `sum(first & ~second)`.",
+        "`model.score(texts, labels)` is an accuracy. On the training reviews the labels it learned are `shuffled`.",
+        'First `model.fit(train["text"], shuffled)`; `fit` returns the model, so `.score` can follow.',
     ),
+    extra_imports=("LogisticRegression", "TfidfVectorizer", "make_pipeline"),
 )
-def agreement(first_right, second_right):
-    """How many reviews both get right, only the first, only the second, and neither."""
-    both = sum(first_right & second_right)
-    only_first = sum(first_right & ~second_right)
-    only_second = sum(~first_right & second_right)
-    return both, only_first, only_second, sum(~first_right & ~second_right)
+def learn_nonsense(*, train, validation):
+    shuffled = np.random.default_rng(0).permutation(train["label"])
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression(C=100.0, max_iter=1000))
+    accuracy_train = model.fit(train["text"], shuffled).score(train["text"], shuffled)  # answer
+    accuracy_validation = model.score(validation["text"], validation["label"])  # answer
+    return accuracy_train, accuracy_validation
 
 
-@agreement.wrong("swapped")
-def _(first_right, second_right):
-    a, b = first_right, second_right
-    return sum(a & b), sum(~a & b), sum(a & ~b), sum(~a & ~b)
+# As found with the preset quick.
+learn_nonsense.wrong("with their own labels", 0.494, 0.480)
+learn_nonsense.wrong("were not shuffled", 0.9997, 0.766)
+learn_nonsense.wrong("with the shuffled labels of the training", 0.999, 0.999)
 
 
-@agreement.wrong("are in it as well")
-def _(first_right, second_right):
-    a, b = first_right, second_right
-    return sum(a & b), sum(a), sum(b), sum(~a & ~b)
-
-
-@agreement.wrong("four counts")
-def _(first_right, second_right):
-    a, b = first_right, second_right
-    return sum(a & b), sum(a & ~b), sum(~a & b)
-
-
-@agreement.wrong("difference")
-def _(first_right, second_right):
-    a, b = sum(first_right), sum(second_right)
-    return min(a, b), a - b, b - a, 0
-
-
-@agreement.checker
-def _(agreement):
-    random = np.random.default_rng(0)
-    for size, share in ((20, 0.7), (50, 0.3), (1, 0.5), (200, 0.9)):
-        first, second = random.random(size) < share, random.random(size) < 0.6
-        right = np.array([((first == a) & (second == b)).sum() for a, b in ((1, 1), (1, 0), (0, 1), (0, 0))])
-        found = np.asarray(agreement(first.copy(), second.copy()), dtype=float)
-        if found.shape == (4,) and np.allclose(found, right):
-            continue
-        refuse((found.shape != (4,), f"Return four counts; yours has the shape {found.shape}."))
-        refuse(
-            (np.allclose(found, right / size), "Those are shares. Return how many reviews there are of each kind."),
-            (np.allclose(found, right[[0, 2, 1, 3]]), "Only the first and only the second are swapped."),
-            (np.isclose(found[1], first.sum() - second.sum()), "A difference of totals hides what goes both ways."),
-            (np.isclose(found[1], first.sum()), "Only the first: those that both get right are in it as well."),
-            (True, f"For {size} reviews, the four counts {found.tolist()} are not the right ones."),
-        )
-    return "The two accuracies differ by (only first − only second) / n: what both get right says nothing about it."
+@learn_nonsense.checker
+def _(accuracy_train, accuracy_validation):
+    seen, held_out = number_of(accuracy_train, "accuracy_train"), number_of(accuracy_validation, "accuracy_validation")
+    refuse(
+        *((not 0 <= x <= 1, f"Give accuracies between 0 and 1; {x:g} is not.") for x in (seen, held_out)),
+        (
+            held_out > 0.9,
+            "Labels without a meaning cannot be predicted that well. Did you measure with the shuffled labels of the "
+            "training reviews?",
+        ),
+        (
+            held_out > 0.65,
+            "The validation accuracy is far above one half: the labels that were learned were not shuffled.",
+        ),
+        (
+            seen < 0.65,
+            "On the training reviews you measured with their own labels. It learned the shuffled ones; what does it "
+            "reach on those?",
+        ),
+        (seen < 0.8, f"On the reviews it learned from, it reaches more than {seen:.2f} with C=100."),
+    )
+    return "A model with a weight for each word can learn labels that mean nothing. Only held-out reviews show it."
 
 
 @exercise(
@@ -336,3 +327,59 @@ def _(score):
             (True, f"For {texts[at]!r}, the score is not {found[at]:g}."),
         )
     return "VADER looks back three words, too. A 'not' that stands farther away, or comes later, is lost on both."
+
+
+@exercise(
+    "02.6",
+    "Which layer knows most?",
+    "investigate",
+    task="""
+    The lesson's probe reads the last layer. Guess first: does the accuracy rise with every layer? And what does the
+    `[CLS]` vector say before the first layer? Then measure with 400 training reviews: `pairs` has the vectors of the
+    training and of the validation reviews for each layer (layer 0 are the embeddings). Make a list of accuracies, one
+    per layer, for `[CLS]` and one for the mean. `vectors` and `probe_accuracy` are those of the lesson. It takes less
+    than a minute.
+    """,
+    hints=(
+        '`pairs = [(vectors(few, n), vectors(validation["text"], n)) for n in layers]` gives all vectors.',
+        '`[probe_accuracy(seen["mean"], held_out["mean"]) for seen, held_out in pairs]`, and so for `[CLS]`.',
+    ),
+)
+def layer_by_layer(*, body, train, validation, vectors, probe_accuracy):
+    few, layers = train["text"][:400], range(body.config.num_hidden_layers + 1)
+    pairs = [(vectors(few, layer), vectors(validation["text"], layer)) for layer in layers]  # answer
+    cls = [probe_accuracy(seen["[CLS]"], held_out["[CLS]"]) for seen, held_out in pairs]  # answer
+    mean = [probe_accuracy(seen["mean"], held_out["mean"]) for seen, held_out in pairs]  # answer
+    return cls, mean
+
+
+# As found with the preset quick.
+_CLS = [0.504, 0.622, 0.66, 0.657, 0.644, 0.66, 0.646]
+_MEAN = [0.698, 0.701, 0.717, 0.723, 0.734, 0.722, 0.711]
+layer_by_layer.wrong("the same layer", _CLS[-1:] * 7, _MEAN[-1:] * 7)
+layer_by_layer.wrong("are swapped", _MEAN, _CLS)
+layer_by_layer.wrong("the embeddings are missing", _CLS[1:], _MEAN[1:])
+layer_by_layer.wrong("one number per layer", [_CLS[0]], [_MEAN[0]])
+
+
+@layer_by_layer.checker
+def _(cls, mean):
+    cls, mean = np.ravel(np.asarray(cls, dtype=float)), np.ravel(np.asarray(mean, dtype=float))
+    refuse(
+        (len(cls) < 3 or len(cls) != len(mean), "Give two lists of the same length, with one number per layer."),
+        *((not 0 <= x <= 1, f"Give accuracies between 0 and 1; {x:g} is not.") for x in (*cls, *mean)),
+    )
+    refuse(
+        (np.ptp(mean) == 0, "All accuracies are equal: is it the same layer each time?"),
+        (abs(mean[0] - 0.5) < 0.03 < cls[0] - 0.5, "The two lists are swapped."),
+        (
+            abs(cls[0] - 0.5) > 0.03,
+            "Before the first layer the [CLS] vector is the same for every text, so that it cannot tell them apart. In "
+            "your list the embeddings are missing.",
+        ),
+    )
+    best = int(np.argmax(mean))
+    return (
+        "[CLS] is the same for every text until attention has carried something to it. The mean is best at layer "
+        f"{best} here, on the reviews that you chose it with."
+    )

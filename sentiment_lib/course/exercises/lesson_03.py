@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
-import functools
 import math
 
 import numpy as np
+import torch
 
-from .checking import number_of, refuse, tiny_bert
+from sentiment_lib.course import train_briefly
+
+from .checking import number_of, refuse, stored_run, tiny_bert
 from .exercise import exercise
 
 
@@ -28,7 +30,7 @@ from .exercise import exercise
 )
 def steps_and_loss():
     steps = 2 * math.ceil(7608 / 32)  # answer
-    warmup_steps = round(0.1 * 476)  # answer
+    warmup_steps = round(0.1 * steps)  # answer
     first_loss = math.log(3)  # answer
     return steps, warmup_steps, first_loss
 
@@ -178,7 +180,7 @@ def _(rate):
     "Fill up a batch",
     "write",
     task="""
-    `batch` is a list of lists of ids. Return two values, `input_ids` and `attention_mask`, each with one row a text.
+    `batch` is a list of lists of ids. Return two values, `input_ids` and `attention_mask`, each with one row per text.
     All rows are as long as the longest text of *this* batch: fill up with `pad_id` on the right. The mask is 1 for
     every id of a text (whatever its value) and 0 for what you added. Leave the lists in `batch` as they are.
     """,
@@ -254,100 +256,65 @@ def _(pad):
 
 @exercise(
     "03.5",
-    "One step",
-    "write",
+    "Learn one batch by heart",
+    "investigate",
     task="""
-    Write the core of a step of the `Trainer` in plain PyTorch (without clipping and schedule): forget the gradients of
-    earlier steps, compute the loss with `model(**batch)` (its `.loss`; the labels are in the batch), compute the
-    gradients, let the optimiser make its step. Return the loss as a Python number (a float).
+    A model that cannot learn a single batch by heart has a bug somewhere. Train `model` on `batch` again and again with
+    AdamW and a learning rate of 1e-4, until the loss is below 0.01 or 100 steps are over. Return the list of losses,
+    one number per step. `model(**batch)` has the loss. The check looks at the losses of your run on the lesson's first
+    batch, which takes less than half a minute.
     """,
     hints=(
-        "PyTorch adds new gradients to the old ones unless you forget these first. Then four more lines.",
-        "`optimizer.zero_grad()`, the loss, `loss.backward()`, `optimizer.step()`, and at the end `loss.item()`.",
+        "A step is the one of the lesson: loss, `backward()`, `step()`, `zero_grad()`. Note the loss, then look at it.",
+        "Make the optimiser before the loop. In the loop, end with `if losses[-1] < 0.01: break`.",
     ),
+    extra_imports=("torch",),
+    call="overfit(fresh_model(), batches[0])",
 )
-def train_step(model, optimizer, batch):
-    """One step of training; returns the loss."""
-    optimizer.zero_grad()
-    loss = model(**batch).loss
-    loss.backward()
-    optimizer.step()
-    return loss.item()
-
-
-@train_step.wrong("first step are still")
-def _(model, optimizer, batch):
-    loss = model(**batch).loss
-    loss.backward()
-    optimizer.step()
-    return loss.item()
-
-
-@train_step.wrong("never makes a step")
-def _(model, optimizer, batch):
-    optimizer.zero_grad()
-    loss = model(**batch).loss
-    loss.backward()
-    return loss.item()
-
-
-@train_step.wrong("no gradients")
-def _(model, optimizer, batch):
-    optimizer.zero_grad()
-    loss = model(**batch).loss
-    optimizer.step()
-    return loss.item()
-
-
-@train_step.wrong("a tensor")
-def _(model, optimizer, batch):
-    optimizer.zero_grad()
-    loss = model(**batch).loss
-    loss.backward()
-    optimizer.step()
-    return loss
-
-
-@train_step.checker
-def _(train_step):
-    import torch
-
-    def reference(model, optimizer, batch, forget=True):
-        model.zero_grad() if forget else None
+def overfit(model, batch):
+    """Train on one batch until it is known by heart; returns the losses."""
+    model.train()
+    optimizer, losses = torch.optim.AdamW(model.parameters(), lr=1e-4), []
+    for _ in range(100):
         loss = model(**batch).loss
         loss.backward()
         optimizer.step()
-        return loss.item()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+        if losses[-1] < 0.01:
+            break
+    return losses
 
-    def run(step):
-        model, made, seen = tiny_bert(), [], []
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-        optimizer.register_step_post_hook(lambda *_: made.append(1))
-        for ids in torch.arange(1, 49).reshape(2, 4, 6):
-            labels = torch.tensor([0, 1, 1, 0])
-            loss = step(model, optimizer, {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels})
-            seen.append((loss, torch.cat([weight.detach().flatten() for weight in model.parameters()])))
-        return seen, len(made)
 
-    def same(first, second):
-        return torch.allclose(first, second, atol=1e-6)
+# Losses of such runs on the lesson's first batch with the preset quick; of slow ones, every tenth is kept.
+_LEARNED = [0.695, 0.667, 0.635, 0.59, 0.533, 0.465, 0.388, 0.311, 0.24, 0.18, 0.135, 0.101, 0.077, 0.06, 0.047, 0.038]
+_LEARNED += [0.03, 0.025, 0.021, 0.017, 0.015, 0.013, 0.011, 0.01, 0.008, 0.007, 0.007]
+_SLOWLY = [0.6948, 0.6919, 0.6889, 0.6859, 0.6827, 0.6795, 0.676, 0.6721, 0.6678, 0.6631, 0.6585]
 
-    (found, made), (right, _) = run(train_step), run(reference)
-    kept, start = run(functools.partial(reference, forget=False))[0], run(lambda *_: 0.0)[0]
-    tensor = any(isinstance(loss, torch.Tensor) for loss, _ in found)
+overfit.wrong("never changes", [0.6948] * 100)  # without step()
+overfit.wrong("stops too early", _LEARNED[:6])
+overfit.wrong("goes on", _LEARNED)
+overfit.wrong("not begin with a fresh model", [0.0083])
+overfit.wrong("hardly learns", np.interp(range(100), np.linspace(0, 99, 11), _SLOWLY))  # with a learning rate of 1e-6
+
+
+@overfit.checker
+def _(losses):
+    losses = np.ravel(np.asarray(losses, dtype=float))
     refuse(
-        (not made, "The optimiser never makes a step, so the weights stay as they are."),
-        (same(found[1][1], start[1][1]), "The weights stay as they are: there are no gradients when the step is made."),
-        (same(found[1][1], kept[1][1]), "In the second step, the gradients of the first step are still there."),
-        (tensor, "The loss is a tensor. Kept in a list, it can hold the graph of its whole step in memory."),
+        (len(losses) == 0, "The list of losses is empty."),
+        (not np.isfinite(losses).all(), "One of the losses is no finite number."),
+        (not 0.4 < losses[0] < 1.2, f"The first loss is {losses[0]:.3f}. This run did not begin with a fresh model."),
+        (len(losses) == 1, "There is one loss only. Train on the batch again and again."),
+        (np.ptp(losses) < 1e-6, "The loss never changes. Which call moves the weights?"),
     )
-    for n, ((loss, weights), (wanted, moved)) in enumerate(zip(found, right, strict=True), start=1):
-        loss_is_right = abs(number_of(loss, "The loss") - wanted) < 1e-5
-        refuse(
-            (not loss_is_right, f"In step {n}, the loss is not {loss:.4f}. It is that of the weights before the step."),
-            (not same(weights, moved), f"After step {n}, the weights are not those of one backward pass and one step."),
-        )
-    return "Everything else in a training loop is about which batch comes next and when to stop."
+    below = np.flatnonzero(losses < 0.01)
+    refuse(
+        (len(below) > 1, "It goes on after the loss has fallen below 0.01."),
+        (len(below) == 0 and len(losses) < 100, "It stops too early: the loss is still above 0.01."),
+        (len(below) == 0, "After 100 steps it hardly learns. Is the learning rate 1e-4, and are gradients forgotten?"),
+    )
+    return f"{len(losses)} steps. The loop works; whether it learns anything general is another question."
 
 
 @exercise(
@@ -420,3 +387,66 @@ def _(trainable):
             (found != right, f"{case}, what is trained is right, but it does not have {found:g} parameters."),
         )
     return "The embeddings, more than half of the lesson's model, stay frozen even when all layers are trained."
+
+
+@exercise(
+    "03.7",
+    "Choose a learning rate",
+    "investigate",
+    task="""
+    Guess first: which of these five learning rates is best with 600 reviews and two epochs, and what does the largest
+    one do? Then train once with each (`train_briefly`, a minute in all, keeps nothing on disk) and choose one by
+    validation accuracy. A run has `accuracy` and `losses`.
+    """,
+    hints=(
+        "`train_briefly(settings, dataset, learning_rate=rate)` returns one run. Keep them in a dict, by rate.",
+        "`{rate: train_briefly(settings, dataset, learning_rate=rate) for rate in rates}`, then `max(..., key=...)`.",
+    ),
+    extra_imports=("train_briefly",),
+)
+def choose_a_rate(*, settings, dataset):
+    rates = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3]
+    runs = {rate: train_briefly(settings, dataset, learning_rate=rate) for rate in rates}  # answer
+    chosen = max(rates, key=lambda rate: runs[rate].accuracy)  # answer
+    return runs, chosen
+
+
+# Of 761 validation reviews, so many were classified correctly with the preset quick.
+_HITS = {1e-5: 483, 3e-5: 528, 1e-4: 554, 3e-4: 591, 1e-3: 380}
+
+
+def _sweep(**same):
+    return {rate: stored_run(hits, **({"learning_rate": rate} | same)) for rate, hits in _HITS.items()}
+
+
+choose_a_rate.wrong("trained with the learning rate 0.0001", _sweep(learning_rate=1e-4), 1e-4)
+choose_a_rate.wrong("is missing", {rate: run for rate, run in _sweep().items() if rate < 1e-3}, 3e-4)
+choose_a_rate.wrong("none of the rates", _sweep(), 2e-4)
+choose_a_rate.wrong("another one has", _sweep(), 1e-4)
+
+
+@choose_a_rate.checker
+def _(runs, chosen):
+    rates = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
+    chosen = number_of(chosen, "chosen")
+    refuse((not isinstance(runs, dict), "`runs` should be a dict from a learning rate to its run."))
+    refuse(*((rate not in runs, f"The run with the learning rate {rate:g} is missing.") for rate in rates))
+    refuse(
+        *(
+            (
+                run.settings.learning_rate != rate,
+                f"The run for {rate:g} was trained with the learning rate {run.settings.learning_rate:g}.",
+            )
+            for rate, run in runs.items()
+        ),
+        (
+            len({run.train_size for run in runs.values()}) > 1,
+            "The runs have different numbers of reviews. Vary one thing.",
+        ),
+        (chosen not in runs, f"{chosen:g} is none of the rates."),
+    )
+    best = max(run.accuracy for run in runs.values())
+    refuse(
+        (runs[chosen].accuracy < best, f"On validation, another one has {best:.3f}, more than {chosen:g}."),
+    )
+    return "The best of five on validation is a little too good there. A number to report needs other reviews."

@@ -48,15 +48,15 @@ everything: $(READY_TEST)
 lessons: $(READY_TEST)
 	$(PY) -m pytest -q $(NBVAL) $(LESSONS)
 
-# Execute the lessons with the preset quick, so that readers on the web see every figure.
-notebooks: $(READY)
+# Execute the lessons with the preset quick, so that readers on the web see every figure. A lesson is written only if its
+# prose agrees with what it shows.
+notebooks: $(READY_TEST)
 	$(PY) -m sentiment_lib.course.build
-	SENTIMENT_LIB_PROGRESS=off $(PY) -m nbconvert --to notebook --execute --inplace \
-	    --ExecutePreprocessor.timeout=3600 --ExecutePreprocessor.record_timing=False $(LESSONS)
+	SENTIMENT_LIB_PROGRESS=off PYTHONPATH=tests $(PY) -m support.execute $(LESSONS)
 
 # Measure what benchmarks/records does not hold yet, some four hours for all of it, and write benchmarks/RESULTS.md.
 # Run nothing else meanwhile. IMDB is a folder with train.parquet and test.parquet.
-BENCHMARKS := training levers alone roofline inference files growth candidates hour baselines
+BENCHMARKS := training levers alone roofline inference files growth candidates hour three_ways baselines
 bench: $(READY_TEST)
 	@test -f "$(IMDB)/train.parquet" || { echo "give the folder of IMDB's Parquet files: make bench IMDB=folder"; exit 2; }
 	$(INSTALL) ".[bench]"

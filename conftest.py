@@ -1,11 +1,18 @@
-"""Tests, and lessons run by nbval, write to a separate project folder and never to the user's results."""
+"""Tests, and lessons run by nbval, write to a separate project folder and never to the user's results.
+
+nbval compares the outputs of a lesson's cells; what its prose claims about them is checked here.
+"""
 
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
+from support.claims import check_cell, in_kernel, read_page
+
 CHECKOUT = Path(__file__).parent
+PAGES = pytest.StashKey[dict]()
 
 
 def pytest_configure(config):
@@ -21,3 +28,14 @@ def pytest_configure(config):
 def pytest_unconfigure(config):
     if not os.environ.get("SENTIMENT_LIB_TEST_HOME"):
         shutil.rmtree(config.test_home, ignore_errors=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """After a cell of a lesson under nbval: do the values bear out what the prose says about them?"""
+    outcome = yield
+    if type(item).__name__ == "IPyNbCell":
+        pages = item.config.stash.setdefault(PAGES, {})
+        page = pages[item.path] = pages.get(item.path) or read_page(item.path)
+        check_cell(page, item.cell.id, in_kernel(item.parent.kernel.kc), item.config.test_home)
+    return outcome

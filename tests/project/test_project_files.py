@@ -10,6 +10,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 from support import CHECKOUT, missing
@@ -122,16 +123,15 @@ def test_the_readme_shows_the_table_that_was_made_from_the_records():
     assert table in (CHECKOUT / "README.md").read_text()
 
 
-def test_the_readme_counts_exercises_and_questions_right():
-    from sentiment_lib.course.exercises import exercises
-    from sentiment_lib.course.quizzes import questions
-    from sentiment_lib.evaluation.behaviour import behavioural_cases
+def test_readme_and_lesson_00_give_the_same_times():
+    def times(text):
+        return dict(re.findall(r"^\| \[(\d\d) [^|]*\|.*\| ([^|]+) \|$", text, re.MULTILINE))
 
-    text = (CHECKOUT / "README.md").read_text()
-    lessons = [f"0{i}" for i in range(8)]
-    assert f"{sum(len(exercises(lesson)) for lesson in lessons)} exercises that check themselves" in text
-    assert f"{sum(len(questions(lesson)) for lesson in lessons)} questions" in text
-    assert f"Of the {len(behavioural_cases())} behavioural cases" in text
+    lesson = nbformat.read(CHECKOUT / "notebooks" / "00_start_here.ipynb", as_version=4)
+    in_lesson = times("\n".join(cell.source for cell in lesson.cells))
+    in_readme = times((CHECKOUT / "README.md").read_text())
+    assert len(in_lesson) == 7
+    assert in_lesson.items() <= in_readme.items()
 
 
 def test_the_library_has_few_rooms():

@@ -34,7 +34,7 @@ def test_the_prediction_browser_filters_in_jupyterlab(lab, page, quick_run):
     page.on("pageerror", lambda error: errors.append(str(error)))
     run_all_cells(page, lab.format("04_evaluate"))
     caption = "[...document.querySelectorAll('.jp-OutputArea-output table caption')].at(-1)"
-    page.wait_for_function(f"() => /^[0-9]+ of 2,113 reviews; shown are 1 to 8$/.test({caption}?.textContent)")
+    page.wait_for_function(f"() => /^[0-9]+ of 1,902 reviews; shown are 1 to 8$/.test({caption}?.textContent)")
     before = page.evaluate(f"{caption}.textContent")
     page.locator(".jp-OutputArea-output input[placeholder*='such as not']").last.fill("never")
     page.wait_for_function(f"old => {caption}.textContent !== old", arg=before)
@@ -157,7 +157,7 @@ def test_exercises_and_questions_answer_in_jupyterlab(lab, page):
     assert form.get_by_text(question.options[wrong][2]).count() == 1
     keep_screenshot(page, "question")
     assert not errors
-    folded = page.locator("details", has_text="Options and reasons").first
+    folded = page.locator("details", has_text="Options and answers").first
     folded.locator("summary").click()
     assert folded.get_by_text(question.options[0][2]).is_visible()
     page.locator("img[alt*='flow of data']").first.scroll_into_view_if_needed()

@@ -104,7 +104,7 @@ def test_key_terms_link_to_the_glossary_and_diagrams_are_shown(report):
 def test_questions_and_hints_unfold_by_keyboard(report):
     with chromium_page(offline=True) as page:
         page.goto(f"file://{report / '01_prepare_data.html'}")
-        folded = page.locator("details", has_text="Options and reasons").first
+        folded = page.locator("details", has_text="Options and answers").first
         assert not folded.locator("li").first.is_visible()
         folded.locator("summary").focus()
         page.keyboard.press("Enter")

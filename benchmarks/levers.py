@@ -1,4 +1,4 @@
-"""The gain of each optimisation: from the Trainer's defaults to this workbook's training, one change at a time.
+"""The gain of each optimisation: from a plain use of the Trainer to this workbook's training, one change at a time.
 
 Reviews per second over complete steps at 256 tokens, without the first tenth. Each row includes the changes of
 all rows above it. Changes that were tried and are not in use follow below them.

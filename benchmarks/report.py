@@ -3,6 +3,7 @@
 python benchmarks/report.py
 """
 
+import itertools
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -69,7 +70,7 @@ def training(folder: Path) -> str:
     count = int(table["count"].max())
     head = ["system", "reviews/s", "ratio", "accuracy [95 %]", "0.80 reached after", "peak MB"]
     text = (
-        f"One epoch over {count:,} reviews, {int(table['held_out'].max())} validation reviews, a run a seed, the "
+        f"One epoch over {count:,} reviews, {int(table['held_out'].max())} validation reviews, one run per seed, the "
         "systems in turn. Speeds are medians; accuracies are means with Student's interval over seeds. The Trainer "
         "reads the head of a review, padded to the length of the row, in batches of 8, with dropout and its default "
         'learning rate, 5e-5. What it does with a padding collator is under "What an hour buys".\n\n'
@@ -78,7 +79,7 @@ def training(folder: Path) -> str:
         text
         + markdown(head, rows)
         + "\n\n"
-        + save_figure("training", folder, _training_figure(table), "reviews a second")
+        + save_figure("training", folder, _training_figure(table), "reviews per second")
     )
 
 
@@ -95,7 +96,7 @@ def _training_figure(table: pd.DataFrame):
             seconds, accuracy = np.array(curve).T
             label = system if j == 0 else None
             axes[0, 1].plot(seconds, accuracy, marker=marker, color=color, alpha=0.8, label=label)
-    axes[0, 0].set(xticks=range(len(lengths)), xticklabels=lengths, xlabel="tokens", ylabel="reviews a second")
+    axes[0, 0].set(xticks=range(len(lengths)), xticklabels=lengths, xlabel="tokens", ylabel="reviews per second")
     axes[0, 0].set_title("Training speed")
     axes[0, 0].legend()
     axes[0, 1].set(xscale="log", xlabel="seconds of training", ylabel="validation accuracy")
@@ -105,26 +106,33 @@ def _training_figure(table: pd.DataFrame):
     return figure
 
 
-def levers(folder: Path) -> str:
-    """The gain of each optimisation."""
-    groups = table_of("levers", folder).groupby("change", sort=False)["reviews_per_second"]
-    speeds, turns = groups.median(), int(groups.count().min())
-    from levers import STEPS
+def levers(folders: list[Path]) -> str:
+    """The gain of each optimisation, one row per processor."""
+    from levers import STEPS, TRIED
 
-    rows, previous = [], None
-    for change in STEPS:
-        if change in speeds:
-            speed = speeds[change]
-            rows.append((change, f"{speed:.1f}", f"{speed / previous:.2f}" if previous else "1"))
-            previous = speed
-    tried = [(name, f"{speed:.1f}", f"{speed / previous:.2f}") for name, speed in speeds.items() if name not in STEPS]
-    head = ["change", "reviews/s", "times as fast"]
+    gains, tried = [], []
+    for folder in folders:
+        record = json.loads((folder / "levers.json").read_text(encoding="utf-8"))
+        speeds = table_of("levers", folder).groupby("change", sort=False)["reviews_per_second"].median()
+        speeds = speeds.rename(index={"bfloat16 residual stream": "bfloat16 from layer to layer"})
+        steps = [speeds[change] for change in STEPS]
+        factors = [f"{after / before:.2f}" for before, after in itertools.pairwise(steps)]
+        processor = record["machine"]["processor"]
+        gains.append((processor, f"{steps[0]:.1f}", *factors, f"{steps[-1]:.1f}", f"{steps[-1] / steps[0]:.1f}"))
+        # The older record tried the others before the last step was in use.
+        base = steps[-2] if list(speeds.index).index("bfloat16 from layer to layer") > len(STEPS) else steps[-1]
+        tried.append((processor, *(f"{speeds[change] / base:.2f}" if change in speeds else "" for change in TRIED)))
+    changes = list(STEPS)[1:]
+    letters = [f"({letter})" for letter in "abcdefghijkl"[: len(changes)]]
+    meaning = "; ".join(f"{letter} {change}" for letter, change in zip(letters, changes, strict=True))
     return (
-        f"256 tokens, each row with all changes above it; {f'medians of {turns} turns' if turns > 1 else 'one turn'}; "
-        "between turns a speed may differ by a tenth.\n\n"
-        + markdown(head, rows)
+        "Reviews per second at 256 tokens with a Trainer in float32, with dropout, batches of 8 and every review "
+        "padded to 256 tokens, "
+        "then the factor that each change brings when all changes before it are in use, and the speed with all of "
+        f"them. From one turn to the next, a speed may differ by a tenth.\n\n{meaning}.\n\n"
+        + markdown(["processor", "reviews/s before", *letters, "reviews/s with all", "times as fast"], gains)
         + "\n\nTried on top of all that, and not in use:\n\n"
-        + markdown(head, tried)
+        + markdown(["processor", *TRIED], tried)
     )
 
 
@@ -171,7 +179,7 @@ def roofline(folder: Path) -> str:
             )
         )
         profiles[f"{kind}\n{length} tokens"] = pd.DataFrame(list(group["profile"])).mean()
-    head = ["work", "reviews/s", "tokens a review", "GFLOP/s", "share of the roof", "share, only what is computed"]
+    head = ["work", "reviews/s", "tokens per review", "GFLOP/s", "share of the roof", "share, only what is computed"]
     return (
         f"The roof: {roof:.0f} GFLOP/s{float32}, the best of several sizes of one bfloat16 matrix product (median of "
         "runs in turn). Work is counted for real tokens only; the last column leaves out what the last layer does not "
@@ -301,11 +309,11 @@ def candidates(folder: Path) -> str:
     return (
         "Every recipe of a table trains on the same reviews with the same seeds and answers the same held-out reviews. "
         "The intervals hold for other seeds and other reviews. The weights of the two models together are fitted on "
-        "nine tenths of the held-out reviews and used on the tenth that is left, ten times. The linear model's penalty "
-        "was chosen on the held-out reviews, which flatters its rows a little. Inputs that grow are cut "
-        "to 128, 256 and 512 tokens in three epochs; the other recipes have two epochs with the longest inputs. The "
-        "preset `imdb` takes the recipe with the best mean, `quick` another one than plain only if the interval lies "
-        "above 0.\n\n" + "\n\n".join(parts)
+        "nine tenths of the held-out reviews and used on the tenth that is left, ten times. "
+        + "".join(f"{remark} " for remark in (table["remark"].dropna().unique() if "remark" in table else ()))
+        + "Inputs that grow are cut to 128, 256 and 512 tokens in three epochs; the other recipes have two epochs with "
+        "the longest inputs. The preset `imdb` takes the recipe with the best mean, `quick` another one than plain "
+        "only if the interval lies above 0.\n\n" + "\n\n".join(parts)
     )
 
 
@@ -440,9 +448,35 @@ def files(folder: Path) -> str:
     )
 
 
-def baselines(folder: Path) -> str:
-    """Accuracy of all methods on the same test reviews, as in the README."""
-    table = table_of("baselines", folder).set_index("preset")
+def three_ways(folder: Path) -> str:
+    """Plain PyTorch, the Trainer and fine_tune."""
+    from three_ways import beside_each_other
+
+    measured = json.loads((folder / "three_ways.json").read_text(encoding="utf-8"))["measurements"]
+    found = beside_each_other(measured)
+    ways = [(row["way"], str(Interval(**row["accuracy"])), f"{row['seconds']:.0f}") for row in found["ways"]]
+    differences = [
+        (
+            f"{row['second']} minus {row['first']}",
+            _points(Interval(row["estimate"], row["low"], row["high"])),
+            "equivalent" if row["equivalent"] else "not decided" if row["low"] < 0 < row["high"] else "different",
+        )
+        for row in found["differences"]
+    ]
+    return (
+        f"The cells of lesson 03, (a) and (b), and `fine_tune` with the preset `quick`, on {found['train']:,} "
+        f"sentences of the snippets with {found['seeds']} seeds. Accuracy on the {found['held_out']:,} sentences held "
+        "out. The intervals hold for other seeds and other sentences.\n\n"
+        + markdown(["way", "accuracy [95 %]", "seconds"], ways)
+        + "\n\nTwo ways are equivalent if the interval of their difference lies within "
+        f"{100 * found['margin']:.1f} points; that was decided before the measurement.\n\n"
+        + markdown(["difference", "points [simultaneous 95 %]", "verdict"], differences)
+    )
+
+
+def baselines(folders: list[Path]) -> str:
+    """Accuracy of all methods on the same test reviews, as in the README; the processor does not matter."""
+    table = pd.concat([table_of("baselines", folder) for folder in folders]).set_index("preset").sort_index()[::-1]
     accuracies = {preset: dict(table.loc[preset, "accuracy"]) for preset in table.index}
     (hour,) = (  # BERT on IMDB is measured by hour.py
         json.loads(path.read_text(encoding="utf-8"))["measurements"] for path in RECORDS.glob("*/hour.json")
@@ -459,10 +493,11 @@ def baselines(folder: Path) -> str:
         )
         for name in accuracies["quick"]
     ]
-    return markdown(head, rows)
+    remarks = "".join(f"\n\n`{preset}`: {text}." for preset, text in table.get("remark", pd.Series()).dropna().items())
+    return markdown(head, rows) + remarks
 
 
-SECTIONS: dict[str, tuple[str, Callable[[Path], str]]] = {
+SECTIONS: dict[str, tuple[str, Callable[..., str]]] = {
     "training": ("Training, against the Trainer", training),
     "levers": ("What brings what", levers),
     "alone": ("Does each measure pay for itself?", alone),
@@ -472,6 +507,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Path], str]]] = {
     "growth": ("How cost grows", growth),
     "candidates": ("Which recipe", candidates),
     "hour": ("What an hour buys", hour),
+    "three_ways": ("Plain PyTorch, the Trainer, fine_tune", three_ways),
     "baselines": ("Beside simpler methods", baselines),
 }
 
@@ -499,11 +535,16 @@ def main() -> None:
         folders = sorted(path.parent for path in RECORDS.glob(f"*/{question}.json"))
         if not folders:
             parts.append(f"Not measured yet: `python benchmarks/{question}.py`.\n")
-        for folder in folders:
-            record = json.loads((folder / f"{question}.json").read_text(encoding="utf-8"))
+            continue
+        records = [json.loads((folder / f"{question}.json").read_text(encoding="utf-8")) for folder in folders]
+        sources = [_provenance(question, record) for record in records]
+        if section in (levers, baselines):  # one table for all processors
+            parts.append("\n\n".join([section(folders), *sources]) + "\n")
+            continue
+        for folder, record, source in zip(folders, records, sources, strict=True):
             if len(folders) > 1:
                 parts.append(f"### {title}: {record['machine']['processor']}\n")
-            parts.append(f"{section(folder)}\n\n{_provenance(question, record)}\n")
+            parts.append(f"{section(folder)}\n\n{source}\n")
     path: Path = HERE / "RESULTS.md"
     with replacing(path) as temporary:
         temporary.write_text("\n".join(parts), encoding="utf-8")

@@ -1,3 +1,5 @@
+import ast
+import builtins
 import json
 import sys
 from contextlib import nullcontext
@@ -147,3 +149,52 @@ def test_curves_have_more_points_at_their_beginning(script):
 def test_the_lessons_show_the_hour_that_was_measured():
     (path,) = (BENCHMARKS / "records").glob("*/hour.json")
     assert shipped_records("hour") == json.loads(path.read_text())["measurements"]
+
+
+def test_ways_are_equivalent_only_if_the_whole_interval_lies_within_the_margin(script):
+    ways = script("three_ways")
+    rng = np.random.default_rng(0)
+    same = (rng.random((5, 2500)) < 0.85).astype(np.uint8)  # as good, and wrong on the same sentences
+    worse = same & (rng.random((5, 2500)) < 0.95).astype(np.uint8)
+    measured = [
+        {
+            "job": {"way": way, "seed": seed},
+            "train": 7000,
+            "held_out": 2500,
+            "seconds": 10.0 + seed,
+            "right": np.packbits(answers[seed]).tobytes().hex(),
+        }
+        for seed in range(5)
+        for way, answers in (("PyTorch", same), ("Trainer", same), ("fine_tune", worse))
+    ]
+    found = ways.beside_each_other(measured)
+    assert [(row["way"], row["seconds"]) for row in found["ways"]] == [
+        ("PyTorch", 12.0),
+        ("Trainer", 12.0),
+        ("fine_tune", 12.0),
+    ]
+    assert found["ways"][0]["accuracy"]["estimate"] == pytest.approx(same.mean())
+    equal, *others = found["differences"]
+    assert (equal["estimate"], equal["equivalent"]) == (0, True)
+    assert all(row["high"] < -0.015 and not row["equivalent"] for row in others)
+
+
+def test_the_ways_are_the_cells_of_lesson_03(script):
+    ways = script("three_ways")
+    by_hand, trainer = ways.lesson_code("PyTorch", 3), ways.lesson_code("Trainer", 3)
+    assert "loss.backward()" in by_hand
+    assert "Trainer(" not in by_hand
+    assert "trainer.train()" in trainer
+    assert "loss.backward()" not in trainer
+    for code in (by_hand, trainer):
+        assert "manual_seed(3)" in code
+        assert "quiz" not in code
+        given = {"csv_file", "checkpoint", "Path", *dir(builtins)}
+        tree = ast.parse(code)
+        names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+        bound = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        bound |= {alias.asname or alias.name for node in ast.walk(tree) for alias in getattr(node, "names", ())}
+        bound |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+        bound |= {a.arg for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) for a in node.args.args}
+        assert {node.id for node in names if isinstance(node.ctx, ast.Load)} - bound - given == set()
+    assert "seed=3,\n)" in trainer

@@ -5,7 +5,7 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import Field, asdict, dataclass, field, fields
 from functools import cache
@@ -272,19 +272,24 @@ def make_settings(
     """
     if preset not in PRESETS:
         raise SettingsError(f"Unknown preset {preset!r}; there are {', '.join(PRESETS)}.")
-    known = _types()
     values = dict(PRESETS[preset])
     changed = {ALIASES.get(name, name): value for name, value in (_mapping(overrides) | more).items()}
-    for name, value in changed.items():
+    refuse_unknown(changed)
+    values |= {name: _convert(name, value) for name, value in changed.items()}
+    if "model" in changed and "model_revision" not in changed:
+        values["model_revision"] = None  # the preset's revision belongs to the preset's model
+    return Settings(**(values | {"preset": preset, "run": run or preset}))
+
+
+def refuse_unknown(names: Iterable[str]) -> None:
+    """Raise SettingsError, with the nearest name, unless each name is that of a setting that can be changed."""
+    known = _types()
+    for name in names:
         if name not in known or name == "preset":
             close = difflib.get_close_matches(name, [*known, *ALIASES], n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             allowed = ", ".join(sorted(set(known) - {"preset", "run"}))
             raise SettingsError(f"Unknown setting {name!r}.{hint} The settings are: {allowed}.")
-        values[name] = _convert(name, value)
-    if "model" in changed and "model_revision" not in changed:
-        values["model_revision"] = None  # the preset's revision belongs to the preset's model
-    return Settings(**(values | {"preset": preset, "run": run or preset}))
 
 
 def _mapping(overrides: Mapping[str, Any] | str | None) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ArgumentError, listed
-from ..settings import Settings
+from ..errors import ArgumentError
+from ..settings import Settings, refuse_unknown
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
@@ -85,8 +85,7 @@ def train_briefly(
         raise ArgumentError(
             f"size={size} times epochs={epochs:g} is more than {_SEEN:,} reviews. Take fewer of either."
         )
-    if unknown := sorted(set(changes) - set(settings.to_dict())):
-        raise ArgumentError(f"{listed(unknown, 5)}: not the name of a setting. Lesson 00 lists the settings.")
+    refuse_unknown(changes)
     own = replace(settings, run="brief", max_length=min(64, settings.max_length), first_length=None, epochs=epochs)
     own = replace(own, **changes)
     train = dataset["train"].select(range(min(size, len(dataset["train"]))))

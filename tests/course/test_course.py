@@ -313,3 +313,15 @@ def test_remedies_and_advice_for_a_small_machine(monkeypatch):
     monkeypatch.setattr(machine, "memory_gb", lambda: None)
     assert machine.check_environment().loc["memory (GB)"].tolist() == ["unknown", "✓", ""]
     assert machine.describe_machine().loc["memory (GB)", "value"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"learning_rat": 1.0}, "Did you mean 'learning_rate'"), ({"size": 4000}, "is more than 6,000 reviews")],
+)
+def test_a_brief_training_refuses_what_it_cannot_do_before_it_begins(changes, message):
+    from sentiment_lib.course import train_briefly
+    from sentiment_lib.settings import make_settings
+
+    with pytest.raises(ValueError, match=message):
+        train_briefly(make_settings("quick"), {}, **changes)

@@ -108,6 +108,11 @@ def packed(decisions) -> str:
     return np.packbits(decisions).tobytes().hex()
 
 
+def unpacked(packed: str, count: int) -> np.ndarray:
+    """What `packed` has packed: 1 for true and 0 for false, shape ``(count,)``."""
+    return np.unpackbits(np.frombuffer(bytes.fromhex(packed), dtype=np.uint8))[:count].astype(float)
+
+
 def out_of_fold(linear, texts, labels):
     """Each review's probability by the linear model, fitted on four fifths of the reviews that leave it out."""
     from sklearn.base import clone

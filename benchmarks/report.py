@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from bench import HERE, RECORDS, median
+from candidates import unpacked
 
 from sentiment_lib.evaluation.uncertainty import Interval, crossed_interval, mean_interval, share_intervals
 from sentiment_lib.plots.style import in_house_style, looks, new_figure, to_png
@@ -127,9 +128,8 @@ def levers(folders: list[Path]) -> str:
     meaning = "; ".join(f"{letter} {change}" for letter, change in zip(letters, changes, strict=True))
     return (
         "Reviews per second at 256 tokens with a Trainer in float32, with dropout, batches of 8 and every review "
-        "padded to 256 tokens, "
-        "then the factor that each change brings when all changes before it are in use, and the speed with all of "
-        f"them. From one turn to the next, a speed may differ by a tenth.\n\n{meaning}.\n\n"
+        "padded to 256 tokens, then the factor that each change brings when all changes before it are in use, and the "
+        f"speed with all of them. From one turn to the next, a speed may differ by a tenth.\n\n{meaning}.\n\n"
         + markdown(["processor", "reviews/s before", *letters, "reviews/s with all", "times as fast"], gains)
         + "\n\nTried on top of all that, and not in use:\n\n"
         + markdown(["processor", *TRIED], tried)
@@ -280,7 +280,7 @@ def candidates(folder: Path) -> str:
     parts = []
     for corpus, group in table.groupby("corpus", sort=False):
         right = {
-            (recipe, who): np.stack([_answers(row["right"][who], row["held_out"]) for _, row in rows.iterrows()])
+            (recipe, who): np.stack([unpacked(row["right"][who], row["held_out"]) for _, row in rows.iterrows()])
             for recipe, rows in group.groupby("recipe", sort=False)
             for who in ("BERT", "linear", "together")
             if who != "linear" or recipe == "plain"
@@ -315,11 +315,6 @@ def candidates(folder: Path) -> str:
         "the longest inputs. The preset `imdb` takes the recipe with the best mean, `quick` another one than plain "
         "only if the interval lies above 0.\n\n" + "\n\n".join(parts)
     )
-
-
-def _answers(packed: str, count: int) -> np.ndarray:
-    """1 for a right answer and 0 for a wrong one, shape ``(count,)``."""
-    return np.unpackbits(np.frombuffer(bytes.fromhex(packed), dtype=np.uint8))[:count].astype(float)
 
 
 def _points(interval: Interval) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from bench import HERE, arguments, measure, peak_memory
-from candidates import packed, split
+from candidates import packed, split, unpacked
 
 from sentiment_lib.evaluation.uncertainty import crossed_interval
 from sentiment_lib.run.files import write_json
@@ -82,17 +82,14 @@ def lesson_code(way: str, seed: int) -> str:
         if cell["cell_type"] == "code" and "course" not in cell["metadata"]
     }
     common = ["03-a-data", "03-a-batches", "03-a-model"]
+    changes = {"test_size=0.25": "test_size=1", "manual_seed(0)": f"manual_seed({seed})"}
     if way == "Trainer":
         parts = [*(cells[name] for name in common), cells["03-a-train"].splitlines()[2]]
         parts += [code for name, code in cells.items() if name.startswith("03-b-")]
-        seeded = "seed=0,\n)  # fmt: skip"
+        changes["seed=0,\n)  # fmt: skip"] = f"seed={seed},\n)  # fmt: skip"
     else:
         parts = [cells[name] for name in (*common, "03-a-train")]
-        seeded = ""
     code = "\n\n".join(parts)
-    changes = {"test_size=0.25": "test_size=1", "manual_seed(0)": f"manual_seed({seed})"}
-    if seeded:
-        changes[seeded] = seeded.replace("0", str(seed), 1)
     for old, new in changes.items():
         if code.count(old) != 1:
             raise ValueError(f"{old!r} occurs {code.count(old)} times in the cells of lesson 03.")
@@ -109,12 +106,8 @@ def beside_each_other(measurements: list[dict]) -> dict:
     rows = {}
     for row in measurements:
         rows.setdefault(row["job"]["way"], []).append(row)
-    right = {
-        way: np.stack([np.unpackbits(np.frombuffer(bytes.fromhex(row["right"]), np.uint8)) for row in found])
-        for way, found in rows.items()
-    }
     held_out, train = measurements[0]["held_out"], measurements[0]["train"]
-    answers = {way: values[:, :held_out].astype(float) for way, values in right.items()}
+    answers = {way: np.stack([unpacked(row["right"], held_out) for row in found]) for way, found in rows.items()}
     pairs = list(itertools.combinations(answers, 2))
     differences = []
     for first, second in pairs:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # What a preset needs: memory and free disk in GB, padded tokens of its average training review, training reviews, and
 # the compute cost of an epoch relative to the bundled checkpoint with whole inputs (for `imdb`, whose inputs grow, from
 # the speeds in benchmarks/RESULTS.md; for `full`, 85 against 10.6 million parameters in the layers).
-NEEDS = {"quick": (4, 1, 32, 6_619, 1), "imdb": (10, 3, 264, 22_361, 0.7), "full": (16, 6, 264, 22_361, 8)}
+NEEDS = {"quick": (4, 1, 32, 6_846, 1), "imdb": (10, 3, 264, 22_361, 0.7), "full": (16, 6, 264, 22_361, 8)}
 SERIES_PER_TRAINING = 8.0  # time of the whole series of `quick` over that of its training (7.0 on Zen 4, 9.6 on Zen 5)
 LOWEST = {"python": (3, 11), "torch": (2, 6), "transformers": (5, 6), "datasets": (4, 0), "ipywidgets": (8, 1)}
 

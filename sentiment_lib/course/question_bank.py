@@ -154,8 +154,8 @@ question(
 question(
     "02.a",
     "On the same reviews BERT has an accuracy of 0.86 and a well-tuned word count one of 0.85. Nothing else is "
-    "known. What "
-    "may you conclude?",
+    "known. "
+    "What may you conclude?",
     right(
         "Most of what BERT gets right needs no BERT.",
         "The word count gets nearly as many right, and it knows nothing about the order of words.",
@@ -219,9 +219,8 @@ question(
 
 question(
     "03.b",
-    "At the end of the first epoch the training loss drops steeply within a few steps. The validation "
-    "loss does "
-    "not drop. Which are true?",
+    "At the end of the first epoch the training loss drops steeply within a few steps. The validation loss does not "
+    "drop. Which are true?",
     right(
         "From here on, the model is trained on reviews that it has seen before.",
         "In the first epoch each training loss is measured on new reviews; in the second, on reviews already "

@@ -430,7 +430,7 @@ def _make_splits(
 
 
 def _drop_leaks(splits: dict[str, pd.DataFrame], summary: DataSummary) -> None:
-    """Remove from train what is also in another split, and what is in a published split from the others."""
+    """Keep no text in two splits: validation gives way to test, what is sealed to both, and training to all."""
     held_out = {"validation": ["test"], "sealed": ["test", "validation"], "train": ["test", "validation", "sealed"]}
     for name, others in held_out.items():
         seen = set().union(*(splits[other]["text"] for other in others))

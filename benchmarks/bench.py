@@ -1,8 +1,8 @@
 """Shared code of the benchmarks: reviews, measurements in separate processes, and records of the results.
 
 Each script answers one question. It measures its candidates in turn (A B A B), each in a new process, and writes every
-measurement to benchmarks/records/<CPU>/<question>.json as soon as it is done. An interrupted script continues where it
-stopped. ``report.py`` makes RESULTS.md from the records.
+measurement to benchmarks/records/<processor>/<question>.json as soon as it is done. An interrupted script continues
+where it stopped. ``report.py`` makes RESULTS.md from the records.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def peak_memory() -> float:
 def measure(question: str, function: Callable, jobs: Iterable[dict[str, Any]], small: bool = False) -> list[dict]:
     """Run the jobs that are not on record yet, in the order given, and return the measurements of all jobs.
 
-    Each CPU has its own record. A record made with other versions of the libraries is replaced.
+    Each processor has its own record. A record made with other versions of the libraries is replaced.
 
     Parameters
     ----------
@@ -105,13 +105,20 @@ def _call(function: Callable, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def machine() -> dict[str, str]:
-    """The CPU's name, cores, memory and versions."""
-    return {"processor": cpu_name(), **describe_machine()["value"].to_dict()}
+    """The processor's name, cores, memory and versions."""
+    return {"processor": processor_name(), **describe_machine()["value"].to_dict()}
 
 
 def records_folder() -> Path:
-    """The folder of the records for this CPU."""
-    return RECORDS / re.sub(r"[^a-z0-9]+", "-", cpu_name().lower()).strip("-")
+    """The folder of the records for this processor."""
+    return RECORDS / re.sub(r"[^a-z0-9]+", "-", processor_name().lower()).strip("-")
+
+
+def processor_name() -> str:
+    """The name of the GPU that models run on, or of the CPU where there is none."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else cpu_name()
 
 
 def cpu_name() -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from bench import HERE, RECORDS, median
 from candidates import unpacked
+from gpu import PARTS
 
 from sentiment_lib.evaluation.uncertainty import Interval, crossed_interval, mean_interval, share_intervals
 from sentiment_lib.plots.style import in_house_style, looks, new_figure, to_png
@@ -469,6 +470,50 @@ def three_ways(folder: Path) -> str:
     )
 
 
+def gpu(folder: Path) -> str:
+    """A GPU beside the CPU and beside the Trainer."""
+    measured = json.loads((folder / "gpu.json").read_text(encoding="utf-8"))["measurements"]
+    parts = {part: [row for row in measured if row["job"]["part"] == part] for part in PARTS}
+    (agreement,), (determinism,), (processes,) = (parts[name] for name in ("agreement", "determinism", "processes"))
+    logits = [
+        (
+            f"{row['count']:,} {row['texts']}, {row['precision']}, {row['attention']}",
+            *(f"{row[number]:.2g}" for number in ("largest", "median")),
+            row["labels_changed"],
+        )
+        for row in agreement["logits"]
+    ]
+    runs = ", ".join(f"{row['device']} in {row['precision']} {row['accuracy']:.3f}" for row in agreement["training"])
+    first, *others = (np.array(row["losses"]) for row in agreement["training"])
+    apart = ", ".join(f"{np.abs(other - first).max():.1g}" for other in others)
+    equal = "equal to the last bit" if determinism["weights_equal"] else "not equal"
+    text = (
+        "The bundled model after a training on the CPU in float32 gives these logits on the GPU; differences are from "
+        "those on the CPU:"
+        f"\n\n{markdown(['texts, precision, attention', 'largest', 'median', 'labels changed'], logits)}\n\n"
+        f"One epoch of the same training, held-out accuracy: {runs}. The largest differences of the training losses "
+        f"from those on the CPU: {apart}. The weights after the same training twice on the GPU: {equal}. "
+        + ("Two processes on two GPUs were tried." if processes["tried"] else "Two GPUs: not tried, there was one.")
+    )
+    for part, of, what in (("training", "reviews", "Training"), ("inference", "texts", "Inference")):
+        rows = [
+            (
+                f"{row['job']['size'].replace('given', 'bundled')}, {row['job']['tokens']} tokens: {name}",
+                f"{speed[f'{of}_per_second']:.0f}",
+                f"{min(speed['all']):.0f} to {max(speed['all']):.0f}",
+                f"{speed['peak_gpu_mb']:.0f}",
+            )
+            for row in parts[part]
+            for name, speed in row["systems"].items()
+        ]
+        if rows:
+            text += f"\n\n{what}, medians of rounds in turn; BERT-base has random weights:\n\n"
+            text += markdown(["system", f"{of}/s", "lowest to highest", "peak MB of the GPU"], rows)
+        else:
+            text += f"\n\n{what}: not measured yet."
+    return text
+
+
 def baselines(folders: list[Path]) -> str:
     """Accuracy of all methods on the same test reviews, as in the README; the processor does not matter."""
     table = pd.concat([table_of("baselines", folder) for folder in folders]).set_index("preset").sort_index()[::-1]
@@ -504,6 +549,7 @@ SECTIONS: dict[str, tuple[str, Callable[..., str]]] = {
     "hour": ("What an hour buys", hour),
     "three_ways": ("Plain PyTorch, the Trainer, fine_tune", three_ways),
     "baselines": ("Beside simpler methods", baselines),
+    "gpu": ("On a GPU", gpu),
 }
 
 

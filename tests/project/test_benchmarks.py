@@ -23,7 +23,7 @@ def script(monkeypatch):
     """Imports a benchmark as it would be run."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     yield lambda name: __import__(name)
-    for name in ("bench", "report", "roofline", "levers", "training", "candidates", "hour"):
+    for name in ("bench", "report", "roofline", "levers", "training", "candidates", "hour", "gpu"):
         sys.modules.pop(name, None)
 
 
@@ -198,3 +198,38 @@ def test_the_ways_are_the_cells_of_lesson_03(script):
         bound |= {a.arg for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) for a in node.args.args}
         assert {node.id for node in names if isinstance(node.ctx, ast.Load)} - bound - given == set()
     assert "seed=3,\n)" in trainer
+
+
+def test_what_is_measured_on_a_gpu_runs_on_a_cpu_too(script, monkeypatch, tiny_checkpoint):
+    gpu = script("gpu")
+    monkeypatch.setattr(gpu, "ROUNDS", 1)
+    tiny = {"size": "given", "model": str(tiny_checkpoint), "scale": 0.01}
+    found = [gpu.run(part, **tiny) for part in ("agreement", "determinism")]
+    found += [gpu.run(part, **tiny, tokens=64) for part in ("training", "inference")]
+    assert gpu.failures(found) == []
+    agreement, determinism, *speeds = found
+    assert len(agreement["logits"]) == 2 * 3 * 2
+    assert max(row["largest"] for row in agreement["logits"] if row["precision"] == "float32") < 1e-4
+    assert max(row["largest"] for row in agreement["logits"] if row["precision"] == "bfloat16") > 0
+    assert determinism["weights_equal"]
+    assert [len(row["systems"]) for row in speeds] == [3, 2 + len(gpu.TOKENS_PER_BATCH)]
+
+
+def test_a_gpu_that_computes_something_else_is_reported(script):
+    gpu = script("gpu")
+    row = {"texts": "sentences", "precision": "float32", "attention": "sdpa", "count": 100}
+    good = {"largest": 1e-3, "labels_changed": 0}
+    assert gpu.failures([{"logits": [row | good]}]) == []
+    for bad in ({"largest": 0.02}, {"labels_changed": 1}):
+        assert "logits of sentences, float32, sdpa" in gpu.failures([{"logits": [row | good | bad]}])[0]
+    assert gpu.failures([{"training": [{"accuracy": 0.8}, {"accuracy": 0.76}]}])
+    assert gpu.failures([{"prediction_equal": False}])
+
+
+def test_long_texts_have_one_label_and_the_lengths_of_reviews(script):
+    sentences = {"text": ["bad " * 9 + "bad", "good " * 9 + "good"], "label": [0, 1]}
+    texts, labels = script("gpu").long_texts(sentences, 400, 512)
+    assert all(set(text.split()) == {("bad", "good")[label]} for text, label in zip(texts, labels, strict=True))
+    assert 160 < np.median([len(text.split()) for text in texts]) < 200
+    short, _ = script("gpu").long_texts(sentences, 10, 64)
+    assert {len(text.split()) for text in short} == {10}

@@ -111,11 +111,12 @@ def shipped_records(name: str) -> list[dict[str, Any]]:
 
     Parameters
     ----------
-    name : {"snippets", "imdb", "hour"}
+    name : {"snippets", "imdb", "hour", "three_ways"}
         The trials on these corpora, which ``benchmarks/measure.py`` collected from each ``metrics.json``, without file
         paths and times; or what an hour of training on IMDB buys, one record per system (``benchmarks/hour.py``). The
         record of the preset `imdb` has its accuracy on the test split, alone and together with a linear model, on the
-        reviews that readers read again, and on the snippets.
+        reviews that readers read again, and on the snippets. ``"three_ways"`` is a single record: plain PyTorch, the
+        Trainer and :func:`sentiment_lib.fine_tune` on the same sentences (``benchmarks/three_ways.py``).
     """
     return json.loads(shipped_file(f"measured/{name}.json").read_text(encoding="utf-8"))
 

@@ -23,7 +23,7 @@ def script(monkeypatch):
     """Imports a benchmark as it would be run."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     yield lambda name: __import__(name)
-    for name in ("bench", "report", "roofline", "levers", "training", "candidates", "hour", "gpu"):
+    for name in ("bench", "report", "roofline", "levers", "training", "candidates", "hour", "gpu", "three_ways"):
         sys.modules.pop(name, None)
 
 
@@ -233,3 +233,9 @@ def test_long_texts_have_one_label_and_the_lengths_of_reviews(script):
     assert 160 < np.median([len(text.split()) for text in texts]) < 200
     short, _ = script("gpu").long_texts(sentences, 10, 64)
     assert {len(text.split()) for text in short} == {10}
+
+
+def test_the_shipped_ways_are_those_that_were_measured(script):
+    (path,) = (BENCHMARKS / "records").glob("*/three_ways.json")
+    measured = json.loads(path.read_text())["measurements"]
+    assert shipped_records("three_ways") == [script("three_ways").beside_each_other(measured)]

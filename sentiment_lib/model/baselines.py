@@ -22,14 +22,14 @@ from .inference import Classifier
 
 TFIDF, PROBE = "TF-IDF + logistic regression", "linear probe"
 FOLDS = 5
-CHOOSE_WITH = 2000  # texts are enough to choose settings with
+CHOOSE_WITH = 2000  # texts at least, and at least a quarter of all: the more there are, the more pairs of words help
 
 
 def fit_tfidf(texts: Sequence[str], labels: Sequence[int]) -> Pipeline:
     """Logistic regression on counts of words, and perhaps of word pairs, weighted by rarity (TF-IDF).
 
-    Cross-validation on the first :data:`CHOOSE_WITH` texts decides whether pairs are counted and how strong the penalty
-    is; then all texts are learned from.
+    Cross-validation on the first quarter of the texts (:data:`CHOOSE_WITH` or more) decides whether pairs are counted
+    and how strong the penalty is; then all texts are learned from.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def fit_probe(
 ) -> Pipeline:
     """Logistic regression on vectors of a frozen network: BERT without fine-tuning.
 
-    Cross-validation on the first :data:`CHOOSE_WITH` texts decides how strong the penalty is.
+    Cross-validation on the first quarter of the texts (:data:`CHOOSE_WITH` or more) decides how strong the penalty is.
 
     Parameters
     ----------
@@ -66,7 +66,8 @@ def fit_probe(
 
 def _chosen(pipeline: Pipeline, settings: dict[str, list], texts: Sequence[str], labels: Sequence[int]) -> Pipeline:
     """The pipeline with the settings that have the best log loss in cross-validation, fitted on all texts."""
-    some, known = texts[:CHOOSE_WITH], labels[:CHOOSE_WITH]
+    count = max(CHOOSE_WITH, len(texts) // 4)
+    some, known = texts[:count], labels[:count]
     folds = min(FOLDS, *np.bincount(known, minlength=2).tolist())
     if folds >= 2:  # too few texts of a label leave no choice
         search = GridSearchCV(pipeline, settings, scoring="neg_log_loss", cv=folds, refit=False).fit(some, known)

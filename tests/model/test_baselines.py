@@ -43,6 +43,21 @@ def test_settings_are_chosen_with_the_first_texts_and_all_are_learned_from(monke
     assert late.predict_proba(["zebra"])[0, 1] > 0.6
 
 
+def test_the_more_texts_there_are_the_more_choose_the_settings(monkeypatch):
+    asked = []
+
+    class Spy(GridSearchCV):
+        def fit(self, texts, labels):
+            asked.append(len(texts))
+            return super().fit(texts, labels)
+
+    monkeypatch.setattr(baselines, "GridSearchCV", Spy)
+    monkeypatch.setattr(baselines, "CHOOSE_WITH", 30)
+    for repeats in (1, 10):
+        fit_tfidf(TEXTS * repeats, LABELS * repeats)
+    assert asked == [30, len(TEXTS) * 10 // 4]
+
+
 @pytest.mark.parametrize("count", [2, 4])
 def test_few_texts_leave_fewer_folds_or_no_choice(count):
     fitted = fit_tfidf(TEXTS[:count], LABELS[:count])

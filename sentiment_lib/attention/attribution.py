@@ -1,8 +1,11 @@
-"""Which words a prediction rests on: six methods, and a random control (lessons 04 and 06)."""
+"""Which words a prediction rests on: six methods, and a random control (lessons 05 and 07)."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from string import punctuation
 
 import numpy as np
 import torch
@@ -33,19 +36,30 @@ class WordEffects:
         The text, split at white space.
     effects : tuple of float
         Above 0 the word supports positive, below 0 negative. For words left out: by how much the logit of positive
-        then falls. For methods that say how much, not for which label (:data:`UNSIGNED`): at least 0.
+        then falls. If not `signed`: how much the word matters, for either label, at least 0.
     probability : float
         Of positive, for the complete text.
+    gap : float or None
+        For integrated gradients: the sum of what all tokens were given, minus what it should be, the difference
+        between the logits of the text and of the empty text (the axiom of completeness). More steps make it smaller.
+    signed : bool
+        Whether effects speak for a label. If not, they only say how much a word matters.
     """
 
     words: tuple[str, ...]
     effects: tuple[float, ...]
     probability: float
+    gap: float | None = None
+    signed: bool = True
 
     @property
     def support(self) -> np.ndarray:
-        """How strongly each word supports the label that was predicted, shape ``(words,)``."""
-        return np.array(self.effects) * (1 if self.probability >= 0.5 else -1)
+        """How strongly each word supports the predicted label, or matters if not `signed`, shape ``(words,)``."""
+        return np.array(self.effects) * (1 if self.probability >= 0.5 or not self.signed else -1)
+
+    def without_signs(self) -> WordEffects:
+        """The sizes of the effects only, to compare a method with others that have no signs."""
+        return replace(self, effects=tuple(map(abs, self.effects)), signed=False)
 
     def driving(self, n: int = 3) -> list[str]:
         """The `n` words that most support the prediction that was made, the strongest first."""
@@ -173,7 +187,7 @@ def attribute(
     inner = [name for name in methods if name not in (REFERENCE, RANDOM)]
     pairs = progress_bar(zip(seen, joined, strict=True), total=len(seen), desc="attributing", unit="text")
     for words, text in pairs:
-        per_token, probability = _inside(text, classifier, inner, steps)
+        per_token, probability, gap = _inside(text, classifier, inner, steps)
         word_of = _word_of_token(text, words, classifier.tokenizer)
         pieces = slice(1, 1 + len(word_of))
         per_word: dict[str, np.ndarray] = {
@@ -182,8 +196,37 @@ def attribute(
         if RANDOM in methods:
             per_word[RANDOM] = rng.normal(size=len(words))
         for name, effects in per_word.items():
-            found[name].append(WordEffects(tuple(words), tuple(effects.tolist()), probability))
+            missing = gap if name == "integrated gradients" else None
+            values = tuple(effects.tolist())
+            found[name].append(WordEffects(tuple(words), values, probability, missing, name not in UNSIGNED))
     return found
+
+
+def lexicon_effects(texts: Sequence[str], classifier: Classifier) -> list[WordEffects]:
+    """What VADER's lexicon says of each word that the classifier sees: an explanation that knows nothing of the model.
+
+    Returns
+    -------
+    list of WordEffects
+        One per text. The effect of a word is its valence in the lexicon, from -4 to 4; other words have 0.
+
+    References
+    ----------
+    Hutto and Gilbert, ICWSM 2014.
+    """
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+    valence = SentimentIntensityAnalyzer().lexicon
+    seen = [words_seen(text, classifier) for text in texts]
+    probabilities = classifier.predict([" ".join(words) for words in seen], progress=False)
+    return [
+        WordEffects(
+            tuple(words),
+            tuple(valence.get(w, valence.get(w.strip(punctuation), 0.0)) for w in map(str.lower, words)),
+            float(probability),
+        )
+        for words, probability in zip(seen, probabilities, strict=True)
+    ]
 
 
 def _word_of_token(text: str, words: list[str], tokenizer) -> np.ndarray:
@@ -194,8 +237,10 @@ def _word_of_token(text: str, words: list[str], tokenizer) -> np.ndarray:
     return np.searchsorted(starts, [max(end - 1, 0) for _, end in offsets], side="right") - 1
 
 
-def _inside(text: str, classifier: Classifier, methods: list[str], steps: int) -> tuple[dict[str, np.ndarray], float]:
-    """What the methods that look into the model give to each token, and the probability of positive."""
+def _inside(
+    text: str, classifier: Classifier, methods: list[str], steps: int
+) -> tuple[dict[str, np.ndarray], float, float | None]:
+    """What the methods that look into the model give to each token, the probability of positive, and the gap."""
     model, tokenizer = classifier.model, classifier.tokenizer
     ids = torch.tensor(encode([text], tokenizer, **classifier.encoding), device=classifier.device)
     table = model.get_input_embeddings()
@@ -205,6 +250,7 @@ def _inside(text: str, classifier: Classifier, methods: list[str], steps: int) -
         logits = model(inputs_embeds=embedded, attention_mask=torch.ones(embedded.shape[:2], device=ids.device)).logits
         return logits[:, 1] - logits[:, 0]
 
+    missing = None
     with eager(model), torch.enable_grad():
         embedded = table(ids).detach().requires_grad_()
         output = model(inputs_embeds=embedded, attention_mask=torch.ones_like(ids), output_attentions=True)
@@ -226,7 +272,9 @@ def _inside(text: str, classifier: Classifier, methods: list[str], steps: int) -
             blank = ids.clone()
             blank[0, 1:-1] = tokenizer.pad_token_id
             start = table(blank).detach()
-            path = IntegratedGradients(positive).attribute(embedded, start, n_steps=steps, internal_batch_size=steps)
-            found["integrated gradients"] = path[0].sum(dim=-1)
+            path, delta = IntegratedGradients(positive).attribute(
+                embedded, start, n_steps=steps, internal_batch_size=steps, return_convergence_delta=True
+            )
+            found["integrated gradients"], missing = path[0].sum(dim=-1), float(delta[0])
     values = {name: found[name].detach().cpu().double().numpy() for name in methods}
-    return values, float(torch.sigmoid(gap.detach()))
+    return values, float(torch.sigmoid(gap.detach())), missing

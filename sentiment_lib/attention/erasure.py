@@ -1,4 +1,4 @@
-"""Whether an explanation is faithful to the model: remove the words it names, or keep only them (lesson 06)."""
+"""Whether an explanation is faithful to the model: remove the words it names, or keep only them (lesson 07)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from scipy.stats import kendalltau
 from ..errors import ArgumentError
 from ..evaluation.predictions import as_numbers
 from ..evaluation.uncertainty import bootstrap_means
-from .attribution import REFERENCE, UNSIGNED, WordEffects
+from .attribution import REFERENCE, WordEffects
 
 FRACTIONS = (0.01, 0.05, 0.1, 0.2, 0.5)  # of the words; those of DeYoung et al. 2020
 Attributions = Mapping[str, Sequence[WordEffects]]
@@ -100,12 +100,11 @@ def faithfulness(
         if not 0 < fraction <= 1:
             raise ArgumentError(f"fractions holds {fraction}; each must lie above 0 and up to 1.")
     variants: list[str] = []
-    for name, effects in attributions.items():
+    for effects in attributions.values():
         for explained in effects:
             words = explained.words
             variants.append(" ".join(words))
-            rank = np.array(explained.effects) if name in UNSIGNED else explained.support
-            order = np.argsort(-rank, kind="stable").tolist()
+            order = np.argsort(-explained.support, kind="stable").tolist()
             for fraction in fractions:
                 top = set(order[: int(np.ceil(fraction * len(order) - 1e-9))])
                 variants.append(" ".join(word for i, word in enumerate(words) if i not in top))

@@ -1,5 +1,6 @@
-"""Which heads a prediction needs: each switched off alone, gradients, and more and more switched off (lesson 06)."""
+"""Which heads a prediction needs: each switched off alone, gradients, and more and more switched off (lesson 07)."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from ..errors import ArgumentError
 from ..evaluation.predictions import check_predictions
 from ..evaluation.significance import holm, mcnemar
 from ..evaluation.uncertainty import RESAMPLES, bootstrap_means
+from ..model.encoder import first_token_only, layer_outputs_kept, layers_skipped
 from ..model.inference import Classifier
 from ..run.progress import progress_bar
 from .maps import eager
@@ -94,12 +96,11 @@ def silence_each(texts: Sequence[str], labels: ArrayLike, classifier: Classifier
     The method is that of Michel, Levy and Neubig (Are Sixteen Heads Really Better than One?, 2019, section 3.2).
     """
     labels, model = _checked(labels, texts), classifier.model
-    baseline = classifier.logits(texts)
-    without = np.empty((model.config.num_hidden_layers, model.config.num_attention_heads, len(texts)))
-    for layer, head in progress_bar(all_heads(model), desc="silencing", unit="head"):
-        with silenced(model, [(layer, head)]):
-            without[layer, head] = classifier.logits(texts)
-    return HeadEffects(labels, baseline, without)
+    heads = all_heads(model)
+
+    baseline, *without = silence_sets([[], *([head] for head in heads)], texts, classifier)
+    shape = model.config.num_hidden_layers, model.config.num_attention_heads, len(texts)
+    return HeadEffects(labels, baseline, np.stack(without).reshape(shape))
 
 
 def head_importance(texts: Sequence[str], labels: ArrayLike, classifier: Classifier) -> np.ndarray:
@@ -127,6 +128,73 @@ def least_first(importance: np.ndarray) -> list[tuple[int, int]]:
     """Heads as ``(layer, head)``, ordered by an importance of shape ``(layers, heads)``, the least important first."""
     order = np.argsort(importance, axis=None, kind="stable").tolist()
     return [divmod(i, importance.shape[1]) for i in order]
+
+
+def silence_sets(sets: Sequence[Sequence[tuple[int, int]]], texts: Sequence[str], classifier: Classifier) -> np.ndarray:
+    """The logit of positive for each text with each of some sets of heads ``(layer, head)`` switched off.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(sets, texts)``.
+    """
+    model = classifier.model
+
+    def without_each(batch):
+        with layer_outputs_kept(model) as kept:
+            complete = classifier.difference(batch)
+        kept, found = dict(kept), []
+        for heads in sets:
+            if heads:  # layers below the first head are not computed again
+                with layers_skipped(model, kept, min(layer for layer, _ in heads)), silenced(model, heads):
+                    found.append(classifier.difference(batch))
+            else:
+                found.append(complete)
+        bar.update(len(complete))
+        return torch.stack(found, dim=1)
+
+    with progress_bar(total=len(texts), desc="silencing", unit="text") as bar, first_token_only(model):
+        return classifier.compute(without_each, len(sets), texts).T
+
+
+def random_sets(
+    heads: Sequence[tuple[int, int]], size: int, count: int, *, like: Sequence[tuple[int, int]] = (), seed: int = 0
+) -> list[list[tuple[int, int]]]:
+    """Sets of heads drawn at random, to compare a chosen set with.
+
+    Parameters
+    ----------
+    heads : sequence of (layer, head)
+        From which they are drawn, such as :func:`all_heads`.
+    size, count : int
+        How many heads a set has, and how many sets there are.
+    like : sequence of (layer, head), optional
+        A set whose number of heads in each layer every set should have; its size must be `size`.
+    """
+    rng = np.random.default_rng(seed)
+    pools = {layer: [head for head in heads if head[0] == layer] for layer, _ in heads}
+    wanted = Counter(layer for layer, _ in like)
+    if like and (wanted.total() != size or any(n > len(pools.get(layer, ())) for layer, n in wanted.items())):
+        raise ArgumentError(f"like has {len(like)} heads, not {size}, or more of a layer than there are.")
+    if size > len(heads):
+        raise ArgumentError(f"size={size} is more than the {len(heads)} heads that there are.")
+
+    def draw(pool: Sequence[tuple[int, int]], n: int) -> list[tuple[int, int]]:
+        return [pool[i] for i in rng.choice(len(pool), n, replace=False)]
+
+    if like:
+        return [[head for layer, n in wanted.items() for head in draw(pools[layer], n)] for _ in range(count)]
+    return [draw(heads, size) for _ in range(count)]
+
+
+def chance_of(found: float, by_chance: ArrayLike) -> float:
+    """How often chance gives at least as much as was found: (1 + as many) / (1 + draws), one-sided.
+
+    The found value counts as one of the draws, so the result is never 0 (Phipson and Smyth, Permutation p-values should
+    never be zero, Statistical Applications in Genetics and Molecular Biology 2010).
+    """
+    draws = np.asarray(by_chance, dtype=float)
+    return float((1 + (draws >= found).sum()) / (1 + draws.size))
 
 
 def silence_in_order(
@@ -160,12 +228,9 @@ def silence_in_order(
     """
     if max(counts) > len(order) or min(counts) < 0:
         raise ArgumentError(f"counts go from {min(counts)} to {max(counts)}; the order has {len(order)} heads.")
-    labels, baseline = _checked(labels, texts), classifier.logits(texts)
-    logits = np.empty((len(counts), len(texts)))
-    for i, count in enumerate(progress_bar(counts, desc="silencing", unit="step")):
-        with silenced(classifier.model, order[:count]):
-            logits[i] = classifier.logits(texts)
-    return pd.DataFrame({"silenced": list(counts)} | _accuracy_changes(baseline, logits, labels))
+    labels = _checked(labels, texts)
+    baseline, *logits = silence_sets([[], *(order[:count] for count in counts)], texts, classifier)
+    return pd.DataFrame({"silenced": list(counts)} | _accuracy_changes(baseline, np.stack(logits), labels))
 
 
 def heads_without_loss(curve: pd.DataFrame, level: float = 0.05) -> int:

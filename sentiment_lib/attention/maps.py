@@ -1,4 +1,4 @@
-"""The attention weights of a model for a text (lesson 05)."""
+"""The attention weights of a model for a text (lesson 06)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Heads switched off, or their output scaled, for a while (lesson 06)."""
+"""Heads switched off, or their output scaled, for a while (lesson 07)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What heads look at, over many texts: entropy, distance, and shares of attention (lesson 06)."""
+"""What heads look at, over many texts: entropy, distance, and shares of attention (lesson 07)."""
 
 import itertools
 from collections.abc import Collection, Iterator, Sequence

@@ -13,7 +13,7 @@ from .compute import has_bfloat16 as has_bfloat16
 from .encoder import encoder_layers as encoder_layers
 from .encoder import first_token_only as first_token_only
 from .encoder import head_outputs_changed as head_outputs_changed
-from .encoder import query_and_key as query_and_key
+from .encoder import queries_keys_values as queries_keys_values
 from .file_prediction import predict_file as predict_file
 from .inference import Classifier as Classifier
 from .inference import predict as predict

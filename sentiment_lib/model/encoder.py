@@ -45,8 +45,8 @@ def _part_of(module: Any, path: str) -> Any:
         return None
 
 
-def query_and_key(layer: Any) -> tuple[Callable[[torch.Tensor], torch.Tensor], Callable[[torch.Tensor], torch.Tensor]]:
-    """Two functions that compute the queries and keys of a layer from the hidden states that it reads.
+def queries_keys_values(layer: Any) -> tuple[Callable[[torch.Tensor], torch.Tensor], ...]:
+    """Three functions that compute the queries, keys and values of a layer from the hidden states that it reads.
 
     Each takes a tensor of shape ``(texts, tokens, hidden size)`` and returns one of the same shape, with the heads side
     by side. For most architectures they are linear layers. What positions add to the scores, as
@@ -58,24 +58,30 @@ def query_and_key(layer: Any) -> tuple[Callable[[torch.Tensor], torch.Tensor], C
         For a layer of an unknown architecture.
     """
     for architecture in sorted(ARCHITECTURES.values(), key=lambda architecture: not architecture.norm):
-        if (found := _query_and_key(layer, architecture)) is not None:
+        if found := _projections_of(layer, architecture):
             return found
     raise ArgumentError(f"A {type(layer).__name__} has no queries and keys under known names; use a {SUPPORTED} model.")
 
 
-def _query_and_key(layer: Any, architecture: Architecture):
+def _projections_of(layer: Any, architecture: Architecture) -> tuple[Callable, ...]:
     parts = [_part_of(layer, path) for path in architecture.projections]
     norm: Any = _part_of(layer, architecture.norm) if architecture.norm else None
     if None in parts or (architecture.norm and norm is None):
-        return None
+        return ()
 
-    def project(part, states):
-        return part(norm(states))
+    def projected(i, states):
+        states = states if norm is None else norm(states)
+        return parts[i](states) if len(parts) == 3 else parts[0](states).chunk(3, dim=-1)[i]
 
-    first, *others = parts if norm is None else [partial(project, part) for part in parts]
-    if others:
-        return first, others[0]
-    return (lambda states: first(states).chunk(3, dim=-1)[0]), (lambda states: first(states).chunk(3, dim=-1)[1])
+    return tuple(parts) if norm is None and len(parts) == 3 else tuple(partial(projected, i) for i in range(3))
+
+
+def output_projection(model: PreTrainedModel, layer: int) -> torch.nn.Linear:
+    """The linear layer that mixes the outputs of the heads of a layer, counted from 0."""
+    architecture, layers = architecture_of(model.config), encoder_layers(model)
+    if architecture is None or layers is None:
+        raise ModelError(f"The heads of a {type(model).__name__} cannot be reached; use a {SUPPORTED} model.")
+    return _part_of(layers[layer], architecture.output)
 
 
 @contextmanager
@@ -115,6 +121,114 @@ def head_outputs_changed(
             if not changes.keys().isdisjoint(numbers):
                 stack.callback(projection.register_forward_pre_hook(hook).remove)
         yield
+
+
+@contextmanager
+def layer_inputs_changed(
+    model: PreTrainedModel, changes: Mapping[int, Callable[[torch.Tensor], torch.Tensor]]
+) -> Iterator[None]:
+    """Replace the hidden states that some layers read, until the block ends.
+
+    Parameters
+    ----------
+    changes : mapping of int to callable
+        For each layer, counted from 0, a function from the states that it reads, a tensor of shape
+        ``(texts, tokens, hidden size)``, to what replaces them.
+
+    Raises
+    ------
+    ModelError
+        If the model's architecture is unknown.
+    """
+
+    def hook(change, _, inputs, named):
+        if inputs:
+            return (change(inputs[0]), *inputs[1:]), named
+        return inputs, {**named, "hidden_states": change(named["hidden_states"])}
+
+    with _layers_hooked(model, changes, "register_forward_pre_hook", hook):
+        yield
+
+
+@contextmanager
+def layer_outputs_changed(
+    model: PreTrainedModel, changes: Mapping[int, Callable[[torch.Tensor], torch.Tensor]]
+) -> Iterator[None]:
+    """Replace the hidden states that some layers put out, until the block ends.
+
+    Parameters and errors are those of :func:`layer_inputs_changed`.
+    """
+
+    def hook(change, _, inputs, named, output):
+        return (change(output[0]), *output[1:]) if isinstance(output, tuple) else change(output)
+
+    with _layers_hooked(model, changes, "register_forward_hook", hook):
+        yield
+
+
+@contextmanager
+def _layers_hooked(model: PreTrainedModel, changes: Mapping[int, Callable], register: str, hook: Callable):
+    layers = encoder_layers(model)
+    if layers is None:
+        raise ModelError(f"The layers of a {type(model).__name__} cannot be reached; use a {SUPPORTED} model.")
+    served: dict[torch.nn.Module, list[int]] = {}  # an ALBERT's layers are the same module several times
+    for i, layer in enumerate(layers):
+        served.setdefault(layer, []).append(i)
+    calls: Counter[torch.nn.Module] = Counter()
+
+    def numbered(module, *seen):
+        number = served[module][calls[module] % len(served[module])]
+        calls[module] += 1
+        return hook(changes[number], module, *seen) if number in changes else None
+
+    with ExitStack() as stack:
+        stack.callback(model.base_model.register_forward_pre_hook(lambda *_: calls.clear()).remove)
+        for module, numbers in served.items():
+            if not changes.keys().isdisjoint(numbers):
+                stack.callback(getattr(module, register)(numbered, with_kwargs=True).remove)
+        yield
+
+
+@contextmanager
+def layer_outputs_kept(model: PreTrainedModel) -> Iterator[dict[int, Any]]:
+    """Keep what each layer returns, by its number from 0, of the latest computation; for :func:`layers_skipped`."""
+    kept: dict[int, Any] = {}
+    with ExitStack() as stack:
+        for number, layer in enumerate(encoder_layers(model) or ()):
+            hook = partial(_keep_output, kept, number)
+            stack.callback(layer.register_forward_hook(hook).remove)
+        yield kept
+
+
+def _keep_output(kept: dict[int, Any], number: int, _: Any, __: Any, output: Any) -> None:
+    kept[number] = output
+
+
+@contextmanager
+def layers_skipped(model: PreTrainedModel, kept: Mapping[int, Any], before: int) -> Iterator[None]:
+    """Take what the layers before one return from an earlier computation with the same input, until the block ends.
+
+    Nothing below a layer depends on what is changed in it, so a change in layer `before` needs only the layers from
+    there on. Layers that share their weights, as in an ALBERT, are computed as usual.
+
+    Parameters
+    ----------
+    kept : mapping of int to what a layer returns
+        From :func:`layer_outputs_kept`.
+    before : int
+        The first layer that is computed.
+    """
+    layers = list(encoder_layers(model) or ())
+    with ExitStack() as stack:
+        if len(set(layers)) == len(layers):
+            for number, layer in enumerate(layers[:before]):
+                layer.forward = partial(_kept_output, kept[number])
+                stack.callback(delattr, layer, "forward")
+        yield
+
+
+def _kept_output(output: Any, *_: Any, **__: Any) -> Any:
+    return output
 
 
 @contextmanager

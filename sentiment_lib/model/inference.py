@@ -89,7 +89,11 @@ class Classifier:
     def logits(self, texts: Sequence[str], *, progress: bool = False) -> np.ndarray:
         """The logit of positive minus that of negative for each text, shape ``(texts,)``, float64."""
         with first_token_only(self.model):
-            both = self._compute(lambda batch: self.model(**batch).logits, 2, texts, progress)
+            return self.compute(lambda batch: self.difference(batch)[:, None], 1, texts, progress=progress)[:, 0]
+
+    def difference(self, batch: BatchEncoding) -> torch.Tensor:
+        """The logit of positive minus that of negative for the texts of a batch, shape ``(texts,)``."""
+        both = self.model(**batch).logits.float()
         return both[:, 1] - both[:, 0]
 
     def embed(self, texts: Sequence[str], *, progress: bool = True) -> np.ndarray:
@@ -100,7 +104,7 @@ class Classifier:
             mask = batch["attention_mask"][..., None]  # (texts, tokens, 1): 0 for padding
             return (hidden * mask).sum(dim=1) / mask.sum(dim=1)
 
-        return self._compute(mean_pooled, self.model.config.hidden_size, texts, progress)
+        return self.compute(mean_pooled, self.model.config.hidden_size, texts, progress=progress)
 
     def batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], BatchEncoding]]:
         """Padded batches of texts of similar length, the longest first, so that a lack of memory shows at once.
@@ -123,10 +127,22 @@ class Classifier:
                 batch = self.tokenizer.pad({"input_ids": [ids[i] for i in rows]}, return_tensors="pt")
                 yield [start + i for i in rows], batch.to(self.device)
 
-    def _compute(
-        self, forward: Callable[[Any], torch.Tensor], width: int, texts: Sequence[str], progress: bool
+    def compute(
+        self, forward: Callable[[Any], torch.Tensor], width: int, texts: Sequence[str], *, progress: bool = False
     ) -> np.ndarray:
-        """Outputs of `forward` for all batches, shape ``(texts, width)``, in the order of the texts."""
+        """Whatever a function computes from each batch, in evaluation mode and in the precision of the classifier.
+
+        Parameters
+        ----------
+        forward : callable
+            From a batch of :meth:`batches` to a tensor of shape ``(texts, width)``.
+        width : int
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape ``(texts, width)``, float64, in the order of the texts.
+        """
         import torch
 
         found = np.empty((len(texts), width))

@@ -14,6 +14,7 @@ from .heads import deletion_curves as deletion_curves
 from .heads import head_clusters as head_clusters
 from .heads import head_maps as head_maps
 from .heads import heads_left as heads_left
+from .heads import position_map as position_map
 from .heads import words_side_by_side as words_side_by_side
 from .style import show as show
 from .style import to_png as to_png

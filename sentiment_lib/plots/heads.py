@@ -1,4 +1,4 @@
-"""Figures of lesson 06: what heads do, which of them are needed, and which words explanations name."""
+"""Figures of lesson 07: what heads do, which of them are needed, and which words explanations name."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 
-from ..attention.attribution import UNSIGNED, WordEffects
+from ..attention.attribution import WordEffects
 from . import style
 from .style import DescribedFigure, add_note, in_house_style, literal, looks, new_figure
 
@@ -63,6 +63,38 @@ def head_maps(
         strongest.append(f"{title}: most in layer {layer}, head {head} ({values[layer, head]:.2f})")
     figure.alt = f"Maps of {layers} layers with {heads} heads each. {'; '.join(strongest)}."
     add_note(figure, note)
+    return figure
+
+
+@in_house_style
+def position_map(values: np.ndarray, tokens: Sequence[str], *, label: str = "share of the way back") -> DescribedFigure:
+    """What was found at each token before each layer: one row per layer, one column per token.
+
+    Parameters
+    ----------
+    values : array of float, shape (layers, tokens)
+        Blue above 0, orange below.
+    tokens : sequence of str
+        Written below the columns.
+    label : str
+        What the values are.
+    """
+    layers, count = values.shape
+    figure, ((axis,),) = new_figure(2.2 + 0.62 * count, 1.5 + 0.36 * layers)
+    top = max(float(np.abs(values).max()), 1e-9)
+    image = axis.imshow(values, aspect="auto", cmap=style.signed_colors(), vmin=-top, vmax=top)
+    for (layer, token), value in np.ndenumerate(values):
+        color = "white" if abs(value) > 0.7 * top else "black"
+        axis.text(token, layer, f"{value:.2f}".replace("-", "−"), ha="center", va="center", fontsize=7, color=color)
+    axis.grid(False)
+    axis.set_xticks(range(count), literal(tokens), rotation=45, ha="right", rotation_mode="anchor")
+    axis.set_yticks(range(layers), [f"before layer {layer}" for layer in range(layers)])
+    figure.colorbar(image, ax=axis, shrink=0.9, label=label)
+    layer, token = (int(place) for place in np.unravel_index(int(np.abs(values).argmax()), values.shape))
+    figure.alt = (
+        f"A map of {layers} layers and {count} tokens ({' '.join(tokens)}): {label}. The largest value is "
+        f"{values[layer, token]:.2f}, at {tokens[token]!r} before layer {layer}."
+    )
     return figure
 
 
@@ -137,7 +169,7 @@ def words_side_by_side(attributions: Mapping[str, WordEffects]) -> DescribedFigu
     values = values / np.maximum(np.abs(values).max(axis=0, keepdims=True), 1e-12)
     figure, ((axis,),) = new_figure(2.2 + 0.95 * len(attributions), 1.9 + 0.26 * len(first.words))
     colors = style.signed_colors()((values + 1) / 2)
-    unsigned = [name in UNSIGNED for name in attributions]
+    unsigned = [not effects.signed for effects in attributions.values()]
     colors[:, unsigned] = colormaps["Greys"](0.7 * values[:, unsigned])
     axis.imshow(colors, aspect="auto")
     axis.grid(False)

@@ -5,7 +5,15 @@ import pytest
 import torch
 
 from sentiment_lib import Classifier, Encoding, predict
-from sentiment_lib.attention.attribution import METHODS, UNSIGNED, WordEffects, attribute, rollout, words_seen
+from sentiment_lib.attention.attribution import (
+    METHODS,
+    UNSIGNED,
+    WordEffects,
+    attribute,
+    lexicon_effects,
+    rollout,
+    words_seen,
+)
 from sentiment_lib.attention.maps import eager
 
 TEXTS = ["A truly tearjerking film.", "Bad, and long at that, with $5 seats."]
@@ -43,7 +51,9 @@ def test_every_method_speaks_of_the_same_words(tiny):
             assert explained.words == tuple(text.split()), name
             assert len(explained.effects) == len(explained.words)
             assert explained.probability == pytest.approx(p, abs=1e-5)
-            assert name not in UNSIGNED or min(explained.effects) >= 0
+            assert explained.signed == (name not in UNSIGNED)
+            assert explained.signed or min(explained.effects) >= 0
+            assert (explained.gap is None) == (name != "integrated gradients")
             assert np.std(explained.effects) > 0, name
 
 
@@ -63,7 +73,7 @@ def test_integrated_gradients_are_complete(tiny):
 
     model, tokenizer = tiny
     for text in TEXTS:
-        values, _ = _inside(text, Classifier(model, tokenizer, ENCODING), ["integrated gradients"], 64)
+        values, _, missing = _inside(text, Classifier(model, tokenizer, ENCODING), ["integrated gradients"], 64)
         ids = tokenizer(text, return_tensors="pt")["input_ids"]
         blank = ids.clone()
         blank[0, 1:-1] = tokenizer.pad_token_id
@@ -73,6 +83,7 @@ def test_integrated_gradients_are_complete(tiny):
         difference = gap(text, model, tokenizer) - float(logits[1] - logits[0])
         assert abs(difference) > 0.05
         assert values["integrated gradients"].sum() == pytest.approx(difference, abs=0.02 * abs(difference))
+        assert missing == pytest.approx(values["integrated gradients"].sum() - difference, abs=1e-4)
         assert values["integrated gradients"][[0, -1]] == pytest.approx(0)  # special tokens are the same in both
 
 
@@ -143,6 +154,15 @@ def test_a_long_text_is_explained_by_the_words_that_are_seen(tiny):
         assert found["attention"][0].words == found["leave one out"][0].words == tuple(words)
     assert words_seen("Short one.", Classifier(None, tokenizer, ENCODING)) == ["Short", "one."]
     assert words_seen(" ", Classifier(None, tokenizer, ENCODING)) == []
+
+
+def test_a_lexicon_knows_its_words_and_nothing_else(tiny):
+    text = "A good, GREAT film; horrible tabletop."
+    (found,) = lexicon_effects([text], Classifier(*tiny, ENCODING))
+    assert found.words == tuple(text.split())
+    assert [effect > 0 for effect in found.effects] == [False, True, True, False, False, False]
+    assert [effect < 0 for effect in found.effects] == [False, False, False, False, True, False]
+    assert found.probability == pytest.approx(predict([text], *tiny, max_length=48)[0], abs=1e-3)
 
 
 def test_what_cannot_be_explained_is_an_error(tiny):

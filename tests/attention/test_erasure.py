@@ -45,11 +45,14 @@ def test_a_negative_prediction_is_explained_by_what_speaks_for_negative():
     np.testing.assert_allclose(found.without["true"], [[sigmoid(2) - 0.5]])
 
 
-def test_attention_has_no_sign():
-    assert WordEffects(("a", "b"), (0.7, 0.1), 0.2).support.tolist() == [-0.7, -0.1]
-    attention = {"attention": [explained("the bad film", [0.1, 0.8, 0.1])]}
-    found = faithfulness(attention, predict, fractions=(0.1,))
-    np.testing.assert_allclose(found.without["attention"], [[sigmoid(2) - 0.5]])
+def test_a_method_without_signs_names_what_matters_for_either_label():
+    signed = explained("the bad film", [0.1, -0.8, 0.1])
+    assert signed.support.tolist() == [-0.1, 0.8, -0.1]
+    wrong_sign = explained("the bad film", [0.1, 0.8, 0.1])
+    found = faithfulness({"signed": [wrong_sign], "not": [wrong_sign.without_signs()]}, predict, fractions=(0.1,))
+    np.testing.assert_allclose(found.without["not"], [[sigmoid(2) - 0.5]])
+    np.testing.assert_allclose(found.without["signed"], [[0]], atol=1e-12)
+    assert signed.without_signs().support.tolist() == [0.1, 0.8, 0.1]
 
 
 def test_the_true_explanation_wins_over_the_reversed_one():

@@ -1,3 +1,5 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
@@ -5,14 +7,17 @@ import torch
 from sentiment_lib import Classifier, Encoding, initialize_model_and_tokenizer, predict
 from sentiment_lib.attention.heads import (
     HeadEffects,
+    chance_of,
     head_importance,
     heads_without_loss,
     least_first,
+    random_sets,
     silence_each,
     silence_in_order,
+    silence_sets,
 )
 from sentiment_lib.attention.silencing import all_heads, gated, silenced
-from sentiment_lib.errors import ModelError
+from sentiment_lib.errors import ArgumentError, ModelError
 
 TEXTS = ["A good film.", "A bad film, and a long one at that.", "Dull.", "Never boring, never loud."]
 LABELS = [1, 0, 0, 1]
@@ -175,3 +180,58 @@ def test_labels_are_checked_before_any_work(tiny):
         silence_each(TEXTS, [1, 0, 2, 1], Classifier(*tiny, ENCODING))
     with pytest.raises(ValueError, match="4"):
         silence_each(TEXTS, [1, 0], Classifier(*tiny, ENCODING))
+
+
+def test_layers_below_a_silenced_head_are_not_computed_again(idle_head):
+    model, tokenizer = idle_head
+    classifier = Classifier(model, tokenizer, ENCODING, "float32")
+    classifier.logits(TEXTS)  # finds out, once, whether the last layer is needed for [CLS] only
+    calls = []
+    hooks = [
+        layer.attention.register_forward_hook(lambda *_, number=number: calls.append(number))
+        for number, layer in enumerate(model.bert.encoder.layer[:-1])  # the last one is computed for [CLS] only
+    ]
+    try:
+        silence_each(TEXTS, LABELS, classifier)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    heads, layers = model.config.num_attention_heads, model.config.num_hidden_layers
+    assert Counter(calls) == {number: 1 + heads * (number + 1) for number in range(layers - 1)}
+    assert all("forward" not in vars(layer) for layer in model.bert.encoder.layer)
+
+
+def test_sets_of_heads_are_what_predict_says_without_them(idle_head):
+    model, tokenizer = idle_head
+    classifier = Classifier(model, tokenizer, ENCODING, "float32")
+    sets = [[], [(1, 0)], [(0, 1), (1, 1)], all_heads(model)]
+    found = silence_sets(sets, TEXTS, classifier)
+    for heads, logits in zip(sets, found, strict=True):
+        with silenced(model, heads):
+            np.testing.assert_allclose(logits, classifier.logits(TEXTS), atol=1e-5)
+
+
+def test_random_sets_have_the_wanted_size_and_layers():
+    heads = [(layer, head) for layer in range(6) for head in range(12)]
+    sets = random_sets(heads, 24, 99)
+    assert all(len(set(one)) == 24 for one in sets)
+    assert len({tuple(sorted(one)) for one in sets}) == 99
+    often = Counter(head for one in sets for head in one)
+    assert min(often[head] for head in heads) >= 15  # 33 on average
+    chosen = [(4, 3), (4, 7), (5, 0)]
+    for one in random_sets(heads, 3, 50, like=chosen):
+        assert sorted(layer for layer, _ in one) == [4, 4, 5]
+    assert random_sets(heads, 24, 5, seed=1) == random_sets(heads, 24, 5, seed=1)
+
+
+def test_sets_that_cannot_be_drawn_are_errors():
+    heads = [(0, 0), (0, 1)]
+    with pytest.raises(ArgumentError, match="size=3 is more than the 2 heads"):
+        random_sets(heads, 3, 1)
+    with pytest.raises(ArgumentError, match="like has 1 heads, not 2"):
+        random_sets(heads, 2, 1, like=[(0, 0)])
+
+
+def test_chance_counts_what_was_found_as_a_draw():
+    assert chance_of(1.0, np.zeros(99)) == 0.01
+    assert chance_of(0.0, [0.0, 1.0, -1.0]) == 0.75

@@ -14,7 +14,7 @@ from sentiment_lib.errors import ModelError
 from sentiment_lib.model import architectures
 from sentiment_lib.model.architectures import attention_windows, model_limits
 from sentiment_lib.model.compute import Compute
-from sentiment_lib.model.encoder import encoder_layers, first_token_only, query_and_key
+from sentiment_lib.model.encoder import encoder_layers, first_token_only, queries_keys_values
 from sentiment_lib.model.pretrained import load_config_and_tokenizer, train_only
 
 TEXTS = [
@@ -156,7 +156,7 @@ def test_queries_and_keys_of_a_head_give_the_models_weights(each_checkpoint):
     layer, head, size = 2, 1, HIDDEN // HEADS
     with torch.inference_mode():
         found = model(torch.arange(5, 13)[None], output_hidden_states=True, output_attentions=True)
-        functions = query_and_key(encoder_layers(model)[layer])
+        functions = queries_keys_values(encoder_layers(model)[layer])[:2]
         queries, keys = (
             matrix(found.hidden_states[layer])[0, :, head * size : (head + 1) * size] for matrix in functions
         )

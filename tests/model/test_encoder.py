@@ -208,4 +208,4 @@ def test_a_pytorch_without_packed_products_computes_as_usual(batch, monkeypatch)
 
 def test_a_layer_with_other_names_is_an_error():
     with pytest.raises(ValueError, match="A Linear has no queries and keys under known names"):
-        encoder.query_and_key(torch.nn.Linear(2, 2))
+        encoder.queries_keys_values(torch.nn.Linear(2, 2))

@@ -48,6 +48,7 @@ DELETION = DELETION.assign(low=DELETION["estimate"] - 0.05, high=DELETION["estim
 NO_LABELS = (
     "architecture",
     "head maps",
+    "position map",
     "signed head maps",
     "overview",
     "reliability",
@@ -86,10 +87,11 @@ def every_figure(maps):
         "change of lines": plots.attention({"before": maps, "after": maps}, "bipartite", difference=True),
         "two": plots.attention({"before": maps, "after": maps}, layer=2),
         "head maps": plots.head_maps({"entropy": GRID, "share": GRID}, decimals=1),
+        "position map": plots.position_map(GRID - 0.5, [f"$t{i}" for i in range(GRID.shape[1])]),
         "signed head maps": plots.head_maps({"change": GRID - 0.5}, signed=True),
         "clusters": plots.head_clusters(np.c_[GRID.ravel(), GRID.ravel() ** 2], np.full((2, 3), "mixed")),
         "heads left": plots.heads_left({"by ablation": LEFT, "by gradient": LEFT}, 6, [LEFT]),
-        "side by side": plots.words_side_by_side({"attention": WORDS, "leave one out": WORDS}),
+        "side by side": plots.words_side_by_side({"attention": WORDS.without_signs(), "leave one out": WORDS}),
         "deletion": plots.deletion_curves(DELETION, DELETION),
     }
 
@@ -160,6 +162,7 @@ def test_the_figures_of_heads_and_words_show_their_numbers(maps):
         "0.8",
         "1.0",
     ]
+    assert "The largest value is -0.50, at '$t0' before layer 0." in figures["position map"].alt
     left = figures["heads left"].axes[0]
     assert [line.get_xdata().tolist() for line in left.lines] == [[6, 3, 0]] * 3
     assert [line.get_ydata().tolist() for line in left.lines] == [[0.9, 0.8, 0.5]] * 3

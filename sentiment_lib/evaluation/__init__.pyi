@@ -9,8 +9,12 @@ from .calibration import expected_calibration_error as expected_calibration_erro
 from .calibration import fit_platt as fit_platt
 from .calibration import fit_temperature as fit_temperature
 from .calibration import reliability as reliability
+from .conformal import PredictionSets as PredictionSets
+from .conformal import prediction_sets as prediction_sets
 from .examples import example_predictions as example_predictions
 from .examples import label_flip_probability as label_flip_probability
+from .label_quality import label_issues as label_issues
+from .label_quality import second_opinions as second_opinions
 from .metrics import Evaluation as Evaluation
 from .metrics import choose_threshold as choose_threshold
 from .metrics import evaluate as evaluate
@@ -18,9 +22,13 @@ from .metrics import precision_recall_curve as precision_recall_curve
 from .metrics import prediction_table as prediction_table
 from .metrics import roc_curve as roc_curve
 from .model_card import write_model_card as write_model_card
+from .negation import negation_pairs as negation_pairs
+from .pairs import pair_report as pair_report
+from .results import add_to_metrics as add_to_metrics
 from .results import load_metrics as load_metrics
 from .results import save_evaluation as save_evaluation
 from .significance import compare as compare
+from .significance import compare_means as compare_means
 from .significance import compare_with as compare_with
 from .significance import holm as holm
 from .slices import make_slices as make_slices
@@ -30,3 +38,4 @@ from .uncertainty import bootstrap_means as bootstrap_means
 from .uncertainty import crossed_interval as crossed_interval
 from .uncertainty import mean_interval as mean_interval
 from .uncertainty import metric_intervals as metric_intervals
+from .uncertainty import threshold_gain as threshold_gain

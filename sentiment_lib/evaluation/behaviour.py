@@ -1,4 +1,4 @@
-"""Behavioural tests: capabilities that a review classifier should have, tested with cases from templates (lesson 04).
+"""Behavioural tests: capabilities that a review classifier should have, tested with cases from templates (lesson 05).
 
 The method is CheckList's (Ribeiro et al., Beyond accuracy: behavioral testing of NLP models with CheckList, ACL 2020);
 the templates are ours.
@@ -67,6 +67,20 @@ class BehaviourReport:
         """
         groups = self.table.groupby("capability", sort=False)
         summary = groups.agg(kind=("kind", "first"), cases=("failed", "size"), failures=("failed", "sum"))
+        summary["failure_rate"] = summary["failures"] / summary["cases"]
+        summary["low"], summary["high"] = share_intervals(summary["failures"], summary["cases"])
+        return summary
+
+    def by_label(self) -> pd.DataFrame:
+        """The summary of the minimum functionality tests for each expected label: negated praise is all negative.
+
+        The index has ``capability`` and ``label``.
+        """
+        known = self.table[self.table["kind"] == "MFT"]
+        groups = known.groupby(
+            ["capability", known["expected"].map(dict(enumerate(LABEL_NAMES))).rename("label")], sort=False
+        )
+        summary = groups.agg(cases=("failed", "size"), failures=("failed", "sum"))
         summary["failure_rate"] = summary["failures"] / summary["cases"]
         summary["low"], summary["high"] = share_intervals(summary["failures"], summary["cases"])
         return summary

@@ -50,6 +50,15 @@ def save_evaluation(
     return load_metrics(settings.paths)
 
 
+def add_to_metrics(settings: Settings, **parts: Any) -> dict[str, Any]:
+    """Add further results to ``metrics.json``, each in the place of an earlier one of its name; return what it holds.
+
+    If lesson 04 has not been run, a MissingResult says so.
+    """
+    write_json(settings.paths.metrics, load_metrics(settings.paths) | parts)
+    return load_metrics(settings.paths)
+
+
 def load_metrics(paths: RunPaths) -> dict[str, Any]:
     """What :func:`save_evaluation` wrote to ``metrics.json``, or a MissingResult if lesson 04 has not been run."""
     return json.loads(paths.require(paths.metrics, "04").read_text(encoding="utf-8"))

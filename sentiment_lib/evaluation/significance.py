@@ -1,16 +1,17 @@
 """Whether one model is better than another, or only luckier: paired tests, corrected for their number (lesson 04)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import binomtest
 
 from ..errors import ArgumentError
 from .predictions import PlainData
-from .uncertainty import RESAMPLES, Interval, ResampledMetrics, bootstrap, percentile_interval
+from .uncertainty import RESAMPLES, Interval, ResampledMetrics, bootstrap, bootstrap_means, percentile_interval
 
 
 @dataclass(frozen=True)
@@ -117,3 +118,42 @@ def compare_with(
     ]
     corrected = holm([comparison.p_mcnemar for comparison in comparisons])
     return [replace(comparison, p_holm=p) for comparison, p in zip(comparisons, corrected, strict=True)]
+
+
+def compare_means(
+    values: Mapping[str, ArrayLike],
+    pairs: Sequence[tuple[str, str]],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Whether the means of two quantities differ, both measured on the same texts; for several pairs at once.
+
+    Parameters
+    ----------
+    values : mapping of str to array, shape (texts,)
+        Quantities by name.
+    pairs : sequence of (str, str)
+        Names that are compared.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per pair, index ``first - second``: ``estimate`` (mean difference) with its paired 95 % bootstrap
+        interval ``low``, ``high``; ``p``, two-sided, from random changes of the signs of the differences (Fisher, The
+        Design of Experiments, 1935, section 21); ``p_holm``, corrected for the number of pairs.
+
+    Raises
+    ------
+    ArgumentError
+        For a name that is not among the values.
+    """
+    if unknown := [name for pair in pairs for name in pair if name not in values]:
+        raise ArgumentError(f"{unknown[0]!r} is not among {', '.join(map(repr, values))}.")
+    differences = np.stack([np.asarray(values[a], float) - np.asarray(values[b], float) for a, b in pairs])
+    mean, low, high = bootstrap_means(differences, resamples=resamples, seed=seed)
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], (resamples, differences.shape[1]))
+    by_chance = np.abs(signs @ differences.T) / differences.shape[1]  # (resamples, pairs)
+    p = (1 + (by_chance >= np.abs(mean) - 1e-12).sum(axis=0)) / (1 + resamples)
+    index = [f"{first} - {second}" for first, second in pairs]
+    return pd.DataFrame({"estimate": mean, "low": low, "high": high, "p": p, "p_holm": holm(p)}, index=index)

@@ -1,4 +1,4 @@
-"""How certain a metric is: bootstrap intervals for any statistic, and intervals over seeds (lessons 04 and 07).
+"""How certain a metric is: bootstrap intervals for any statistic, and intervals over seeds (lessons 04 and 08).
 
 A bootstrap resample is never copied out. It is a row of *weights*, which say how often each text was drawn, and a
 statistic is computed for many rows at once.
@@ -180,6 +180,36 @@ def metric_intervals(
     (estimates,) = statistic(np.ones((1, np.size(labels))))
     columns = zip(statistic.NAMES, estimates, bootstrap(statistic, labels, resamples, seed).T, strict=True)
     return {name: percentile_interval(estimate, resampled, level) for name, estimate, resampled in columns}
+
+
+def threshold_gain(
+    labels: ArrayLike, probabilities: ArrayLike, threshold: float, metric: str = "f1", *, seed: int = 0
+) -> Interval:
+    """What a threshold gains over one half, paired: both are applied to the same resamples.
+
+    Parameters
+    ----------
+    labels, probabilities : array, shape (n,)
+        Labels (0, 1) and probabilities of positive.
+    threshold : float
+    metric : str
+        One of :data:`ResampledMetrics.NAMES`.
+
+    Raises
+    ------
+    ArgumentError
+        For an unknown metric.
+    """
+    if metric not in ResampledMetrics.NAMES:
+        raise ArgumentError(f"metric={metric!r} is not one of {', '.join(ResampledMetrics.NAMES)}.")
+    column = [ResampledMetrics.NAMES.index(metric)]
+    chosen, half = (ResampledMetrics(labels, probabilities, one) for one in (threshold, 0.5))
+
+    def gain(weights: np.ndarray) -> np.ndarray:
+        return (chosen(weights) - half(weights))[:, column]
+
+    ((estimate,),) = gain(np.ones((1, np.size(labels))))
+    return percentile_interval(estimate, bootstrap(gain, labels, seed=seed)[:, 0])
 
 
 def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:

@@ -138,3 +138,14 @@ def test_answers_that_are_no_probabilities_are_named():
         run_behavioural_tests(lambda texts: [1.5], case)
     with pytest.raises(ValueError, match="predict returned nan"):
         run_behavioural_tests(lambda texts: [float("nan")], case)
+
+
+def test_failures_by_label_show_a_shortcut():
+    negation = re.compile(r"\b(not|never|nothing|nobody)\b|n't\b", re.IGNORECASE)
+    report = run_behavioural_tests(lambda texts: [0.0 if negation.search(text) else 1.0 for text in texts])
+    by_label = report.by_label()
+    assert by_label.loc[("negated praise", "negative"), "failure_rate"] == 0
+    assert by_label.loc[("negated blame", "positive"), "failure_rate"] == 1
+    assert by_label.loc[("plain words", "positive"), "failures"] == 0
+    assert by_label.loc[("plain words", "negative"), "failure_rate"] == 1
+    assert by_label["cases"].sum() == (report.table["kind"] == "MFT").sum()

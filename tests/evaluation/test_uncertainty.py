@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 from sklearn import metrics as skl
 
-from sentiment_lib.evaluation.significance import compare, compare_with, holm
+from sentiment_lib.errors import ArgumentError
+from sentiment_lib.evaluation.significance import compare, compare_means, compare_with, holm
 from sentiment_lib.evaluation.uncertainty import (
     Interval,
     ResampledMetrics,
@@ -15,6 +16,7 @@ from sentiment_lib.evaluation.uncertainty import (
     metric_intervals,
     percentile_interval,
     resampling_weights,
+    threshold_gain,
 )
 
 
@@ -271,3 +273,47 @@ def test_crossed_interval_without_any_variation_is_a_point():
 def test_crossed_interval_needs_two_of_each(values):
     with pytest.raises(ValueError, match="at least two seeds and two texts"):
         crossed_interval(values)
+
+
+def test_paired_means_see_what_unpaired_ones_hide():
+    rng = np.random.default_rng(0)
+    hardness = rng.normal(0, 1, 300)
+    values = {
+        "a": hardness + rng.normal(0.1, 0.2, 300),
+        "b": hardness + rng.normal(0, 0.2, 300),
+        "c": hardness + rng.normal(0, 0.2, 300),
+    }
+    table = compare_means(values, [("a", "b"), ("b", "c")])
+    assert table.loc["a - b", "p_holm"] < 0.001
+    assert table.loc["a - b", "low"] > 0
+    assert table.loc["b - c", "low"] < 0 < table.loc["b - c", "high"]
+    assert table["p_holm"].tolist() == pytest.approx(holm(table["p"]))
+
+
+def test_the_p_value_of_equal_means_is_uniform():
+    rng = np.random.default_rng(1)
+    p = [
+        compare_means({"a": rng.normal(size=40), "b": rng.normal(size=40)}, [("a", "b")], resamples=199)["p"].item()
+        for _ in range(300)
+    ]
+    assert 0.02 <= np.mean(np.array(p) <= 0.05) <= 0.09
+    assert np.mean(p) == pytest.approx(0.5, abs=0.06)
+
+
+def test_a_mean_of_an_unknown_quantity_is_an_error():
+    with pytest.raises(ArgumentError, match="'z' is not among 'a'"):
+        compare_means({"a": [1.0, 2.0]}, [("a", "z")])
+
+
+def test_the_gain_of_a_threshold_is_the_difference_of_its_metric_to_one_half():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 300)
+    probabilities = np.clip(0.5 * labels + rng.normal(0.3, 0.25, 300), 0, 1)
+    gain = threshold_gain(labels, probabilities, 0.6)
+    at = {threshold: skl.f1_score(labels, probabilities >= threshold) for threshold in (0.5, 0.6)}
+    assert gain.estimate == pytest.approx(at[0.6] - at[0.5])
+    apart = [metric_intervals(labels, probabilities, threshold)["f1"] for threshold in (0.5, 0.6)]
+    assert gain.high - gain.low < max(one.high - one.low for one in apart)
+    assert threshold_gain(labels, probabilities, 0.5) == Interval(0, 0, 0)
+    with pytest.raises(ArgumentError, match="metric='F1' is not one of accuracy, "):
+        threshold_gain(labels, probabilities, 0.5, "F1")

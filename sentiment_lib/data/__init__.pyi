@@ -11,6 +11,7 @@ from .preparation import fingerprint as fingerprint
 from .preparation import load_and_prepare_dataset as load_and_prepare_dataset
 from .preparation import load_dataset as load_dataset
 from .preparation import prepare as prepare
+from .preparation import published_results as published_results
 from .preparation import save_dataset as save_dataset
 from .preparation import sealed_reviews as sealed_reviews
 from .preparation import training_subset as training_subset

@@ -335,6 +335,11 @@ def example_reviews() -> pd.DataFrame:
     return pd.read_csv(shipped_file("example_reviews.csv"), dtype=str, keep_default_na=False)
 
 
+def published_results() -> pd.DataFrame:
+    """Accuracies on IMDB that others report: model, accuracy, protocol and source, one row per result (lesson 09)."""
+    return pd.read_csv(shipped_file("published_results.csv"))
+
+
 def clean_text(text: str) -> str:
     """A review in Unicode form NFC, without HTML line breaks, control characters and repeated white space.
 

@@ -4,6 +4,10 @@ from .records import same_experiment as same_experiment
 from .records import shipped_records as shipped_records
 from .records import summarise as summarise
 from .records import table_of_runs as table_of_runs
+from .register import Register as Register
+from .repair import measure_repair as measure_repair
+from .repair import repair_set as repair_set
+from .repair import train_further as train_further
 from .sweep import over_workers as over_workers
 from .sweep import variations as variations
 from .sweep import workers as workers

@@ -163,19 +163,20 @@ def write_json(path: Path, data: Any) -> Path:
     Dataclasses become objects; arrays and numbers of numpy become plain ones. NaN and infinity, which JSON does not
     have, are a ValueError.
     """
-    text = json.dumps(_plain(data), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(plain(data), indent=2, ensure_ascii=False, allow_nan=False)
     with replacing(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
     return path
 
 
-def _plain(data: Any) -> Any:
+def plain(data: Any) -> Any:
+    """The data as what JSON can hold: dataclasses as objects, arrays and numbers of numpy as plain ones."""
     if is_dataclass(data) and not isinstance(data, type):
         data = asdict(data)
     if hasattr(data, "tolist"):  # an array or number of numpy
         data = data.tolist()
     if isinstance(data, dict):
-        return {key: _plain(value) for key, value in data.items()}
+        return {key: plain(value) for key, value in data.items()}
     if isinstance(data, (list, tuple)):
-        return [_plain(value) for value in data]
+        return [plain(value) for value in data]
     return data

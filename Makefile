@@ -7,7 +7,7 @@ VENV ?= .venv
 ARGS ?=
 # The versions to install. With CONSTRAINTS=/dev/null they are the newest that pyproject.toml admits.
 CONSTRAINTS ?= constraints.txt
-# What "make lessons" tests: make lessons LESSONS=notebooks/04_evaluate.ipynb
+# What "make lessons" tests: make lessons LESSONS=notebooks/04_measure.ipynb
 LESSONS ?= $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
 
 PY := $(VENV)/bin/python

@@ -1,6 +1,6 @@
 """Response times of the attention explorer, measured in the page.
 
-Runs lesson 05 in JupyterLab and headless Chromium and measures, for a text of 64 tokens, the time
+Runs lesson 06 in JupyterLab and headless Chromium and measures, for a text of 64 tokens, the time
 
 - from a key on a slider (layer or head) until the new picture is painted, for each view;
 - from a click that switches a head off until the new prediction is shown.
@@ -51,7 +51,7 @@ def main() -> None:
 
     os.environ[HOME_VARIABLE] = str(home())
     with tempfile.TemporaryDirectory() as folder, jupyterlab(Path(folder)) as address, chromium_page() as page:
-        run_all_cells(page, address.format("05_explore_attention"))
+        run_all_cells(page, address.format("06_explore_attention"))
         widget = page.locator(".jp-OutputArea-output:has(.noUi-handle)").last
         widget.locator("textarea").fill(TEXT)
         page.wait_for_function(

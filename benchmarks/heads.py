@@ -1,4 +1,4 @@
-"""Time and memory of the two large computations of lesson 06.
+"""Time and memory of the two large computations of lesson 07.
 
 Times all statistics of all heads, and the effect of silencing each head, on 500 validation sentences of the run
 `quick`; then measures the peak memory of the statistics for 500 to 4,000 training sentences. Needs lessons 01 to 03

@@ -9,10 +9,11 @@ BOXES = {
     "01": ("Prepare data", 128, 92),
     "02": ("Baselines", 378, 24),
     "03": ("Fine-tune", 378, 92),
-    "05": ("Explore attention", 378, 160),
-    "06": ("Test the heads", 628, 160),
-    "04": ("Evaluate", 628, 92),
-    "07": ("Design an experiment", 628, 24),
+    "06": ("Explore attention", 378, 160),
+    "07": ("Test the heads", 378, 228),
+    "04": ("Measure", 628, 92),
+    "05": ("Find the failures", 628, 160),
+    "08": ("Design an experiment", 628, 24),
 }
 WIDTH, HEIGHT = 160, 44
 FILES = {"reviews": (54, 114), "splits": (333, 114), "model": (583, 114), "metrics.json": (845, 114)}
@@ -24,7 +25,9 @@ ARROWS = [
     [(538, 114), (558, 114)],
     [(608, 114), (628, 114)],
     [(583, 126), (583, 148), (458, 148), (458, 160)],
-    [(538, 182), (628, 182)],
+    [(458, 204), (458, 228)],
+    [(708, 136), (708, 160)],
+    [(788, 182), (845, 182), (845, 126)],
     [(538, 46), (583, 46), (583, 82), (660, 82), (660, 92)],
     [(788, 114), (802, 114)],
     [(845, 102), (845, 46), (788, 46)],
@@ -37,19 +40,19 @@ def alternative_text(lesson: str) -> str:
     position = f"; here: {lesson} {BOXES[lesson][0]}" if lesson in BOXES else ""
     return (
         "The flow of data: reviews go through 01 Prepare data into splits; 02 Baselines and 03 Fine-tune learn from "
-        "them; 04 Evaluate judges both and writes metrics.json, on which 07 Design an experiment builds; 05 Explore "
-        f"attention and 06 Test the heads look into the model{position}."
+        "them; 04 Measure judges both and writes metrics.json, 05 Find the failures adds to it, and 08 Design an "
+        f"experiment builds on it; 06 Explore attention and 07 Test the heads look into the model{position}."
     )
 
 
 def diagram(lesson: str) -> str:
     """The diagram as SVG, with the box of `lesson` filled. Lesson ``"00"`` has no box."""
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 228" width="900" height="228" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 296" width="900" height="296" role="img" '
         f'font-family="Helvetica, Arial, sans-serif" font-size="14"><title>{escape(alternative_text(lesson))}</title>',
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         f'<path d="M0,0 L8,4 L0,8 z" fill="{GREY}"/></marker></defs>',
-        '<rect width="900" height="228" fill="#ffffff"/>',
+        '<rect width="900" height="296" fill="#ffffff"/>',
     ]
     for points in ARROWS:
         line = " ".join(f"{x},{y}" for x, y in points)

@@ -16,7 +16,7 @@ from ..settings import Settings
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-LEAST_LAYERS = 2  # lesson 07 trains the last two
+LEAST_LAYERS = 2  # lesson 08 trains the last two
 _TEXT = "A good film, and not a bad one."
 
 
@@ -55,7 +55,7 @@ def check_run(settings: Settings) -> list[str]:
 def _check_tokenizer(tokenizer: PreTrainedTokenizerBase, settings: Settings) -> None:
     if not tokenizer.is_fast:
         raise ModelError(
-            f"The tokenizer of {settings.model!r} does not say which characters a token stands for; lessons 05 and 06 "
+            f"The tokenizer of {settings.model!r} does not say which characters a token stands for; lessons 06 and 07 "
             "need that. Use a model whose folder has a tokenizer.json."
         )
     if settings.max_length > tokenizer.model_max_length:
@@ -67,14 +67,14 @@ def _check_tokenizer(tokenizer: PreTrainedTokenizerBase, settings: Settings) -> 
     if words[0] >= 0 or words[1] < 0 or words[-1] >= 0:
         raise ModelError(
             f"The tokenizer of {settings.model!r} does not put one special token before a text and one after it, as "
-            "BERT does with [CLS] and [SEP]; lessons 05 and 06 need them. Use another model."
+            "BERT does with [CLS] and [SEP]; lessons 06 and 07 need them. Use another model."
         )
 
 
 def _check_model(model: PreTrainedModel, settings: Settings) -> None:
     layers = model.config.num_hidden_layers
     if layers < LEAST_LAYERS:
-        raise ModelError(f"{settings.model!r} has {layers} layer, but lesson 07 trains the last {LEAST_LAYERS}.")
+        raise ModelError(f"{settings.model!r} has {layers} layer, but lesson 08 trains the last {LEAST_LAYERS}.")
     if (settings.trained_layers or 0) > layers:
         raise SettingsError(
             f"trained_layers={settings.trained_layers}, but {settings.model!r} has {layers} layers. Use a smaller "
@@ -87,7 +87,7 @@ def _check_reviews(settings: Settings) -> str:
     dataset, summary = prepare(settings)
     if sum(len(text.split()) > 1 for text in dataset["test"]["text"]) < 2:
         raise DataError(
-            f"Hardly any test review of {settings.source} has two words with a space between them. Lessons 04 and 06 "
+            f"Hardly any test review of {settings.source} has two words with a space between them. Lessons 04 and 07 "
             "take single words out of reviews. Put spaces between the words."
         )
     return summary.describe()

@@ -274,7 +274,7 @@ question(
     "Accuracy on 2,000 test reviews is 0.860, with a 95 % interval from 0.845 to 0.875. What is right?",
     right(
         "Other test reviews of this kind would give a slightly different number.",
-        "That is what the interval is about, and its width says how different.",
+        "So the interval says where the accuracy over all reviews of this kind plausibly lies.",
     ),
     wrong(
         "Trained with another seed, the model would land in it 95 times in 100.",
@@ -294,7 +294,7 @@ question(
     right("Both are found on validation, and test shows what they are worth.", "They are choices like any other."),
     wrong(
         "On test the precision is 0.9 or more, for that was the aim.",
-        "The promise was kept where it was made; on other reviews it holds about.",
+        "The promise was kept where it was made; on other reviews it holds only approximately.",
     ),
     wrong(
         "The temperature makes the model more often right.",
@@ -305,6 +305,71 @@ question(
 
 question(
     "05.a",
+    "The table of slices has 12 rows. The worst one has an accuracy of 0.75 on 40 reviews; all test reviews together "
+    "have 0.86. Its p, corrected for 12 slices, is 0.7. What may you conclude?",
+    wrong(
+        "The model is bad on this kind of review.",
+        "Of 12 slices one is the worst, also where nothing differs; with 40 reviews it may easily be this low.",
+    ),
+    right(
+        "Nothing yet: collect more reviews of this kind and look again.",
+        "The slice is a hypothesis now. Other reviews can test it.",
+    ),
+    wrong(
+        "The model is as good on this kind of review as on others.",
+        "40 reviews are too few to rule out that it is much worse. Not decided is not the same as equal.",
+    ),
+    right(
+        "An uncorrected p would have been too small.",
+        "This slice was picked because it is the worst, and the correction allows for that.",
+    ),
+)
+
+question(
+    "05.b",
+    "Confident learning lists 300 of 7,000 training labels as suspicious. What is sensible?",
+    right(
+        "Read some of them before anything else.",
+        "The list holds wrong labels, irony and reviews that the model does not understand. Only reading tells.",
+    ),
+    wrong(
+        "Delete all of them.",
+        "Hard reviews with correct labels go as well, and the model never learns them.",
+    ),
+    wrong(
+        "Give all of them the other label.",
+        "Then the labels repeat what the model thinks, its mistakes included.",
+    ),
+    right(
+        "Train with and without the labels that you corrected, and compare on test reviews.",
+        "Whether cleaning helps is an experiment like any other, and test labels are not changed for it.",
+    ),
+)
+
+question(
+    "05.c",
+    "A model passes all 50 cases of *negated praise* (*not good* is negative). Which further result would show that it "
+    "treats every negation as blame?",
+    wrong(
+        "It also passes *plain words* (*good* is positive).",
+        "A model that understands negation passes these as well.",
+    ),
+    right(
+        "It fails *negated blame* (*not bad* is positive).",
+        "There, understanding and shortcut give different answers. This is why failures are counted by label.",
+    ),
+    wrong(
+        "It fails when a name is replaced by another.",
+        "That is a fault too, but it has nothing to do with negations.",
+    ),
+    right(
+        "It calls *There is nothing wrong with this film* negative.",
+        "A reader calls it positive, and the shortcut sees a negation and a word of blame.",
+    ),
+)
+
+question(
+    "06.a",
     "In the map of a head, the row of 'bad' has 0.7 in the column of 'not'. How is that read?",
     wrong("The other tokens together give 0.3 to 'not'.", "That would be its column, and columns need not sum to 1."),
     right(
@@ -321,7 +386,7 @@ question(
 )
 
 question(
-    "05.b",
+    "06.b",
     "Among 72 heads you find the one in which 'bad' looks most at 'not', in one text: a weight of 0.7. What now?",
     wrong("Call it the negation head.", "You looked for the best fit; among dozens of heads some always fit."),
     wrong("Look for a head with a larger weight still.", "The longer you search, the better luck looks."),
@@ -333,7 +398,7 @@ question(
 )
 
 question(
-    "05.c",
+    "06.c",
     "Which of these questions does an attention map leave open?",
     right("What the information was that went from token to token", "Weights say from where, not what."),
     wrong("Where a token may get information from in this head", "This is the one thing that it does show."),
@@ -344,7 +409,7 @@ question(
 )
 
 question(
-    "06.a",
+    "07.a",
     "A head gives nearly all of its weight to the previous token. Switched off, it moves the accuracy by 0.001. "
     "What follows?",
     wrong("One of the two measurements must be wrong.", "What a head does and whether it is needed are two questions."),
@@ -358,7 +423,7 @@ question(
 )
 
 question(
-    "06.b",
+    "07.b",
     "In your order, 40 of 72 heads go before the loss is significant. Why try random orders, too?",
     wrong(
         "They show that the 40 heads do nothing.",
@@ -370,7 +435,7 @@ question(
 )
 
 question(
-    "06.c",
+    "07.c",
     "Without the words that a method names, the probability of the predicted label falls from 0.90 to 0.40; without as "
     "many random words, to 0.85. What is right?",
     right(
@@ -389,7 +454,7 @@ question(
 )
 
 question(
-    "07.a",
+    "08.a",
     "Two methods are compared over three draws of 300 training reviews. Why do both get the same three draws?",
     wrong("Then three draws count as six.", "There are three differences, and the interval is made from three."),
     right("A lucky draw helps both, and leaves their difference alone.", "What both share cancels out."),
@@ -401,7 +466,7 @@ question(
 )
 
 question(
-    "07.b",
+    "08.b",
     "Six differences are tested on 2,000 test reviews, with three seeds each. What do 20,000 test reviews not mend?",
     right("The spread over seeds", "It is a second kind of luck; only more seeds make its interval narrower."),
     right(
@@ -414,7 +479,7 @@ question(
 )
 
 question(
-    "07.c",
+    "08.c",
     "Ten models differ in nothing but the seed; their accuracies have a standard deviation of 0.016. You report the "
     "best. What is true?",
     wrong("That is fair, as all ten were tested on the same reviews.", "It was still picked for its number on them."),

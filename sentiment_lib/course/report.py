@@ -180,7 +180,7 @@ def _figures(paths: RunPaths, target: Path, titles: dict[str, str]) -> Iterator[
 
 def _card(paths: RunPaths) -> str:
     path = paths.model / "README.md"
-    text = path.read_text(encoding="utf-8") if path.is_file() else "Lesson 04 writes the model card."
+    text = path.read_text(encoding="utf-8") if path.is_file() else "Lesson 05 writes the model card."
     return _markdown(re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL))
 
 

@@ -31,6 +31,7 @@ from .significance import compare as compare
 from .significance import compare_means as compare_means
 from .significance import compare_with as compare_with
 from .significance import holm as holm
+from .slices import NEGATION as NEGATION
 from .slices import make_slices as make_slices
 from .slices import slice_report as slice_report
 from .uncertainty import Interval as Interval

@@ -259,7 +259,7 @@ _EXPECTED = {name: description for name, (description, _, _) in t.MINIMUM.items(
     "names of people": "does not care who plays",
     "names of places": "does not care where it is set",
     "he and she": "does not care whether the director is a man or a woman",
-    "typing mistakes": "bears two swapped letters",
+    "typing mistakes": "copes with two swapped letters",
     "contractions": "reads isn't as is not",
     "a neutral sentence added": "is not swayed by what says nothing",
     "praise added": "does not become more negative by praise",

@@ -94,7 +94,7 @@ MINIMUM: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
         ("The first part was {blame}. This one is far better.", "Unlike the {blame} original, this is worth seeing."),
     ),
     "disappointed hope": (
-        "tells what was expected from what came",
+        "tells expectation from outcome",
         ("I had hoped for a {praise} film and got a {blame} one.", "It could have been {praise}. It is not."),
         ("I was afraid it would be {blame}. It is not.", "I had expected a {blame} film and got a {praise} one."),
     ),

@@ -1,4 +1,4 @@
-"""Single predictions worth reading: the most and the least confident ones, and doubtful labels (lesson 04)."""
+"""Single predictions worth reading: the most and the least confident ones, and doubtful labels (lesson 05)."""
 
 import numpy as np
 import pandas as pd

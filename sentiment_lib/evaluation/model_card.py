@@ -1,4 +1,4 @@
-"""The model card of a run, in the hub's format, made from its ``metrics.json`` (lesson 04)."""
+"""The model card of a run, in the hub's format, made from its ``metrics.json`` (lesson 05)."""
 
 from collections.abc import Iterator
 from pathlib import Path

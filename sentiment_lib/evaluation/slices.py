@@ -1,4 +1,4 @@
-"""Where the model is good and where it is not: accuracy on parts of the test split (lesson 04)."""
+"""Where the model is good and where it is not: accuracy on parts of the test split (lesson 05)."""
 
 import itertools
 import re
@@ -81,8 +81,8 @@ def slice_report(right: ArrayLike, slices: Mapping[tuple[str, str], ArrayLike]) 
     pandas.DataFrame
         ``subject``, ``slice``, ``count``, ``accuracy``, its 95 % Wilson interval ``low``, ``high``, ``p_holm``
         (Fisher's exact test against all texts outside the slice, corrected for the number of slices) and
-        ``verdict``: worse, better, no clear difference, or too few to say (an interval wider than
-        2 x :data:`TOO_WIDE`).
+        ``verdict``: worse, better, or, where p_holm is 0.05 or more, no clear difference or too few to say (an
+        interval wider than 2 x :data:`TOO_WIDE`).
     """
     right = np.asarray(right, dtype=bool)
     rows, p_values = [], []
@@ -98,6 +98,7 @@ def slice_report(right: ArrayLike, slices: Mapping[tuple[str, str], ArrayLike]) 
     table = pd.DataFrame(rows, columns=["subject", "slice", "count", "accuracy", "low", "high"])
     table["p_holm"] = holm(p_values)
     direction = np.where(table["accuracy"] < right.mean(), "worse", "better")
-    verdict = np.where(table["p_holm"] < 0.05, direction, "no clear difference")
-    table["verdict"] = np.where((table["high"] - table["low"]) / 2 > TOO_WIDE, "too few to say", verdict)
+    wide = (table["high"] - table["low"]) / 2 > TOO_WIDE
+    unclear = np.where(wide, "too few to say", "no clear difference")
+    table["verdict"] = np.where(table["p_holm"] < 0.05, direction, unclear)
     return table.sort_values("accuracy", kind="stable", ignore_index=True)

@@ -1,4 +1,4 @@
-"""Experiments: many trials, a record (``metrics.json``) of each, and tables of the records. Taught in lesson 07."""
+"""Experiments: many trials, a record (``metrics.json``) of each, and tables of the records. Taught in lesson 08."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Trials: small trainings, each with its test, that can be computed on any machine. Taught in lesson 07."""
+"""Trials: small trainings, each with its test, that can be computed on any machine. Taught in lesson 08."""
 
 import math
 import re

@@ -1,6 +1,6 @@
 """The attention explorer: a live model, its heads and its prediction, with ipywidgets.
 
-Used in lessons 05 and 06. The same JavaScript as in :mod:`sentiment_lib.explorer.view` draws the picture; here a kernel
+Used in lessons 06 and 07. The same JavaScript as in :mod:`sentiment_lib.explorer.view` draws the picture; here a kernel
 computes new weights.
 """
 

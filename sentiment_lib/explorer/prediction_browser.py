@@ -1,4 +1,4 @@
-"""A table of predictions to filter and to read, with ipywidgets. Used in lesson 04."""
+"""A table of predictions to filter and to read, with ipywidgets. Used in lesson 05."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,6 +1,6 @@
 """The attention view: HTML that shows every head for a text, without a kernel and without a network.
 
-Used in lessons 05 and 06. ``front_end/`` draws it and answers the user: plain JavaScript without any dependency, shared
+Used in lessons 06 and 07. ``front_end/`` draws it and answers the user: plain JavaScript without any dependency, shared
 with :mod:`sentiment_lib.explorer.attention_explorer`.
 """
 

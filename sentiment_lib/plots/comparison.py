@@ -1,4 +1,4 @@
-"""Figures of lessons 02, 04 and 07 that compare models, slices, words or experiments."""
+"""Figures of lessons 02, 04 and 08 that compare models, slices, words or experiments."""
 
 from __future__ import annotations
 

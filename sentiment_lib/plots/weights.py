@@ -1,4 +1,4 @@
-"""Figures of lesson 05: attention weights of one text, as the attention view shows them, but for paper."""
+"""Figures of lesson 06: attention weights of one text, as the attention view shows them, but for paper."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from colorsys import hls_to_rgb

@@ -79,8 +79,8 @@ class RunPaths:
     training = _Result("training.json")  # how the model was trained (lesson 03)
     metrics = _Result("metrics.json")  # all metrics of the run (lesson 04)
     predictions = _Result("predictions.parquet")  # every test prediction (lesson 04)
-    heads = _Result("heads.json")  # what lesson 06 found about the heads and the explanations
-    experiments = _Result("experiments")  # one folder per trial of an experiment (lesson 07)
+    heads = _Result("heads.json")  # what lesson 07 found about the heads and the explanations
+    experiments = _Result("experiments")  # one folder per trial of an experiment (lesson 08)
     sweep = _Result("sweep")  # one folder per training of a sweep
     notebooks = _Result("notebooks")  # the executed lessons
     series = _Result("series.json")  # which lessons are done, so that the run can be resumed

@@ -32,7 +32,7 @@ def keep_screenshot(page, name):
 def test_the_prediction_browser_filters_in_jupyterlab(lab, page, quick_run):
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    run_all_cells(page, lab.format("04_evaluate"))
+    run_all_cells(page, lab.format("05_find_the_failures"))
     caption = "[...document.querySelectorAll('.jp-OutputArea-output table caption')].at(-1)"
     page.wait_for_function(f"() => /^[0-9]+ of 1,902 reviews; shown are 1 to 8$/.test({caption}?.textContent)")
     before = page.evaluate(f"{caption}.textContent")
@@ -54,7 +54,7 @@ def test_the_explorer_answers_in_jupyterlab(lab, page, quick_run):
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: message.type == "error" and errors.append(message.text))
-    run_all_cells(page, lab.format("05_explore_attention"))
+    run_all_cells(page, lab.format("06_explore_attention"))
     drawn(page, view="heatmap", layer=5, head=11)
     assert page.locator("[data-drawn]").count() == 2  # the view without a kernel stands above the explorer
     view = page.locator("[data-drawn]").last

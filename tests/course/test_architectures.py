@@ -71,7 +71,7 @@ def check_tokens(model_type, shown):
     """What the lessons show of tokens is text: all of the review, without the signs of a vocabulary."""
     for name, text in shown.items():
         assert not re.search(r"[Ġ▁ÃĊ]|\\u0120|\\u2581", text), name
-    listed = re.search(r"^tokens  (\[.*\])$", shown["05_explore_attention.ipynb"], re.MULTILINE)[1]
+    listed = re.search(r"^tokens  (\[.*\])$", shown["06_explore_attention.ipynb"], re.MULTILINE)[1]
     tokens = ast.literal_eval(listed)[1:-1]
     assert any(token.startswith("##") for token in tokens) == (model_type in WORD_PIECE)
     text = "Not bad at all. I expected nothing and got an evening I will not forget.".replace(" ", "")
@@ -81,11 +81,11 @@ def check_tokens(model_type, shown):
 
 def check_attention(config, shown):
     """The head computed by hand is that of the model, or it is said why not; local attention is named."""
-    text, positions = shown["05_explore_attention.ipynb"], architecture_of(config).positions
+    text, positions = shown["06_explore_attention.ipynb"], architecture_of(config).positions
     assert f"the model's own weights, up to rounding: {not positions}" in text
     assert ("scores also depend on positions" in text) == bool(positions)
     assert ("local attention. A token sees at most 4 tokens" in text) == (config.model_type == "modernbert")
-    assert "the same logits: True" in shown["06_test_the_heads.ipynb"]
+    assert "the same logits: True" in shown["07_test_the_heads.ipynb"]
 
 
 def in_this_process(settings, monkeypatch):
@@ -94,7 +94,7 @@ def in_this_process(settings, monkeypatch):
     from sentiment_lib.experiments import trials
 
     monkeypatch.setattr(machine, "_reviews_per_second", lambda tokens, seconds: 100.0)  # of the bundled model
-    monkeypatch.setattr(trials, "FEWEST_SEEN", 50)  # lesson 07 trains ten times
+    monkeypatch.setattr(trials, "FEWEST_SEEN", 50)  # lesson 08 trains ten times
     check_run(settings)
     with pd.option_context("display.max_colwidth", 50):
         return {path.name: run_lesson(path, parameters_of(settings)) for path in lessons()}

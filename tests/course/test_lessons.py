@@ -25,7 +25,7 @@ def prose(name):
 
 
 def test_the_lessons_are_complete_and_each_links_to_the_next():
-    assert [name[:2] for name in NOTEBOOKS] == ["00", "01", "02", "03", "04", "05", "06", "07"]
+    assert [name[:2] for name in NOTEBOOKS] == ["00", "01", "02", "03", "04", "05", "06", "07", "08"]
     names = list(NOTEBOOKS)
     for name, following in itertools.pairwise(names):
         assert f"({following}.ipynb)" in NOTEBOOKS[name].cells[-1].source + NOTEBOOKS[name].cells[-2].source
@@ -42,7 +42,7 @@ def test_each_lesson_has_its_introduction_and_summary(name):
     assert last.startswith("## Summary")
     reading = last.partition("## Further reading")[2].partition("**Next:**")[0]
     assert len(re.findall(r"^- .*\*.+\*.*(19|20)\d\d", reading, re.MULTILINE)) >= 2  # a title in italics and a year
-    assert "?" in last.partition("**Next:**")[2] or name[:2] == "07"
+    assert "?" in last.partition("**Next:**")[2] or name[:2] == "08"
 
 
 @every_lesson
@@ -209,7 +209,7 @@ def test_calibration_improves_with_temperature_and_with_slope_and_shift(quick_ru
     assert calibration["temperature scaled"]["log_loss"] < calibration["as trained"]["log_loss"]
 
 
-def test_slices_and_behaviour_of_quick_match_lesson_04(quick_run):
+def test_slices_and_behaviour_of_quick_match_lesson_05(quick_run):
     metrics = json.loads(quick_run.metrics.read_text())
     slices = {row["slice"]: row for row in metrics["slices"]}
     assert metrics["slices"][0]["slice"] == "rated 0 to 0.5 from neutral"
@@ -222,7 +222,7 @@ def test_slices_and_behaviour_of_quick_match_lesson_04(quick_run):
     assert len(rates) >= 12
 
 
-def test_results_of_lesson_06_match_its_text(quick_run):
+def test_results_of_lesson_07_match_its_text(quick_run):
     found = json.loads(quick_run.heads.read_text())
     assert found["kinds"]["[CLS]"] > 10
     assert "[SEP]" not in found["kinds"]
@@ -245,7 +245,7 @@ def test_results_of_lesson_06_match_its_text(quick_run):
         assert -0.1 < row["estimate"] < 0.4, name
 
 
-def test_results_of_lesson_07_match_its_text(quick_run):
+def test_results_of_lesson_08_match_its_text(quick_run):
     from sentiment_lib.experiments.records import summarise, table_of_runs
 
     table = table_of_runs(read_records(quick_run.experiments))

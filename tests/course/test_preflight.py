@@ -34,7 +34,7 @@ def test_what_lessons_show_differently_is_said(tmp_path):
         ({"source": "one label"}, DataError, "needs reviews of both labels"),
         ({"source": "one word"}, DataError, "Hardly any test review of .* has two words"),
         ({"train_size": 1000}, DataError, "train_size=1000, but .* has 29 training reviews"),
-        ({"model": "one layer"}, ModelError, "has 1 layer, but lesson 07 trains the last 2"),
+        ({"model": "one layer"}, ModelError, "has 1 layer, but lesson 08 trains the last 2"),
         ({"model": "no special tokens"}, ModelError, "does not put one special token before a text and one after it"),
     ],
 )

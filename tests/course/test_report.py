@@ -119,7 +119,7 @@ def test_pages_make_no_network_requests_and_the_views_work(report):
         for path in pages(report):
             page.goto(f"file://{path}")
             page.wait_for_load_state("load")
-            if path.stem == "05_explore_attention":
+            if path.stem == "06_explore_attention":
                 page.wait_for_selector("[data-drawn]")
                 page.get_by_label("view").first.select_option("heatmap")
                 page.wait_for_function(

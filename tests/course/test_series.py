@@ -60,7 +60,10 @@ def test_metrics_json_has_intervals_comparisons_calibration_slices_and_behaviour
     assert {"ece_width", "ece_mass", "brier", "p_width"} <= set(metrics["calibration"]["as trained"])
     assert metrics["thresholds"][0]["aim"] == "f1"
     assert {"subject", "slice", "count", "accuracy", "low", "high", "p_holm", "verdict"} <= set(metrics["slices"][0])
-    assert list(metrics["behaviour"]) == ["BERT", *baselines[1:]]
+    assert list(metrics["behaviour"]) == ["BERT", *baselines[1:], "shortcut"]
+    assert [row["promised"] for row in metrics["prediction_sets"]] == [0.9]  # too few reviews for 0.95
+    assert 0 <= metrics["label_issues"]["suspicious"] < metrics["label_issues"]["of"]
+    assert set(metrics["threshold_gains"]) == {"validation", "test"}
     assert len(metrics["behaviour"]["BERT"]) >= 12
 
 
@@ -76,7 +79,7 @@ def test_the_model_card_quotes_the_run(small_run):
     assert str(settings.source) not in card.text
 
 
-def test_the_results_of_lesson_06_are_kept(small_run):
+def test_the_results_of_lesson_07_are_kept(small_run):
     settings, _ = small_run
     found = json.loads(settings.paths.heads.read_text())
     assert sum(found["kinds"].values()) == len(found["heads"]) == 4
@@ -89,7 +92,7 @@ def test_the_results_of_lesson_06_are_kept(small_run):
     assert found["rank_agreement"]["random"]["low"] <= 0 <= found["rank_agreement"]["random"]["high"]
 
 
-def test_the_trials_of_lesson_07_are_kept(small_run):
+def test_the_trials_of_lesson_08_are_kept(small_run):
     from sentiment_lib.experiments.records import table_of_runs
 
     settings, _ = small_run
@@ -128,7 +131,7 @@ def test_executed_lessons_have_outputs_and_no_errors_even_in_widgets(small_run):
 def test_a_later_lesson_can_be_run_by_itself(small_run):
     settings, _ = small_run
     times = {path: path.stat().st_mtime_ns for path in settings.paths.experiments.glob("*/metrics.json")}
-    assert [lesson.name[:2] for lesson in run_series(settings, "07")] == ["07"]
+    assert [lesson.name[:2] for lesson in run_series(settings, "08")] == ["08"]
     assert {path: path.stat().st_mtime_ns for path in times} == times  # no trial was run again
 
 
@@ -164,7 +167,7 @@ def test_a_killed_series_ends_as_one_that_was_not(small_run, tiny_checkpoint, tm
 
 
 def copy_first_half(results, target):
-    """Copy the results of a run as they were after lesson 03, but with the trials of lesson 07."""
+    """Copy the results of a run as they were after lesson 03, but with the trials of lesson 08."""
     shutil.copytree(results, target, ignore=shutil.ignore_patterns("report", "0[4-9]_*.ipynb"))
     for name in ("metrics.json", "predictions.parquet", "heads.json", "model/README.md"):
         (target / name).unlink()

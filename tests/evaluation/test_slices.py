@@ -71,6 +71,15 @@ def test_the_report_is_worst_first_with_intervals_and_verdicts():
     }
 
 
+def test_a_small_slice_that_is_clearly_worse_is_called_worse():
+    right = np.ones(1000, dtype=bool)
+    right[:12] = False
+    small = np.arange(1000) < 20
+    (row,) = slice_report(right, {("a", "small"): small}).to_dict("records")
+    assert (row["high"] - row["low"]) / 2 > 0.1
+    assert row["verdict"] == "worse"
+
+
 def test_p_values_are_fishers_against_the_rest_and_corrected():
     right, slices = made_up()
     report = slice_report(right, slices).set_index("slice")

@@ -260,11 +260,11 @@ def test_text_can_be_read_in_both_themes(scheme, tmp_path):
 
 @pytest.mark.browser
 def test_a_lesson_exported_as_a_page_asks_the_network_for_nothing(tmp_path):
-    """nbconvert's page of lesson 05, offline: the view works, and the explorer is a picture."""
+    """nbconvert's page of lesson 06, offline: the view works, and the explorer is a picture."""
     import nbformat
     from nbconvert import HTMLExporter
 
-    notebook = nbformat.read(CHECKOUT / "notebooks" / "05_explore_attention.ipynb", as_version=4)
+    notebook = nbformat.read(CHECKOUT / "notebooks" / "06_explore_attention.ipynb", as_version=4)
     notebook.metadata.pop("widgets", None)  # with it, nbconvert's page asks a CDN for the widget manager
     page_of = HTMLExporter(mathjax_url="", require_js_url="", widget_renderer_url="")
     shutil.copytree(CHECKOUT / "notebooks" / "images", tmp_path / "images")

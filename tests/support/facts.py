@@ -134,7 +134,7 @@ def counted(what: str) -> int:
     from sentiment_lib.course.exercises import exercises
     from sentiment_lib.course.quizzes import questions
 
-    lessons = [f"0{i}" for i in range(8)]
+    lessons = [f"0{i}" for i in range(9)]
     return {
         "exercises": lambda: sum(len(exercises(lesson)) for lesson in lessons),
         "questions": lambda: sum(len(questions(lesson)) for lesson in lessons),

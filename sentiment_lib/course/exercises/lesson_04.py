@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import binomtest, chi2
 
-from .checking import refuse
+from sentiment_lib.evaluation import prediction_sets
+
+from .checking import number_of, refuse
 from .exercise import Wrong, exercise
 
 
@@ -477,3 +479,60 @@ def _(mcnemar):
             raise Wrong(f"That is the approximation by chi-square; the exact test is asked for {case}.")
         raise Wrong(f"The p value is not {found:.4g} {case}.")
     return "5 against 10 gives p = 0.30, 50 against 100 gives 0.00005: the same ratio, but more differing reviews."
+
+
+@exercise(
+    "04.7",
+    "Buy certainty",
+    "investigate",
+    task="""
+    A person can read one in ten reviews again: those on which the model abstains, because both labels are in their set.
+    Which level can you promise? Guess first. Then compute, with the numbers of your own run, the share of *validation*
+    reviews on which the model would abstain at each of the levels, and choose the level that comes nearest to one in
+    ten.
+    """,
+    hints=(
+        "A set with two labels has `size == 2`. A share is the mean of an array of bool.",
+        "`prediction_sets(validation_labels, validation_probabilities, validation_probabilities, level)` for every "
+        "level, in a dict from level to share. Then `min(..., key=lambda level: abs(...))`.",
+    ),
+    extra_imports=("np", "prediction_sets"),
+)
+def buy_certainty(*, validation_labels, validation_probabilities):
+    levels = np.round(np.arange(0.8, 0.99, 0.005), 3).tolist()
+    given = validation_labels, validation_probabilities, validation_probabilities
+    shares = {level: (prediction_sets(*given, level).size == 2).mean() for level in levels}  # answer
+    chosen = min(levels, key=lambda level: abs(shares[level] - 0.1))  # answer
+    return shares, chosen
+
+
+_SHARES = {0.8: 0.0, 0.85: 0.0, 0.9: 0.04, 0.925: 0.09, 0.95: 0.18, 0.98: 0.41}
+
+buy_certainty.wrong("falls", {level: 1 - share for level, share in _SHARES.items()}, 0.95)
+buy_certainty.wrong("Counts", {level: 800 * share for level, share in _SHARES.items()}, 0.925)
+buy_certainty.wrong("is a share", _SHARES, 0.09)
+buy_certainty.wrong("comes nearer", _SHARES, 0.95)
+buy_certainty.wrong("one level only", {0.95: 0.18}, 0.95)
+
+
+@buy_certainty.checker
+def _(abstaining, chosen):
+    refuse((not isinstance(abstaining, dict) or not abstaining, "`shares` should be a dict from level to share."))
+    chosen = number_of(chosen, "chosen")
+    levels = sorted(abstaining)
+    shares = np.array([number_of(abstaining[level], "Each share") for level in levels])
+    refuse(
+        (len(levels) < 2, "There is one level only. Try several before you choose."),
+        ((shares > 1).any(), "Counts are no shares: take the mean."),
+        ((np.diff(shares) < -1e-9).any(), "Your share falls as the level rises. Which sets mean 'I do not know'?"),
+        (chosen not in levels and chosen in shares.tolist(), f"{chosen:g} is a share. Return the level."),
+        (chosen not in levels, f"{chosen:g} is none of the levels."),
+    )
+    nearest = min(levels, key=lambda level: abs(abstaining[level] - 0.1))
+    refuse(
+        (
+            abs(abstaining[chosen] - 0.1) > abs(abstaining[nearest] - 0.1) + 1e-9,
+            f"At {chosen:g} it abstains on {abstaining[chosen]:.1%}. Another level comes nearer to one in ten.",
+        ),
+    )
+    return f"At {chosen:g} it abstains on {abstaining[chosen]:.1%}. You chose without any label of the test split."

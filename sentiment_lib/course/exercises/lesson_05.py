@@ -4,359 +4,341 @@ from __future__ import annotations
 
 import numpy as np
 
-from .checking import array_of, random_maps
+from .checking import number_of, refuse
 from .exercise import Wrong, exercise
 
 
 @exercise(
     "05.1",
-    "Count the weights",
+    "A shortcut, by label",
     "predict",
     task="""
-    A BERT with 6 layers of 12 heads reads a text of 30 tokens. How many attention weights does it compute? What do
-    *all* of them sum to? And by what factor does their number grow when the text is twice as long?
+    A model calls every sentence with a negation negative and makes no other mistake. A behavioural test has 40 cases of
+    negated praise (*not good*, negative), 40 of negated blame (*not bad*, positive) and 20 without any negation.
+    Predict its failure rate on negated praise, on negated blame, and on all 100 cases.
     """,
     hints=(
-        "One head is a table of tokens by tokens. How many tables are there, and what does a row of each sum to?",
-        "There are 6 · 12 tables of 30 · 30 weights. Each of the 30 rows of a table sums to 1. With 60 tokens both "
-        "sides of a table are twice as long.",
+        "Which of the two kinds of negated sentences does the shortcut get right, and why?",
+        "It never fails on what is negative with a negation and always on what is positive with one. Count the "
+        "failures among all 100.",
     ),
 )
-def count_the_weights():
-    weights = 6 * 12 * 30 * 30  # answer
-    total = 6 * 12 * 30  # answer
-    factor = 4  # answer
-    return weights, total, factor
+def shortcut_rates():
+    negated_praise = 0.0  # answer
+    negated_blame = 1.0  # answer
+    all_cases = 0.4  # answer
+    return negated_praise, negated_blame, all_cases
 
 
-count_the_weights.wrong("one weight for each token", 6 * 12 * 30, 6 * 12 * 30, 4)
-count_the_weights.wrong("a whole table", 6 * 12 * 900, 6 * 12, 4)
-count_the_weights.wrong("both sides", 6 * 12 * 900, 6 * 12 * 30, 2)
+shortcut_rates.wrong("swapped", 1.0, 0.0, 0.4)
+shortcut_rates.wrong("accuracy", 1.0, 0.0, 0.6)
+shortcut_rates.wrong("of all negated", 0.0, 1.0, 0.5)
+shortcut_rates.wrong("both kinds", 1.0, 1.0, 0.8)
 
 
-@count_the_weights.checker
-def _(weights, total, factor):
-    weights, total, factor = map(float, (weights, total, factor))
-    if weights == 6 * 12 * 30:
-        raise Wrong("That is one weight for each token; a token has one for every token that it may look at.")
-    if weights in (900, 12 * 900, 6 * 900):
-        raise Wrong("Count all heads of all layers.")
-    if weights != 64_800:
-        raise Wrong(f"The number of weights is not {weights:,.0f}.")
-    if total in (72, 1):
-        raise Wrong("Not a whole table sums to 1, but each of its rows.")
-    if total != 2160:
-        raise Wrong(f"They do not sum to {total:g}. What does one row sum to, and how many rows are there?")
-    if factor == 2:
-        raise Wrong("Twice as long means twice as many rows *and* columns: both sides of each table grow.")
-    if factor != 4:
-        raise Wrong(f"The number does not grow by a factor of {factor:g}.")
-    return "This square is why 512 tokens are a limit, and why cutting a review saves more than its share."
+@shortcut_rates.checker
+def _(praise, blame, everything):
+    praise, blame = number_of(praise, "negated_praise"), number_of(blame, "negated_blame")
+    everything = number_of(everything, "all_cases")
+    refuse(
+        (np.isclose(everything, 0.6), "That is the accuracy. A failure rate counts what is wrong."),
+        (praise == blame == 1, "It does not fail on both kinds: one of them is negative, as the shortcut says."),
+        (praise == 1 and blame == 0, "They are swapped: negated praise is negative, and so says the shortcut."),
+        (praise != 0, f"On negated praise the rate is not {praise:g}. What does the model answer, and what is right?"),
+        (blame != 1, f"On negated blame the rate is not {blame:g}. What does the model answer, and what is right?"),
+        (np.isclose(everything, 0.5), "That is the rate of all negated cases; 20 cases have no negation."),
+        (not np.isclose(everything, 0.4), f"On all cases the rate is not {everything:g}. Count the failures."),
+    )
+    return "On the first row alone, this model understands negation perfectly."
 
 
 @exercise(
     "05.2",
-    "Attention, padding included",
+    "The worst slice by luck",
     "write",
     task="""
-    One head by hand: `queries` and `keys` have the shape *(tokens, size)*, `mask` has one number a token, 1 for real
-    tokens and 0 for padding. Return the weights, *(tokens, tokens)*: the softmax over the keys of query · key / √size.
-    No token gives weight to padding, and every row sums to 1.
+    A model has the same accuracy on every kind of review. You look at slices with `sizes` reviews each (an array of
+    whole numbers; slices do not overlap) and notice the worst one. Simulate `draws` such tables with random numbers
+    that depend on `seed` only. Return the lowest slice accuracy that is still ordinary: in 5 % of the tables the worst
+    slice is below it.
     """,
     hints=(
-        "Padding must be out of the softmax altogether: what score becomes a weight of 0?",
-        "Set the scores in the columns of padding to −∞ (`np.where(mask == 1, scores, -np.inf)`) before the softmax, "
-        "which divides each row by its sum: `axis=1, keepdims=True`.",
+        "How many of a slice's reviews are right by luck? `rng.binomial(sizes, accuracy)` draws a whole table.",
+        "With `size=(draws, len(sizes))` it draws all tables. Divide by `sizes`, take the minimum of each table, then "
+        "`np.quantile(worst, 0.05)`.",
     ),
+    extra_imports=("np",),
 )
-def attention(queries, keys, mask):
-    """Attention weights of one head."""
-    scores = queries @ keys.T / queries.shape[1] ** 0.5
-    scores = np.where(np.asarray(mask) == 1, scores, -np.inf)
-    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return weights / weights.sum(axis=1, keepdims=True)
+def worst_by_luck(accuracy, sizes, draws=2000, seed=0):
+    """The 5 % quantile of the worst slice's accuracy if nothing differs."""
+    rng = np.random.default_rng(seed)
+    right = rng.binomial(sizes, accuracy, size=(draws, len(sizes)))
+    worst = (right / sizes).min(axis=1)
+    return np.quantile(worst, 0.05)
 
 
-@attention.wrong("Padding still gets")
-def _(queries, keys, mask):
-    weights = np.exp(queries @ keys.T / queries.shape[1] ** 0.5)
-    return weights / weights.sum(axis=1, keepdims=True)
+@worst_by_luck.wrong("a single slice")
+def _(accuracy, sizes, draws=2000, seed=0):
+    rng = np.random.default_rng(seed)
+    return np.quantile(rng.binomial(sizes[0], accuracy, size=draws) / sizes[0], 0.05)
 
 
-attention.wrong(
-    "root of the size", lambda queries, keys, mask: attention(queries * queries.shape[1] ** 0.5, keys, mask)
-)
-attention.wrong("after the softmax", lambda queries, keys, mask: attention(queries, keys, np.ones_like(mask)) * mask)
-attention.wrong("change places", lambda queries, keys, mask: attention(keys, queries, mask))
+@worst_by_luck.wrong("on average")
+def _(accuracy, sizes, draws=2000, seed=0):
+    rng = np.random.default_rng(seed)
+    return (rng.binomial(sizes, accuracy, size=(draws, len(sizes))) / sizes).min(axis=1).mean()
 
 
-@attention.wrong("The columns sum")
-def _(queries, keys, mask):
-    weights = np.exp(queries @ keys.T / queries.shape[1] ** 0.5)
-    return weights / weights.sum(axis=0, keepdims=True)
+@worst_by_luck.wrong("the mean over the slices")
+def _(accuracy, sizes, draws=2000, seed=0):
+    rng = np.random.default_rng(seed)
+    return np.quantile((rng.binomial(sizes, accuracy, size=(draws, len(sizes))) / sizes).mean(axis=1), 0.05)
 
 
-@attention.wrong("a score of 0")
-def _(queries, keys, mask):
-    scores = queries @ keys.T / queries.shape[1] ** 0.5 * mask
-    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return weights / weights.sum(axis=1, keepdims=True)
+@worst_by_luck.wrong("The same seed")
+def _(accuracy, sizes, draws=2000, seed=0):
+    rng = np.random.default_rng()
+    return np.quantile((rng.binomial(sizes, accuracy, size=(draws, len(sizes))) / sizes).min(axis=1), 0.05)
 
 
-@attention.checker
-def _(attention):
-    rng = np.random.default_rng(0)
-    for tokens, size, padding in ((5, 4, 0), (6, 16, 2), (4, 1, 1)):
-        queries, keys = rng.normal(size=(2, tokens, size))
-        mask = np.array([1] * (tokens - padding) + [0] * padding)
-        found = array_of(attention(queries, keys, mask), (tokens, tokens), "The result")
-
-        def softmax(scores, mask=mask, hidden=-np.inf):
-            scores = np.where(mask == 1, scores, hidden)
-            weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-            return weights / weights.sum(axis=1, keepdims=True)
-
-        right = softmax(queries @ keys.T / size**0.5)
-        if np.allclose(found, right, atol=1e-6):
+@worst_by_luck.checker
+def _(worst):
+    for accuracy, given in ((0.85, [100] * 30), (0.7, [100, 40, 400]), (0.9, [80])):
+        sizes = np.array(given)
+        found = number_of(worst(accuracy, sizes), "The result")
+        shares = np.random.default_rng(9).binomial(sizes, accuracy, size=(20_000, len(sizes))) / sizes
+        lowest = shares.min(axis=1)
+        low, right, high = np.quantile(lowest, [0.03, 0.05, 0.07])
+        if low - 1e-9 <= found <= high + 1e-9 or abs(found - right) < 0.012:
             continue
-        if np.allclose(found.sum(axis=0), 1) and not np.allclose(found.sum(axis=1), 1):
-            raise Wrong("The columns sum to 1; it should be the rows: the softmax goes over the keys of each query.")
-        if np.allclose(found, softmax(queries @ keys.T)):
-            raise Wrong("The scores are not divided by the root of the size.")
-        if not np.allclose(found.sum(axis=1), 1):
-            raise Wrong(
-                f"Rows sum to {found.sum(axis=1).round(2)}. What is taken away after the softmax is missing there."
-            )
-        if np.allclose(found, softmax(keys @ queries.T / size**0.5)):
-            raise Wrong("Queries and keys change places: the row of a token belongs to its query.")
-        if padding and np.allclose(found, softmax(queries @ keys.T / size**0.5, hidden=0)):
-            raise Wrong("Padding has a score of 0 now, and the softmax makes of that a weight like many others.")
-        if padding and found[:, -padding:].max() > 1e-6:
-            raise Wrong("Padding still gets weight: the last columns should be 0.")
-        raise Wrong(f"With {tokens} tokens of size {size}, {padding} of them padding, the weights are others.")
-    return "These few lines, twelve times a layer, are all the attention there is in BERT."
+        one, everything = np.quantile(shares[:, 0], 0.05), np.quantile(shares.mean(axis=1), 0.05)
+        where = f"For an accuracy of {accuracy} and {len(sizes)} slices"
+        refuse(
+            (abs(found - everything) < 0.01, "That is the mean over the slices of a table, not the worst of them."),
+            (abs(found - lowest.mean()) < 0.01, "That is the worst slice on average. Every second table has a worse."),
+            (abs(found - one) < 0.012, "That is what a single slice does. The worst of many lies lower."),
+            (True, f"{where}, the limit is not {found:.3f}."),
+        )
+    sizes = np.array([9973] * 12)
+    if worst(0.85, sizes, draws=20, seed=3) != worst(0.85, sizes, draws=20, seed=3):
+        raise Wrong("The same seed gives another result the second time. Make the random numbers from `seed`.")
+    return "With twelve slices of 50 reviews, a slice at 0.70 is ordinary, although nothing differs."
 
 
 @exercise(
     "05.3",
-    "Entropy of a row",
+    "Confident learning",
     "write",
     task="""
-    How widely does a token look? Return the entropy of each row in nats, −Σ w ln w. `weights` has the shape *(…,
-    tokens)*, the result *(…)*. A weight of 0 counts as 0.
+    Write the list of suspicious labels. `labels` are 0 or 1, `probabilities` those of label 1 by models that did not
+    learn from the review itself. First, how sure is the model usually? For each label, take the mean probability that
+    it gives to this label over the reviews that have it. A review is suspicious if the probability of the *other* label
+    is above one half and at least the usual one of that other label. Return the positions of the suspicious reviews,
+    in any order.
     """,
     hints=(
-        "Only the last axis is summed. The trouble is ln 0, which is −∞, and 0 · −∞ is nan.",
-        "`np.log(np.where(w > 0, w, 1))` is 0 where the weight is 0, since ln 1 = 0.",
+        "There are two means: that of `probabilities` over the reviews of label 1, and of `1 - probabilities` over "
+        "those of label 0.",
+        "A review of label 0 is suspicious if `probabilities` is at least the first mean. A review of label 1 is if "
+        "`1 - probabilities` is at least the second. `np.flatnonzero` gives positions.",
     ),
+    extra_imports=("np",),
 )
-def entropy(weights):
-    """Entropy of each row in nats."""
-    weights = np.asarray(weights, dtype=float)
-    logarithms = np.log(weights, where=weights > 0, out=np.zeros_like(weights))
-    return -(weights * logarithms).sum(axis=-1)
+def wrong_labels(labels, probabilities):
+    """Positions of reviews whose label is suspicious."""
+    usual_1 = probabilities[labels == 1].mean()
+    usual_0 = (1 - probabilities[labels == 0]).mean()
+    listed_0 = (labels == 0) & (probabilities > 0.5) & (probabilities >= usual_1)
+    listed_1 = (labels == 1) & (probabilities < 0.5) & (1 - probabilities >= usual_0)
+    return np.flatnonzero(listed_0 | listed_1)
 
 
-entropy.wrong("bits", lambda weights: -(weights * np.log2(np.where(weights > 0, weights, 1))).sum(axis=-1))
-entropy.wrong("0 times", lambda weights: -(weights * np.log(weights)).sum(axis=-1))
-entropy.wrong("shape", lambda weights: entropy(weights).sum())
-entropy.wrong("negative", lambda weights: -entropy(weights))
-entropy.wrong("columns", lambda weights: -(weights * np.log(np.where(weights > 0, weights, 1))).sum(axis=-2))
+@wrong_labels.wrong("every mistake")
+def _(labels, probabilities):
+    return np.flatnonzero((probabilities >= 0.5) != (labels == 1))
 
 
-@entropy.checker
-def _(entropy):
-    sharp, even = np.eye(4), np.full((2, 3, 8), 1 / 8)
-    for weights in (random_maps(3, 5, 5, seed=1), even, sharp, np.array([0.5, 0.5, 0.0])):
-        safe = np.where(weights > 0, weights, 1)
-        right = -(weights * np.log(safe)).sum(axis=-1)
-        found = array_of(entropy(weights), right.shape, f"For weights of shape {weights.shape} the result")
-        if np.allclose(found, right, atol=1e-6):
+@wrong_labels.wrong("of their own label")
+def _(labels, probabilities):
+    usual_1, usual_0 = probabilities[labels == 1].mean(), (1 - probabilities[labels == 0]).mean()
+    return np.flatnonzero(np.where(labels == 0, 1 - probabilities < usual_0, probabilities < usual_1))
+
+
+@wrong_labels.wrong("one mean for both")
+def _(labels, probabilities):
+    usual = np.where(labels == 1, probabilities, 1 - probabilities).mean()
+    other = np.where(labels == 1, 1 - probabilities, probabilities)
+    return np.flatnonzero((other >= usual) & (other > 0.5))
+
+
+@wrong_labels.wrong("array of bool")
+def _(labels, probabilities):
+    found = np.zeros(len(labels), dtype=bool)
+    found[wrong_labels(labels, probabilities)] = True
+    return found
+
+
+@wrong_labels.checker
+def _(wrong_labels):
+    from ...evaluation.label_quality import label_issues
+
+    for seed, lean in ((0, 0.9), (1, 0.0), (2, -0.8)):
+        rng = np.random.default_rng(seed)
+        truth = rng.integers(0, 2, 300)
+        labels = np.where(rng.random(300) < 0.08, 1 - truth, truth)
+        probabilities = 1 / (1 + np.exp(-(3 * truth - 1.5 + lean + rng.normal(0, 1.2, 300))))
+        answer = np.asarray(wrong_labels(labels, probabilities))
+        if answer.dtype == bool:
+            raise Wrong("That is an array of bool. Return positions, such as np.flatnonzero makes.")
+        found, right = set(answer.tolist()), set(label_issues(labels, probabilities).tolist())
+        if found == right:
             continue
-        if np.isnan(found).any():
-            raise Wrong("There is a nan: 0 times the logarithm of 0. Leave weights of 0 out of it.")
-        if np.allclose(found, right / np.log(2), atol=1e-6):
-            raise Wrong("That is the entropy in bits (logarithm to base 2); asked for is nats.")
-        square = weights.ndim > 1 and weights.shape[-1] == weights.shape[-2]
-        if square and np.allclose(found, -(weights * np.log(safe)).sum(axis=-2), atol=1e-6):
-            raise Wrong("Those are the entropies of the columns; a token's weights are in its row, the last axis.")
-        if np.allclose(found, -right, atol=1e-6):
-            raise Wrong("It is negative. Logarithms of weights below 1 are negative, hence the minus sign.")
-        raise Wrong(f"For the row {np.atleast_2d(weights.reshape(-1, weights.shape[-1]))[0].round(2)} it is another.")
-    return "The most it can be is ln n, for a head that looks at all n tokens alike."
+        usual_1, usual_0 = probabilities[labels == 1].mean(), (1 - probabilities[labels == 0]).mean()
+        other = np.where(labels == 1, 1 - probabilities, probabilities)
+        usual = np.where(labels == 1, probabilities, 1 - probabilities).mean()
+        own = np.where(labels == 0, 1 - probabilities < usual_0, probabilities < usual_1)
+        refuse(
+            (found == set(np.flatnonzero(other > 0.5)), "That lists every mistake of the model, the unsure ones, too."),
+            (found == set(np.flatnonzero(own)), "That looks how unsure it is of their own label. Look at the other."),
+            (
+                found == set(np.flatnonzero((other >= usual) & (other > 0.5))),
+                "You use one mean for both labels. The model may be surer of one label than of the other.",
+            ),
+            (found - right, f"{len(found - right)} reviews are on your list that should not be."),
+            (True, f"{len(right - found)} reviews are missing on your list."),
+        )
+    return "A model that leans to one label gets two limits, so it does not accuse the reviews of the other one."
 
 
 @exercise(
     "05.4",
-    "Find a head by counting",
+    "Both of a pair",
     "write",
     task="""
-    `weights` has the shape *(layers, heads, tokens, tokens)*. Return `(layer, head)`, counted from 0, of the head that
-    gives the largest mean weight to the *previous* token. (The first token has none and is left out of the mean.)
+    A contrast set has pairs of reviews: an original, and a revision with the opposite label. `labels` has the labels
+    (0 or 1) of the originals; `original` and `revised` are the model's probabilities of positive. Return three
+    shares: of the originals that are right, of the revisions that are right, and of the pairs that are right on both.
+    A review is called positive from one half on.
     """,
     hints=(
-        "Where in the table is the weight of token *i* on token *i − 1*? Just below the diagonal.",
-        "`np.diagonal(weights, offset=-1, axis1=2, axis2=3)` has the shape (layers, heads, tokens − 1); its mean over "
-        "the last axis is a number a head. `np.unravel_index` turns the place of the largest into layer and head.",
+        "What is the label of a revision? Make two arrays of bool first: right on the original, right on the revision.",
+        "`first = (original >= 0.5) == (labels == 1)`, `second = (revised >= 0.5) == (labels == 0)`. Both: `&`.",
     ),
 )
-def previous_token_head(weights):
-    """Layer and head that look most at the token before."""
-    share = np.diagonal(weights, offset=-1, axis1=2, axis2=3).mean(axis=-1)
-    layer, head = np.unravel_index(share.argmax(), share.shape)
-    return int(layer), int(head)
+def pair_shares(labels, original, revised):
+    """Accuracy on originals, on revisions, and on whole pairs."""
+    first = (original >= 0.5) == (labels == 1)
+    second = (revised >= 0.5) == (labels == 0)
+    return first.mean(), second.mean(), (first & second).mean()
 
 
-@previous_token_head.wrong("next token")
-def _(weights):
-    share = np.diagonal(weights, offset=1, axis1=2, axis2=3).mean(axis=-1)
-    return np.unravel_index(share.argmax(), share.shape)
+@pair_shares.wrong("opposite label")
+def _(labels, original, revised):
+    first, second = ((side >= 0.5) == (labels == 1) for side in (original, revised))
+    return first.mean(), second.mean(), (first & second).mean()
 
 
-@previous_token_head.wrong("itself")
-def _(weights):
-    share = np.diagonal(weights, axis1=2, axis2=3).mean(axis=-1)
-    return np.unravel_index(share.argmax(), share.shape)
+@pair_shares.wrong("product")
+def _(labels, original, revised):
+    first, second, _ = pair_shares(labels, original, revised)
+    return first, second, first * second
 
 
-@previous_token_head.wrong("two numbers")
-def _(weights):
-    return np.diagonal(weights, offset=-1, axis1=2, axis2=3).mean(axis=-1).argmax()
+@pair_shares.wrong("answers differ")
+def _(labels, original, revised):
+    first, second, _ = pair_shares(labels, original, revised)
+    return first, second, ((original >= 0.5) != (revised >= 0.5)).mean()
 
 
-previous_token_head.wrong("swapped", lambda weights: previous_token_head(weights)[::-1])
+@pair_shares.wrong("mean of the two")
+def _(labels, original, revised):
+    first, second, _ = pair_shares(labels, original, revised)
+    return first, second, (first + second) / 2
 
 
-@previous_token_head.checker
-def _(find):
+@pair_shares.checker
+def _(shares):
     for seed in range(3):
-        maps = np.stack([random_maps(4, 7, 7, seed=seed * 10 + layer) for layer in range(5)])
-        rows = np.arange(7)
-        for layer, head, shift in ((4, 1, -1), (2, 3, 1), (0, 2, 0)):  # heads for previous, next and the same token
-            maps[layer, head] *= 0.1
-            maps[layer, head, rows, np.clip(rows + shift, 0, 6)] += 0.9
-        given = np.roll(maps, seed, axis=1)
-        answer = np.asarray(find(given))
-        if answer.shape != (2,):
-            raise Wrong(f"Return two numbers, layer and head; yours is {answer.tolist()}.")
-        found = tuple(int(number) for number in answer)
-        right, after, same = ((layer, (head + seed) % 4) for layer, head in ((4, 1), (2, 3), (0, 2)))
-        if found == right:
+        rng = np.random.default_rng(seed)
+        labels = rng.integers(0, 2, 90)
+        original = np.clip(0.5 + (labels - 0.5) * 0.7 + rng.normal(0, 0.25, 90), 0, 1)
+        revised = np.clip(0.5 - (labels - 0.5) * 0.3 + rng.normal(0, 0.25, 90), 0, 1)
+        original[0], revised[0] = 0.5, 0.5
+        found = tuple(number_of(one, "Each share") for one in shares(labels, original, revised))
+        first, second = (original >= 0.5) == (labels == 1), (revised >= 0.5) == (labels == 0)
+        right = first.mean(), second.mean(), (first & second).mean()
+        if len(found) == 3 and np.allclose(found, right):
             continue
-        if found == after:
-            raise Wrong(
-                "That head looks at the next token. Rows look at columns: the previous one is below the diagonal."
-            )
-        if found == same:
-            raise Wrong("That head looks at the token itself: it is the diagonal, without an offset.")
-        if found == right[::-1]:
-            raise Wrong("Layer and head are swapped.")
-        raise Wrong(f"For these maps of 5 layers with 4 heads, it is not {found}.")
-    return "Counting finds what eyes find, and also says how much, and on how many texts."
+        if len(found) != 3:
+            raise Wrong("It must return three shares.")
+        differ = ((original >= 0.5) != (revised >= 0.5)).mean()
+        refuse(
+            (np.isclose(found[1], 1 - second.mean()), "A revision has the opposite label of its original."),
+            (not np.isclose(found[0], right[0]), f"The share of right originals is not {found[0]:.3f}."),
+            (not np.isclose(found[1], right[1]), f"The share of right revisions is not {found[1]:.3f}."),
+            (np.isclose(found[2], right[0] * right[1]), "That is the product of the two: count the pairs instead."),
+            (np.isclose(found[2], differ), "That counts where the answers differ. Both may be wrong there."),
+            (np.isclose(found[2], (right[0] + right[1]) / 2), "That is the mean of the two shares."),
+            (True, f"The share of pairs that are right on both is not {found[2]:.3f}."),
+        )
+    return "A model with 0.92 and 0.76 may be right on both texts of anything from 0.68 to 0.76 of the pairs."
 
 
 @exercise(
     "05.5",
-    "From pieces to words",
-    "write",
-    task="""
-    `weights` has the shape *(tokens, tokens)*; `words` says which word each token is a piece of, such as `[0, 1, 1,
-    2]`. Return the weights from word to word: attention *to* a word is the sum over its pieces, attention *from* a word
-    the mean over its pieces.
-    """,
-    hints=(
-        "Columns first: add up the columns of the same word. Then rows: take their mean.",
-        "Make a table `member` of shape (words, tokens) that is True where a token belongs to a word. `weights @ "
-        "member.T` adds up columns, `member @ ...` adds up rows; divide these by the number of pieces.",
-    ),
-)
-def to_words(weights, words):
-    """Attention from word to word; rows still sum to 1."""
-    member = np.asarray(words) == np.arange(max(words) + 1)[:, None]  # (words, tokens)
-    to = np.asarray(weights) @ member.T
-    return member @ to / member.sum(axis=1, keepdims=True)
-
-
-@to_words.wrong("sum to more than 1")
-def _(weights, words):
-    member = np.asarray(words) == np.arange(max(words) + 1)[:, None]
-    return member @ weights @ member.T
-
-
-@to_words.wrong("mean in both directions")
-def _(weights, words):
-    member = np.asarray(words) == np.arange(max(words) + 1)[:, None]
-    mean = member / member.sum(axis=1, keepdims=True)
-    return mean @ weights @ mean.T
-
-
-@to_words.wrong("first piece")
-def _(weights, words):
-    first = np.unique(words, return_index=True)[1]
-    return weights[np.ix_(first, first)]
-
-
-@to_words.checker
-def _(to_words):
-    for words in ([0, 1, 1, 2], [0, 0, 0, 1, 2, 2], [0, 1, 2]):
-        weights = random_maps(1, len(words), len(words), seed=len(words))[0]
-        member = (np.array(words) == np.arange(max(words) + 1)[:, None]).astype(float)
-        mean = member / member.sum(axis=1, keepdims=True)
-        right = mean @ weights @ member.T
-        found = array_of(to_words(weights, list(words)), right.shape, f"For words={words} the result")
-        if np.allclose(found, right, atol=1e-6):
-            continue
-        first = [words.index(word) for word in range(max(words) + 1)]
-        if np.allclose(found, weights[np.ix_(first, first)], atol=1e-6):
-            raise Wrong("That takes only the first piece of each word; the other pieces look and are looked at, too.")
-        if np.allclose(found, mean @ weights @ mean.T, atol=1e-6):
-            raise Wrong("That is the mean in both directions, so that a row no longer sums to 1.")
-        if found.sum(axis=1).max() > 1.001:
-            raise Wrong(f"Rows sum to more than 1: {found.sum(axis=1).round(2).tolist()}, for words={words}.")
-        raise Wrong(f"For words={words} it is not right. Rows sum to {found.sum(axis=1).round(2).tolist()}.")
-    return "To sum here and to average there is not a whim: it is what keeps rows at 1."
-
-
-@exercise(
-    "05.6",
-    "How much has moved?",
+    "Turn your own model around",
     "investigate",
     task="""
-    Two maps of the same text, before and after some change, each of shape *(heads, tokens, tokens)*. Return the share
-    of attention that moved, one number from 0 to 1: half the sum of a row's absolute differences, averaged over heads
-    and rows.
+    Find one addition that turns the model of your run around: put in front of these five sentences, it must make the
+    model call at least three of them negative, although a reader still calls all of them positive. At most seven words,
+    and none that VADER's lexicon rates at −2 or below. Predict first: what has this lesson found that the model often
+    takes for blame?
     """,
     hints=(
-        "What leaves one column of a row arrives in others, so a sum of absolute differences counts it twice.",
-        "Sum over the last axis first, take half, then the mean of all rows of all heads.",
+        "The model often takes a negation for blame. What would an enthusiast deny?",
+        "*There is no* … *Nothing here is* …: deny something that only a bad film would be.",
     ),
 )
-def moved(before, after):
-    """Share of the attention that moved."""
-    return (np.abs(np.asarray(after) - np.asarray(before)).sum(axis=-1) / 2).mean()
+def turn_around(*, classifier):
+    positive = [
+        "The film is wonderful.",
+        "I enjoyed it.",
+        "It is a good comedy.",
+        "She plays very well.",
+        "A fine story.",
+    ]
+    addition = "Nothing here is routine or dull."  # answer
+    answers = classifier.predict([f"{addition} {text}" for text in positive])  # answer
+    return addition, answers
 
 
-moved.wrong("twice", lambda before, after: np.abs(after - before).sum(axis=-1).mean())
-moved.wrong("cancel", lambda before, after: (after - before).sum(axis=-1).mean() / 2)
-moved.wrong("over the columns as well", lambda before, after: np.abs(after - before).mean() / 2)
+turn_around.wrong("words", "You will not be sorry that you went to see it.", [0.1, 0.2, 0.2, 0.1, 0.3])
+turn_around.wrong("'awful'", "Not awful at all.", [0.1, 0.2, 0.2, 0.1, 0.3])
+turn_around.wrong("only 2 of them", "I will not forget it.", [0.9, 0.2, 0.6, 0.4, 0.8])
+turn_around.wrong("five probabilities", "I will not forget it.", [0.2, 0.4])
+turn_around.wrong("adds nothing", " ", [0.9, 0.9, 0.9, 0.8, 0.9])
 
 
-@moved.checker
-def _(moved):
-    for heads, tokens in ((2, 5), (12, 9)):
-        before, after = random_maps(heads, tokens, tokens, seed=1), random_maps(heads, tokens, tokens, seed=2)
-        right = np.abs(after - before).sum(axis=-1).mean() / 2
-        found = float(array_of(moved(before, after), (), "The result"))
-        if np.isclose(found, right, atol=1e-6):
-            continue
-        if np.isclose(found, 2 * right):
-            raise Wrong("It counts what moves twice: where it leaves, and where it arrives.")
-        if np.isclose(found, 0, atol=1e-9):
-            raise Wrong("It is 0: without absolute values, what leaves and what arrives cancel.")
-        if np.isclose(found, right / tokens) or np.isclose(found, 2 * right / tokens):
-            raise Wrong("The mean is taken over the columns as well; a row's differences are summed.")
-        raise Wrong(f"For two random maps of {heads} heads and {tokens} tokens it is not {found:.3f}.")
-    full, other = np.eye(3)[None], np.roll(np.eye(3), 1, axis=1)[None]
-    if not np.isclose(float(moved(full, other)), 1):
-        raise Wrong("Where every token looks at another one than before, all of it has moved: 1.")
-    return "Statisticians call it the total variation distance, averaged over rows."
+@turn_around.checker
+def _(addition, probabilities):
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+    if not isinstance(addition, str):
+        raise Wrong(f"The addition should be a string; yours is of type {type(addition).__name__}.")
+    probabilities = np.asarray(probabilities, dtype=float)
+    words = addition.split()
+    lexicon = SentimentIntensityAnalyzer().lexicon
+    blame = [word for word in words if lexicon.get(word.strip(".,;:!?'\"").lower(), 0) <= -2]
+    negative = int((probabilities < 0.5).sum())
+    refuse(
+        (not words, "It adds nothing."),
+        (len(words) > 7, f"It has {len(words)} words. Seven are enough."),
+        (
+            blame,
+            f"{blame[0] if blame else ''!r} is a word of blame in VADER's lexicon. The model may well react to it.",
+        ),
+        (probabilities.shape != (5,), "There should be five probabilities, one for each sentence."),
+        (not ((probabilities >= 0) & (probabilities <= 1)).all(), "Probabilities lie between 0 and 1."),
+        (negative < 3, f"The model calls only {negative} of them negative. What did the behavioural tests find?"),
+    )
+    return f"{negative} of 5. Would a reader agree that all five are positive? If not, the model may be right."

@@ -2,383 +2,361 @@
 
 from __future__ import annotations
 
-from copy import copy
-
 import numpy as np
 
-from .checking import refuse, tiny_bert
+from .checking import array_of, random_maps
 from .exercise import Wrong, exercise
-
-
-def _compare(answer, right, cases, mistakes):
-    """Compare an answer with a reference; where a known mistake explains all that it returns, say which."""
-    with np.errstate(all="ignore"):
-        found = [(case, given, np.asarray(answer(*map(copy, given)), dtype=float)) for case, *given in cases]
-        for message, function in [("", right), *mistakes]:
-            if all(_same(result, np.asarray(function(*given))) for _, given, result in found):
-                if message:
-                    raise Wrong(message)
-                return
-        for case, given, result in found:
-            wanted = np.asarray(right(*given))
-            if result.shape != wanted.shape:
-                raise Wrong(f"For {case} the answer has the shape {result.shape}, not {wanted.shape}.")
-            if not _same(result, wanted):
-                raise Wrong(f"For {case} this is not right: {np.round(result, 4).tolist()}.")
-
-
-def _same(result, wanted):
-    return result.shape == wanted.shape and np.allclose(result, wanted, atol=1e-6, equal_nan=True)
-
-
-def _maps(*shape):
-    weights = np.random.default_rng(6).random(shape) ** 3
-    return weights / weights.sum(axis=-1, keepdims=True)
 
 
 @exercise(
     "06.1",
-    "Seventy-two tests",
+    "Count the weights",
     "predict",
     task="""
-    Each of 72 heads is tested at the 5 % level, and in truth none of them matters. How many "significant" heads do you
-    expect by luck? How probable is at least one (take the tests as independent)? And at which level must each single
-    test be made so that the 72 together keep to 5 % (Bonferroni)?
+    A BERT with 6 layers of 12 heads reads a text of 30 tokens. How many attention weights does it compute? What do
+    *all* of them sum to? And by what factor does their number grow when the text is twice as long?
     """,
     hints=(
-        "Each test says 'significant' with a probability of 0.05. How probable is it that *none* of the 72 does?",
-        "Expected: tests times probability. None: `0.95**72`; at least one: the rest up to 1. Level: 0.05 / 72.",
+        "One head is a table of tokens by tokens. How many tables are there, and what does a row of each sum to?",
+        "There are 6 · 12 tables of 30 · 30 weights. Each of the 30 rows of a table sums to 1. With 60 tokens both "
+        "sides of a table are twice as long.",
     ),
 )
-def seventy_two_tests():
-    expected_by_luck = 72 * 0.05  # answer
-    at_least_one = 1 - 0.95**72  # answer
-    level_of_each = 0.05 / 72  # answer
-    return expected_by_luck, at_least_one, level_of_each
+def count_the_weights():
+    weights = 6 * 12 * 30 * 30  # answer
+    total = 6 * 12 * 30  # answer
+    factor = 4  # answer
+    return weights, total, factor
 
 
-seventy_two_tests.wrong("number of heads, not a share", 0.05, 0.975, 0.05 / 72)
-seventy_two_tests.wrong("that no head", 3.6, 0.025, 0.05 / 72)
-seventy_two_tests.wrong("never certain", 3.6, 1.0, 0.05 / 72)
-seventy_two_tests.wrong("where you began", 3.6, 0.975, 0.05)
-seventy_two_tests.wrong("Šidák", 3.6, 0.975, 1 - 0.95 ** (1 / 72))
+count_the_weights.wrong("one weight for each token", 6 * 12 * 30, 6 * 12 * 30, 4)
+count_the_weights.wrong("a whole table", 6 * 12 * 900, 6 * 12, 4)
+count_the_weights.wrong("both sides", 6 * 12 * 900, 6 * 12 * 30, 2)
 
 
-@seventy_two_tests.checker
-def _(expected, at_least_one, level):
-    refuse(
-        (np.isclose(expected, 0.05), "0.05 is for a single head. Asked for is a number of heads, not a share."),
-        (not np.isclose(expected, 3.6), f"The expected number is not {expected}. As a mean, it need not be whole."),
-        (np.isclose(at_least_one, 0.95**72, atol=0.002), "That is how probable it is that no head comes out."),
-        (np.isclose(at_least_one, 1), "At least one is likely, but never certain: all 72 tests may stay silent."),
-        (not np.isclose(at_least_one, 1 - 0.95**72, atol=0.005), f"At least one: {at_least_one} is not right."),
-        (np.isclose(level, 0.05), "With 5 % for each head you are where you began."),
-        (np.isclose(level, 1 - 0.95 ** (1 / 72), rtol=0.005), "That is Šidák's level. Bonferroni's is a little lower."),
-        (not np.isclose(level, 0.05 / 72, rtol=0.015), f"The level is not {level}. All 72 together may use up 0.05."),
-    )
-    return "The lesson prints p_holm for this reason: Holm keeps the same promise, and finds a little more."
+@count_the_weights.checker
+def _(weights, total, factor):
+    weights, total, factor = map(float, (weights, total, factor))
+    if weights == 6 * 12 * 30:
+        raise Wrong("That is one weight for each token; a token has one for every token that it may look at.")
+    if weights in (900, 12 * 900, 6 * 900):
+        raise Wrong("Count all heads of all layers.")
+    if weights != 64_800:
+        raise Wrong(f"The number of weights is not {weights:,.0f}.")
+    if total in (72, 1):
+        raise Wrong("Not a whole table sums to 1, but each of its rows.")
+    if total != 2160:
+        raise Wrong(f"They do not sum to {total:g}. What does one row sum to, and how many rows are there?")
+    if factor == 2:
+        raise Wrong("Twice as long means twice as many rows *and* columns: both sides of each table grow.")
+    if factor != 4:
+        raise Wrong(f"The number does not grow by a factor of {factor:g}.")
+    return "This square is why 512 tokens are a limit, and why cutting a review saves more than its share."
 
 
 @exercise(
     "06.2",
-    "Attention through all layers",
+    "Attention, padding included",
     "write",
     task="""
-    Write rollout. `attentions` has the shape (layers, heads, tokens, tokens), with two layers or more. In each layer,
-    average the heads; half of a token's weight stays where it is (the residual connection). Return how much of each
-    input token (columns) reaches each token of the last layer (rows), shape (tokens, tokens).
+    One head by hand: `queries` and `keys` have the shape *(tokens, size)*, `mask` has one number a token, 1 for real
+    tokens and 0 for padding. Return the weights, *(tokens, tokens)*: the softmax over the keys of query · key / √size.
+    No token gives weight to padding, and every row sums to 1.
     """,
     hints=(
-        "Make one matrix of each layer, with rows that sum to 1. Then multiply: which layer sees the tokens first?",
-        "A layer's matrix is `(mean + np.eye(tokens)) / 2`. Begin with layer 0; each later one goes on the *left*.",
+        "Padding must be out of the softmax altogether: what score becomes a weight of 0?",
+        "Set the scores in the columns of padding to −∞ (`np.where(mask == 1, scores, -np.inf)`) before the softmax, "
+        "which divides each row by its sum: `axis=1, keepdims=True`.",
     ),
 )
-def rollout(attentions):
-    """How much of each input token reaches each token of the last layer."""
-    layers = (attentions.mean(axis=1) + np.eye(attentions.shape[-1])) / 2
-    reached = layers[0]
-    for layer in layers[1:]:
-        reached = layer @ reached
-    return reached
+def attention(queries, keys, mask):
+    """Attention weights of one head."""
+    scores = queries @ keys.T / queries.shape[1] ** 0.5
+    scores = np.where(np.asarray(mask) == 1, scores, -np.inf)
+    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True)
 
 
-def _layers(maps):
-    return (maps + np.eye(maps.shape[-1])) / 2
+@attention.wrong("Padding still gets")
+def _(queries, keys, mask):
+    weights = np.exp(queries @ keys.T / queries.shape[1] ** 0.5)
+    return weights / weights.sum(axis=1, keepdims=True)
 
 
-rollout.wrong("residual connection is missing", lambda a: np.linalg.multi_dot(a.mean(axis=1)[::-1]))
-rollout.wrong("wrong order", lambda a: np.linalg.multi_dot(_layers(a.mean(axis=1))))
-rollout.wrong("summed", lambda a: np.linalg.multi_dot(_layers(a.sum(axis=1))[::-1]))
-rollout.wrong("by element", lambda a: _layers(a.mean(axis=1)).prod(axis=0))
+attention.wrong(
+    "root of the size", lambda queries, keys, mask: attention(queries * queries.shape[1] ** 0.5, keys, mask)
+)
+attention.wrong("after the softmax", lambda queries, keys, mask: attention(queries, keys, np.ones_like(mask)) * mask)
+attention.wrong("change places", lambda queries, keys, mask: attention(keys, queries, mask))
 
 
-@rollout.checker
-def _(rollout):
-    from ...attention.attribution import rollout as right
+@attention.wrong("The columns sum")
+def _(queries, keys, mask):
+    weights = np.exp(queries @ keys.T / queries.shape[1] ** 0.5)
+    return weights / weights.sum(axis=0, keepdims=True)
 
-    def up(layers):
-        return np.linalg.multi_dot(layers[::-1])
 
-    _compare(
-        rollout,
-        right,
-        [
-            ("two layers of one head and two tokens", _maps(2, 1, 2, 2)),
-            ("three layers of four heads and five tokens", _maps(3, 4, 5, 5)),
-        ],
-        [
-            ("The residual connection is missing: some of each token goes past the heads.", lambda a: up(a.mean(1))),
-            ("The layers stand in the wrong order. Which one gets the tokens?", lambda a: up(_layers(a.mean(1))[::-1])),
-            ("The heads are summed: rows do not sum to 1 any more.", lambda a: up(_layers(a.sum(1)))),
-            (
-                "The identity is added, but not half and half: rows sum to more than 1.",
-                lambda a: up(2 * _layers(a.mean(1))),
-            ),
-            ("The residual connection comes once, at the end. Each layer has one.", lambda a: _layers(up(a.mean(1)))),
-            (
-                "You multiply element by element. Paths take a product of matrices.",
-                lambda a: _layers(a.mean(1)).prod(0),
-            ),
-        ],
-    )
-    return "Rows still sum to 1. It follows where vectors come from; what the layers make of them is not in it."
+@attention.wrong("a score of 0")
+def _(queries, keys, mask):
+    scores = queries @ keys.T / queries.shape[1] ** 0.5 * mask
+    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+@attention.checker
+def _(attention):
+    rng = np.random.default_rng(0)
+    for tokens, size, padding in ((5, 4, 0), (6, 16, 2), (4, 1, 1)):
+        queries, keys = rng.normal(size=(2, tokens, size))
+        mask = np.array([1] * (tokens - padding) + [0] * padding)
+        found = array_of(attention(queries, keys, mask), (tokens, tokens), "The result")
+
+        def softmax(scores, mask=mask, hidden=-np.inf):
+            scores = np.where(mask == 1, scores, hidden)
+            weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+            return weights / weights.sum(axis=1, keepdims=True)
+
+        right = softmax(queries @ keys.T / size**0.5)
+        if np.allclose(found, right, atol=1e-6):
+            continue
+        if np.allclose(found.sum(axis=0), 1) and not np.allclose(found.sum(axis=1), 1):
+            raise Wrong("The columns sum to 1; it should be the rows: the softmax goes over the keys of each query.")
+        if np.allclose(found, softmax(queries @ keys.T)):
+            raise Wrong("The scores are not divided by the root of the size.")
+        if not np.allclose(found.sum(axis=1), 1):
+            raise Wrong(
+                f"Rows sum to {found.sum(axis=1).round(2)}. What is taken away after the softmax is missing there."
+            )
+        if np.allclose(found, softmax(keys @ queries.T / size**0.5)):
+            raise Wrong("Queries and keys change places: the row of a token belongs to its query.")
+        if padding and np.allclose(found, softmax(queries @ keys.T / size**0.5, hidden=0)):
+            raise Wrong("Padding has a score of 0 now, and the softmax makes of that a weight like many others.")
+        if padding and found[:, -padding:].max() > 1e-6:
+            raise Wrong("Padding still gets weight: the last columns should be 0.")
+        raise Wrong(f"With {tokens} tokens of size {size}, {padding} of them padding, the weights are others.")
+    return "These few lines, twelve times a layer, are all the attention there is in BERT."
 
 
 @exercise(
     "06.3",
-    "Switch a head off",
+    "Entropy of a row",
     "write",
     task="""
-    Write `silence`: it sets a head's output to 0 by a forward *pre*-hook on the layer's `attention.output.dense`, found
-    under `model.bert.encoder.layer`, and returns the handle, so that `handle.remove()` brings the head back. What goes
-    in has the shape (texts, tokens, heads × size of a head): the heads' outputs side by side, counted from 0.
+    How widely does a token look? Return the entropy of each row in nats, −Σ w ln w. `weights` has the shape *(…,
+    tokens)*, the result *(…)*. A weight of 0 counts as 0.
     """,
     hints=(
-        "A pre-hook is a function `hook(module, inputs)`. What it returns takes the place of `inputs`, a tuple.",
-        "A head is `hidden_size // num_attention_heads` columns wide and begins at `head * size`. Set these to 0 in "
-        "a copy of `inputs[0]`, and return the copy. Return what `register_forward_pre_hook(hook)` gives.",
+        "Only the last axis is summed. The trouble is ln 0, which is −∞, and 0 · −∞ is nan.",
+        "`np.log(np.where(w > 0, w, 1))` is 0 where the weight is 0, since ln 1 = 0.",
     ),
 )
-def silence(model, layer, head):
-    """Switch a head off until the handle's remove() is called."""
-    size = model.config.hidden_size // model.config.num_attention_heads
-
-    def hook(module, inputs):
-        mixed = inputs[0].clone()
-        mixed[..., head * size : (head + 1) * size] = 0
-        return (mixed,)
-
-    return model.bert.encoder.layer[layer].attention.output.dense.register_forward_pre_hook(hook)
+def entropy(weights):
+    """Entropy of each row in nats."""
+    weights = np.asarray(weights, dtype=float)
+    logarithms = np.log(weights, where=weights > 0, out=np.zeros_like(weights))
+    return -(weights * logarithms).sum(axis=-1)
 
 
-def _dense(model, layer):
-    return model.bert.encoder.layer[layer].attention.output.dense
+entropy.wrong("bits", lambda weights: -(weights * np.log2(np.where(weights > 0, weights, 1))).sum(axis=-1))
+entropy.wrong("0 times", lambda weights: -(weights * np.log(weights)).sum(axis=-1))
+entropy.wrong("shape", lambda weights: entropy(weights).sum())
+entropy.wrong("negative", lambda weights: -entropy(weights))
+entropy.wrong("columns", lambda weights: -(weights * np.log(np.where(weights > 0, weights, 1))).sum(axis=-2))
 
 
-@silence.wrong("0: [1].")
-def _(model, layer, head):
-    def hook(module, inputs):
-        inputs[0][..., head] = 0
-
-    return _dense(model, layer).register_forward_pre_hook(hook)
-
-
-@silence.wrong("0: [0, 1, 2")
-def _(model, layer, head):
-    return _dense(model, layer).register_forward_pre_hook(lambda module, inputs: inputs[0] * 0)
-
-
-@silence.wrong("no columns")
-def _(model, layer, head):
-    return _dense(model, layer).register_forward_hook(lambda module, inputs, output: output * 0)
-
-
-@silence.wrong("weights have changed")
-def _(model, layer, head):
-    _dense(model, layer).weight.data[:, :4] = 0
-    return _dense(model, layer).register_forward_hook(print)
-
-
-@silence.checker
-def _(silence):
-    import torch
-
-    from ...attention.silencing import silenced
-
-    model = tiny_bert(heads=4)
-    logits = torch.no_grad()(lambda: model(torch.arange(14).reshape(2, 7)).logits)
-    weights, whole, seen = {name: value.clone() for name, value in model.state_dict().items()}, logits(), []
-    for layer, head in ((0, 1), (1, 3), (1, 0)):
-        handle, dense = silence(model, layer, head), _dense(model, layer)
-        if any(not torch.equal(value, weights[name]) for name, value in model.state_dict().items()):
-            raise Wrong("The model's weights have changed: to remove a hook does not bring them back.")
-        with dense.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0])):
-            found = logits()
-        handle.remove()
-        if not torch.allclose(logits(), whole, atol=1e-5):
-            raise Wrong("After handle.remove() the logits are not what they were before.")
-        with silenced(model, [(layer, head)]):
-            right = torch.allclose(found, logits(), atol=1e-5)
-        if not right:
-            off = (seen[-1] == 0).all(0).all(0).nonzero().flatten().tolist() or "no columns (is it a pre-hook?)"
-            raise Wrong(
-                f"Each of the 4 heads here has 4 columns. With head {head} of layer {layer} off, of what goes "
-                f"into the dense layer these columns are 0: {off}."
-            )
-    return "The library's `silenced` does the same for several heads, and removes its hooks when a block ends."
+@entropy.checker
+def _(entropy):
+    sharp, even = np.eye(4), np.full((2, 3, 8), 1 / 8)
+    for weights in (random_maps(3, 5, 5, seed=1), even, sharp, np.array([0.5, 0.5, 0.0])):
+        safe = np.where(weights > 0, weights, 1)
+        right = -(weights * np.log(safe)).sum(axis=-1)
+        found = array_of(entropy(weights), right.shape, f"For weights of shape {weights.shape} the result")
+        if np.allclose(found, right, atol=1e-6):
+            continue
+        if np.isnan(found).any():
+            raise Wrong("There is a nan: 0 times the logarithm of 0. Leave weights of 0 out of it.")
+        if np.allclose(found, right / np.log(2), atol=1e-6):
+            raise Wrong("That is the entropy in bits (logarithm to base 2); asked for is nats.")
+        square = weights.ndim > 1 and weights.shape[-1] == weights.shape[-2]
+        if square and np.allclose(found, -(weights * np.log(safe)).sum(axis=-2), atol=1e-6):
+            raise Wrong("Those are the entropies of the columns; a token's weights are in its row, the last axis.")
+        if np.allclose(found, -right, atol=1e-6):
+            raise Wrong("It is negative. Logarithms of weights below 1 are negative, hence the minus sign.")
+        raise Wrong(f"For the row {np.atleast_2d(weights.reshape(-1, weights.shape[-1]))[0].round(2)} it is another.")
+    return "The most it can be is ln n, for a head that looks at all n tokens alike."
 
 
 @exercise(
     "06.4",
-    "Without the named words",
+    "Find a head by counting",
     "write",
     task="""
-    Write comprehensiveness for one share of words. `whole` holds the probability of *positive* for each whole text,
-    `without` for the same texts without the words that a method names, and `label` the label predicted for each whole
-    text (0 or 1); all three are arrays. Return by how much the probability of the *predicted* label falls in the mean.
+    `weights` has the shape *(layers, heads, tokens, tokens)*. Return `(layer, head)`, counted from 0, of the head that
+    gives the largest mean weight to the *previous* token. (The first token has none and is left out of the mean.)
     """,
     hints=(
-        "For a text with label 0, the probability of the predicted label is not `whole`. What is it?",
-        "With label 1 the fall is `whole - without`, with label 0 `(1 - whole) - (1 - without)`; see `np.where`.",
+        "Where in the table is the weight of token *i* on token *i − 1*? Just below the diagonal.",
+        "`np.diagonal(weights, offset=-1, axis1=2, axis2=3)` has the shape (layers, heads, tokens − 1); its mean over "
+        "the last axis is a number a head. `np.unravel_index` turns the place of the largest into layer and head.",
     ),
 )
-def comprehensiveness(whole, without, label):
-    """Mean fall of the probability of the predicted label."""
-    return np.where(label == 1, whole - without, without - whole).mean()
+def previous_token_head(weights):
+    """Layer and head that look most at the token before."""
+    share = np.diagonal(weights, offset=-1, axis1=2, axis2=3).mean(axis=-1)
+    layer, head = np.unravel_index(share.argmax(), share.shape)
+    return int(layer), int(head)
 
 
-comprehensiveness.wrong("turned around", lambda whole, without, label: comprehensiveness(without, whole, label))
-comprehensiveness.wrong("whatever its label", lambda whole, without, label: np.mean(whole - without))
-comprehensiveness.wrong("a rise counts as a fall", lambda whole, without, label: np.abs(whole - without).mean())
-comprehensiveness.wrong(
-    "stays that of", lambda whole, without, _: (np.maximum(whole, 1 - whole) - np.maximum(without, 1 - without)).mean()
-)
+@previous_token_head.wrong("next token")
+def _(weights):
+    share = np.diagonal(weights, offset=1, axis1=2, axis2=3).mean(axis=-1)
+    return np.unravel_index(share.argmax(), share.shape)
 
 
-@comprehensiveness.checker
-def _(comprehensiveness):
-    def fall(whole, without, label):
-        return ((whole - without) * (2 * label - 1)).mean()
+@previous_token_head.wrong("itself")
+def _(weights):
+    share = np.diagonal(weights, axis1=2, axis2=3).mean(axis=-1)
+    return np.unravel_index(share.argmax(), share.shape)
 
-    _compare(
-        comprehensiveness,
-        fall,
-        [
-            ("two texts predicted positive", np.array([0.9, 0.8]), np.array([0.6, 0.95]), np.array([1, 1])),
-            ("one text predicted negative", np.array([0.1]), np.array([0.3]), np.array([0])),
-            ("three texts of either label", np.array([0.9, 0.2, 0.4]), np.array([0.3, 0.7, 0.1]), np.array([1, 0, 0])),
-        ],
-        [
-            ("The sign is turned around: a fall comes out below 0.", lambda *given: -fall(*given)),
-            ("That is the fall of *positive* for every text, whatever its label.", lambda w, o, _: (w - o).mean()),
-            ("With absolute values, a rise counts as a fall.", lambda w, o, _: abs(w - o).mean()),
-            (
-                "The label stays that of the whole text throughout.",
-                lambda w, o, _: (abs(w - 0.5) - abs(o - 0.5)).mean(),
-            ),
-        ],
-    )
-    return "By itself it says little: the lesson subtracts what as many random words reach on the same texts."
+
+@previous_token_head.wrong("two numbers")
+def _(weights):
+    return np.diagonal(weights, offset=-1, axis1=2, axis2=3).mean(axis=-1).argmax()
+
+
+previous_token_head.wrong("swapped", lambda weights: previous_token_head(weights)[::-1])
+
+
+@previous_token_head.checker
+def _(find):
+    for seed in range(3):
+        maps = np.stack([random_maps(4, 7, 7, seed=seed * 10 + layer) for layer in range(5)])
+        rows = np.arange(7)
+        for layer, head, shift in ((4, 1, -1), (2, 3, 1), (0, 2, 0)):  # heads for previous, next and the same token
+            maps[layer, head] *= 0.1
+            maps[layer, head, rows, np.clip(rows + shift, 0, 6)] += 0.9
+        given = np.roll(maps, seed, axis=1)
+        answer = np.asarray(find(given))
+        if answer.shape != (2,):
+            raise Wrong(f"Return two numbers, layer and head; yours is {answer.tolist()}.")
+        found = tuple(int(number) for number in answer)
+        right, after, same = ((layer, (head + seed) % 4) for layer, head in ((4, 1), (2, 3), (0, 2)))
+        if found == right:
+            continue
+        if found == after:
+            raise Wrong(
+                "That head looks at the next token. Rows look at columns: the previous one is below the diagonal."
+            )
+        if found == same:
+            raise Wrong("That head looks at the token itself: it is the diagonal, without an offset.")
+        if found == right[::-1]:
+            raise Wrong("Layer and head are swapped.")
+        raise Wrong(f"For these maps of 5 layers with 4 heads, it is not {found}.")
+    return "Counting finds what eyes find, and also says how much, and on how many texts."
 
 
 @exercise(
     "06.5",
-    "Better than random",
+    "From pieces to words",
     "write",
     task="""
-    A method reaches `value`, and random controls reach `random_values` (an array). Return the one-sided p value: were
-    `value` just one more random control, how probable would it be that it is so large? Count `value` itself among the
-    controls, so that p is never 0. A control that is just as large as `value` counts as so large.
+    `weights` has the shape *(tokens, tokens)*; `words` says which word each token is a piece of, such as `[0, 1, 1,
+    2]`. Return the weights from word to word: attention *to* a word is the sum over its pieces, attention *from* a word
+    the mean over its pieces.
     """,
     hints=(
-        "Put your value among the controls. How many of all are at least as large as it, and how many are there?",
-        "With `k` of `n` controls at least as large (`>=`), it is (1 + k) / (1 + n).",
+        "Columns first: add up the columns of the same word. Then rows: take their mean.",
+        "Make a table `member` of shape (words, tokens) that is True where a token belongs to a word. `weights @ "
+        "member.T` adds up columns, `member @ ...` adds up rows; divide these by the number of pieces.",
     ),
 )
-def random_p(value, random_values):
-    """One-sided p value of a value against random controls."""
-    at_least = sum(random_values >= value)
-    return (1 + at_least) / (1 + len(random_values))
+def to_words(weights, words):
+    """Attention from word to word; rows still sum to 1."""
+    member = np.asarray(words) == np.arange(max(words) + 1)[:, None]  # (words, tokens)
+    to = np.asarray(weights) @ member.T
+    return member @ to / member.sum(axis=1, keepdims=True)
 
 
-random_p.wrong("p can be 0", lambda value, controls: sum(controls >= value) / len(controls))
-random_p.wrong("just as large", lambda value, controls: (1 + sum(controls > value)) / (1 + len(controls)))
-random_p.wrong("smaller", lambda value, controls: (1 + sum(controls <= value)) / (1 + len(controls)))
-random_p.wrong("not among all", lambda value, controls: (1 + sum(controls >= value)) / len(controls))
+@to_words.wrong("sum to more than 1")
+def _(weights, words):
+    member = np.asarray(words) == np.arange(max(words) + 1)[:, None]
+    return member @ weights @ member.T
 
 
-@random_p.checker
-def _(random_p):
-    _compare(
-        random_p,
-        lambda value, controls: np.mean(np.append(controls, value) >= value),
-        [
-            ("0.4 and nine controls below it", 0.4, np.linspace(0, 0.3, 9)),
-            ("0.3 and the controls 0.1, 0.3, 0.3, 0.5", 0.3, np.array([0.1, 0.3, 0.3, 0.5])),
-            ("-0.2 and the controls 0 and 1", -0.2, np.array([0.0, 1.0])),
-        ],
-        [
-            ("So p can be 0, as if these were all the random controls there are.", lambda v, r: np.mean(r >= v)),
-            ("A control that is just as large counts as well.", lambda v, r: (1 + sum(r > v)) / (1 + len(r))),
-            ("You count the smaller ones: a good value gets a large p.", lambda v, r: (1 + sum(r <= v)) / (1 + len(r))),
-            ("You count `value` among the large ones, and not among all.", lambda v, r: (1 + sum(r >= v)) / len(r)),
-        ],
-    )
-    return "With n controls it is at least 1 / (n + 1): to get below 0.05 you need 20, and all of them smaller."
+@to_words.wrong("mean in both directions")
+def _(weights, words):
+    member = np.asarray(words) == np.arange(max(words) + 1)[:, None]
+    mean = member / member.sum(axis=1, keepdims=True)
+    return mean @ weights @ mean.T
+
+
+@to_words.wrong("first piece")
+def _(weights, words):
+    first = np.unique(words, return_index=True)[1]
+    return weights[np.ix_(first, first)]
+
+
+@to_words.checker
+def _(to_words):
+    for words in ([0, 1, 1, 2], [0, 0, 0, 1, 2, 2], [0, 1, 2]):
+        weights = random_maps(1, len(words), len(words), seed=len(words))[0]
+        member = (np.array(words) == np.arange(max(words) + 1)[:, None]).astype(float)
+        mean = member / member.sum(axis=1, keepdims=True)
+        right = mean @ weights @ member.T
+        found = array_of(to_words(weights, list(words)), right.shape, f"For words={words} the result")
+        if np.allclose(found, right, atol=1e-6):
+            continue
+        first = [words.index(word) for word in range(max(words) + 1)]
+        if np.allclose(found, weights[np.ix_(first, first)], atol=1e-6):
+            raise Wrong("That takes only the first piece of each word; the other pieces look and are looked at, too.")
+        if np.allclose(found, mean @ weights @ mean.T, atol=1e-6):
+            raise Wrong("That is the mean in both directions, so that a row no longer sums to 1.")
+        if found.sum(axis=1).max() > 1.001:
+            raise Wrong(f"Rows sum to more than 1: {found.sum(axis=1).round(2).tolist()}, for words={words}.")
+        raise Wrong(f"For words={words} it is not right. Rows sum to {found.sum(axis=1).round(2).tolist()}.")
+    return "To sum here and to average there is not a whim: it is what keeps rows at 1."
 
 
 @exercise(
     "06.6",
-    "Broad in any length",
+    "How much has moved?",
     "investigate",
     task="""
-    The entropy of evenly spread attention grows with the number of tokens n. So that texts of any length compare,
-    divide each row's entropy, −Σ w ln w with 0 · ln 0 = 0, by ln n, and average over the rows. `weights` has the shape
-    (heads, tokens, tokens); return an array of shape (heads,). For a text of one token, return 0 for each head.
+    Two maps of the same text, before and after some change, each of shape *(heads, tokens, tokens)*. Return the share
+    of attention that moved, one number from 0 to 1: half the sum of a row's absolute differences, averaged over heads
+    and rows.
     """,
     hints=(
-        "Over which axis does a row's entropy sum, and over which is the mean? Which two inputs make a NaN?",
-        "Return zeros if n is 1. In the logarithm, put 1 for weights of 0. Sum over `axis=-1`, then average over "
-        "what is `axis=-1` now, and divide by `np.log(n)`.",
+        "What leaves one column of a row arrives in others, so a sum of absolute differences counts it twice.",
+        "Sum over the last axis first, take half, then the mean of all rows of all heads.",
     ),
 )
-def relative_entropy(weights):
-    """Mean entropy of each head's rows: 0 is all on one token, 1 is evenly spread."""
-    tokens = weights.shape[-1]
-    if tokens == 1:
-        return np.zeros(len(weights))
-    logs = np.log(np.where(weights > 0, weights, 1))
-    return -(weights * logs).sum(axis=-1).mean(axis=-1) / np.log(tokens)
+def moved(before, after):
+    """Share of the attention that moved."""
+    return (np.abs(np.asarray(after) - np.asarray(before)).sum(axis=-1) / 2).mean()
 
 
-relative_entropy.wrong("in nats", lambda w: -(w * np.log(w + 1e-12)).sum(-1).mean(-1))
-relative_entropy.wrong("number of tokens", lambda w: -(w * np.log(w + 1e-12)).sum(-1).mean(-1) / w.shape[-1])
-relative_entropy.wrong("nan", lambda w: -(w * np.log(w)).sum(-1).mean(-1) / np.log(w.shape[-1]))
-relative_entropy.wrong("mean", lambda w: relative_entropy(w).mean())
+moved.wrong("twice", lambda before, after: np.abs(after - before).sum(axis=-1).mean())
+moved.wrong("cancel", lambda before, after: (after - before).sum(axis=-1).mean() / 2)
+moved.wrong("over the columns as well", lambda before, after: np.abs(after - before).mean() / 2)
 
 
-@relative_entropy.checker
-def _(relative_entropy):
-    from scipy.special import entr
-
-    def nats(weights):
-        return entr(weights).sum(axis=-1).mean(axis=-1)
-
-    _compare(
-        relative_entropy,
-        lambda w: nats(w) / np.log(max(2, w.shape[-1])),
-        [
-            ("three heads and four tokens", _maps(3, 4, 4)),
-            ("a head that looks at itself and one that spreads evenly", np.stack([np.eye(5), np.full((5, 5), 0.2)])),
-            ("two heads and one token", np.ones((2, 1, 1))),
-        ],
-        [
-            ("That is the entropy in nats: in a longer text it gets larger.", nats),
-            ("It is divided by the number of tokens; the largest entropy is another.", lambda w: nats(w) / w.shape[-1]),
-            (
-                "Each head has its own value. This is their mean.",
-                lambda w: nats(w).mean() / np.log(max(2, w.shape[-1])),
-            ),
-        ],
-    )
-    return "Above 0.9 the lesson calls a head broad; in nats, short texts could never reach what long ones do."
+@moved.checker
+def _(moved):
+    for heads, tokens in ((2, 5), (12, 9)):
+        before, after = random_maps(heads, tokens, tokens, seed=1), random_maps(heads, tokens, tokens, seed=2)
+        right = np.abs(after - before).sum(axis=-1).mean() / 2
+        found = float(array_of(moved(before, after), (), "The result"))
+        if np.isclose(found, right, atol=1e-6):
+            continue
+        if np.isclose(found, 2 * right):
+            raise Wrong("It counts what moves twice: where it leaves, and where it arrives.")
+        if np.isclose(found, 0, atol=1e-9):
+            raise Wrong("It is 0: without absolute values, what leaves and what arrives cancel.")
+        if np.isclose(found, right / tokens) or np.isclose(found, 2 * right / tokens):
+            raise Wrong("The mean is taken over the columns as well; a row's differences are summed.")
+        raise Wrong(f"For two random maps of {heads} heads and {tokens} tokens it is not {found:.3f}.")
+    full, other = np.eye(3)[None], np.roll(np.eye(3), 1, axis=1)[None]
+    if not np.isclose(float(moved(full, other)), 1):
+        raise Wrong("Where every token looks at another one than before, all of it has moved: 1.")
+    return "Statisticians call it the total variation distance, averaged over rows."

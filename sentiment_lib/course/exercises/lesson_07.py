@@ -2,396 +2,383 @@
 
 from __future__ import annotations
 
-import math
-import re
+from copy import copy
 
 import numpy as np
-from scipy import stats
 
-from sentiment_lib.experiments import BERT, METHODS, Trial, trial_settings
-
-from ...errors import SettingsError
-from ...settings import make_settings
+from .checking import refuse, tiny_bert
 from .exercise import Wrong, exercise
+
+
+def _compare(answer, right, cases, mistakes):
+    """Compare an answer with a reference; where a known mistake explains all that it returns, say which."""
+    with np.errstate(all="ignore"):
+        found = [(case, given, np.asarray(answer(*map(copy, given)), dtype=float)) for case, *given in cases]
+        for message, function in [("", right), *mistakes]:
+            if all(_same(result, np.asarray(function(*given))) for _, given, result in found):
+                if message:
+                    raise Wrong(message)
+                return
+        for case, given, result in found:
+            wanted = np.asarray(right(*given))
+            if result.shape != wanted.shape:
+                raise Wrong(f"For {case} the answer has the shape {result.shape}, not {wanted.shape}.")
+            if not _same(result, wanted):
+                raise Wrong(f"For {case} this is not right: {np.round(result, 4).tolist()}.")
+
+
+def _same(result, wanted):
+    return result.shape == wanted.shape and np.allclose(result, wanted, atol=1e-6, equal_nan=True)
+
+
+def _maps(*shape):
+    weights = np.random.default_rng(6).random(shape) ** 3
+    return weights / weights.sum(axis=-1, keepdims=True)
 
 
 @exercise(
     "07.1",
-    "What halves an interval",
+    "Seventy-two tests",
     "predict",
     task="""
-    A model has an accuracy of 0.86 on 2,000 test reviews. Predict: half the width of its 95 % interval in points (one
-    point is 0.01 of accuracy); how many test reviews make it half as wide; and, for a mean over 3 seeds, how many seeds
-    make *its* interval half as wide, if only the standard error counts and the *t* factor is left out of account.
+    Each of 72 heads is tested at the 5 % level, and in truth none of them matters. How many "significant" heads do you
+    expect by luck? How probable is at least one (take the tests as independent)? And at which level must each single
+    test be made so that the 72 together keep to 5 % (Bonferroni)?
     """,
     hints=(
-        "The standard error of an accuracy p on n reviews is √(p(1 − p)/n); half the width is 1.96 of these. How does "
-        "it depend on n?",
-        "√(0.86 · 0.14 / 2,000) = 0.0078, times 1.96. And n is under a root: for half the width, √n must double. "
-        "The same holds for seeds.",
+        "Each test says 'significant' with a probability of 0.05. How probable is it that *none* of the 72 does?",
+        "Expected: tests times probability. None: `0.95**72`; at least one: the rest up to 1. Level: 0.05 / 72.",
     ),
 )
-def what_halves():
-    half_width = 1.5  # answer
-    tests_needed = 8000  # answer
-    seeds_needed = 12  # answer
-    return half_width, tests_needed, seeds_needed
+def seventy_two_tests():
+    expected_by_luck = 72 * 0.05  # answer
+    at_least_one = 1 - 0.95**72  # answer
+    level_of_each = 0.05 / 72  # answer
+    return expected_by_luck, at_least_one, level_of_each
 
 
-what_halves.wrong("whole width", 3.04, 8000, 12)
-what_halves.wrong("one standard error", 0.78, 8000, 12)
-what_halves.wrong("Twice as many reviews", 1.5, 4000, 12)
-what_halves.wrong("Twice as many seeds", 1.5, 8000, 6)
+seventy_two_tests.wrong("number of heads, not a share", 0.05, 0.975, 0.05 / 72)
+seventy_two_tests.wrong("that no head", 3.6, 0.025, 0.05 / 72)
+seventy_two_tests.wrong("never certain", 3.6, 1.0, 0.05 / 72)
+seventy_two_tests.wrong("where you began", 3.6, 0.975, 0.05)
+seventy_two_tests.wrong("Šidák", 3.6, 0.975, 1 - 0.95 ** (1 / 72))
 
 
-@what_halves.checker
-def _(half_width, reviews, seeds):
-    half_width, reviews, seeds = float(half_width), float(reviews), float(seeds)
-    points = half_width if half_width > 0.1 else 100 * half_width  # 0.015 is the same as 1.5 points
-    if 2.6 <= points <= 3.4:
-        raise Wrong("That is the whole width, from low to high. Half of it is asked for.")
-    if 0.7 <= points <= 0.85:
-        raise Wrong("That is one standard error. For a 95 % interval it is multiplied by a factor.")
-    if not 1.3 <= points <= 1.7:
-        raise Wrong(f"Half the width is not {half_width:g} points. Begin with the standard error, √(p(1 − p)/n).")
-    if np.isclose(reviews, 4000):
-        raise Wrong("Twice as many reviews make the interval narrower by √2 only.")
-    if not 7900 <= reviews <= 8100:
-        raise Wrong(f"{reviews:g} test reviews do not halve it. The width goes with 1/√n.")
-    if np.isclose(seeds, 6):
-        raise Wrong("Twice as many seeds make the standard error smaller by √2 only.")
-    if not np.isclose(seeds, 12):
-        raise Wrong(f"{seeds:g} seeds do not halve the standard error of a mean over 3. It goes with 1/√n as well.")
-    return "With the t factor, which falls from 4.30 to 2.78, five seeds are enough. The first few are worth most."
+@seventy_two_tests.checker
+def _(expected, at_least_one, level):
+    refuse(
+        (np.isclose(expected, 0.05), "0.05 is for a single head. Asked for is a number of heads, not a share."),
+        (not np.isclose(expected, 3.6), f"The expected number is not {expected}. As a mean, it need not be whole."),
+        (np.isclose(at_least_one, 0.95**72, atol=0.002), "That is how probable it is that no head comes out."),
+        (np.isclose(at_least_one, 1), "At least one is likely, but never certain: all 72 tests may stay silent."),
+        (not np.isclose(at_least_one, 1 - 0.95**72, atol=0.005), f"At least one: {at_least_one} is not right."),
+        (np.isclose(level, 0.05), "With 5 % for each head you are where you began."),
+        (np.isclose(level, 1 - 0.95 ** (1 / 72), rtol=0.005), "That is Šidák's level. Bonferroni's is a little lower."),
+        (not np.isclose(level, 0.05 / 72, rtol=0.015), f"The level is not {level}. All 72 together may use up 0.05."),
+    )
+    return "The lesson prints p_holm for this reason: Holm keeps the same promise, and finds a little more."
 
 
 @exercise(
     "07.2",
-    "The same draws, the same seeds",
+    "Attention through all layers",
     "write",
     task="""
-    `first` and `second` are arrays: the accuracies of two methods, in the same order of seeds, at least two. Return
-    `(mean, low, high)`: the mean of the paired differences, first minus second, and its 95 % interval by Student's *t*.
+    Write rollout. `attentions` has the shape (layers, heads, tokens, tokens), with two layers or more. In each layer,
+    average the heads; half of a token's weight stays where it is (the residual connection). Return how much of each
+    input token (columns) reaches each token of the last layer (rows), shape (tokens, tokens).
     """,
     hints=(
-        "Take the differences first. What is left is the interval of one mean: n numbers, n − 1 degrees of freedom.",
-        "Half the width is `stats.t.ppf(0.975, n - 1)` times the standard error, which is `difference.std(ddof=1)` "
-        "divided by `np.sqrt(n)`.",
+        "Make one matrix of each layer, with rows that sum to 1. Then multiply: which layer sees the tokens first?",
+        "A layer's matrix is `(mean + np.eye(tokens)) / 2`. Begin with layer 0; each later one goes on the *left*.",
     ),
 )
-def paired_interval(first, second):
-    """Mean of first - second over seeds, and its 95 % interval."""
-    difference = first - second
-    error = difference.std(ddof=1) / np.sqrt(len(difference))
-    half = stats.t.ppf(0.975, len(difference) - 1) * error
-    return difference.mean(), difference.mean() - half, difference.mean() + half
+def rollout(attentions):
+    """How much of each input token reaches each token of the last layer."""
+    layers = (attentions.mean(axis=1) + np.eye(attentions.shape[-1])) / 2
+    reached = layers[0]
+    for layer in layers[1:]:
+        reached = layer @ reached
+    return reached
 
 
-def _around(first, second, half):
-    mean = (first - second).mean()
-    return mean, mean - half, mean + half
+def _layers(maps):
+    return (maps + np.eye(maps.shape[-1])) / 2
 
 
-@paired_interval.wrong("not paired")
-def _(first, second):
-    error = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / len(first))
-    return _around(first, second, stats.t.ppf(0.975, 2 * len(first) - 2) * error)
+rollout.wrong("residual connection is missing", lambda a: np.linalg.multi_dot(a.mean(axis=1)[::-1]))
+rollout.wrong("wrong order", lambda a: np.linalg.multi_dot(_layers(a.mean(axis=1))))
+rollout.wrong("summed", lambda a: np.linalg.multi_dot(_layers(a.sum(axis=1))[::-1]))
+rollout.wrong("by element", lambda a: _layers(a.mean(axis=1)).prod(axis=0))
 
 
-@paired_interval.wrong("normal distribution")
-def _(first, second):
-    return _around(first, second, 1.96 * stats.sem(first - second))
+@rollout.checker
+def _(rollout):
+    from ...attention.attribution import rollout as right
 
+    def up(layers):
+        return np.linalg.multi_dot(layers[::-1])
 
-@paired_interval.wrong("ddof")
-def _(first, second):
-    return _around(first, second, stats.t.ppf(0.975, len(first) - 1) * stats.sem(first - second, ddof=0))
-
-
-@paired_interval.wrong("single differences")
-def _(first, second):
-    return _around(first, second, stats.t.ppf(0.975, len(first) - 1) * (first - second).std(ddof=1))
-
-
-@paired_interval.checker
-def _(paired):
-    from ...evaluation.uncertainty import mean_interval
-
-    for n in (3, 5, 2, 10):
-        rng = np.random.default_rng(n)
-        luck = rng.normal(0, 0.03, n)
-        first, second = 0.82 + luck + rng.normal(0, 0.004, n), 0.80 + luck + rng.normal(0, 0.004, n)
-        given = first.copy(), second.copy()
-        found = paired(*given)
-        if np.shape(found) != (3,):
-            raise Wrong("It must return three numbers: mean, low, high.")
-        mean, low, high = map(float, found)
-        right, difference = mean_interval(first - second), first - second
-        if np.isclose(mean, -right.estimate):
-            raise Wrong("The sign is turned: first minus second is asked for.")
-        if not np.isclose(mean, right.estimate):
-            raise Wrong(f"For {n} seeds the mean of the differences is not {mean:.4f}. The order is mean, low, high.")
-        if np.allclose([low, high], [right.low, right.high]):
-            continue
-        t, error = stats.t.ppf(0.975, n - 1), stats.sem(difference)
-        pooled = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / n)
-        welch = stats.ttest_ind(first, second, equal_var=False).confidence_interval()
-        apart = [t * pooled, 1.96 * pooled, stats.t.ppf(0.975, 2 * n - 2) * pooled, (welch.high - welch.low) / 2]
-        for half, message in (
-            (apart, "That is not paired: the luck of the draw, which both share, is still in it."),
-            ([1.96 * error, stats.norm.ppf(0.975) * error], "1.96 is the factor of the normal distribution."),
-            ([t * difference.std() / np.sqrt(n)], "Your standard deviation divides by n, not by n − 1. Look up ddof."),
-            ([t * difference.std(ddof=1)], "That is the spread of single differences, not of their mean."),
-            ([stats.t.ppf(0.95, n - 1) * error], "5 % are left out at each end; of a 95 % interval it is 5 % in all."),
-            ([stats.t.ppf(0.975, n) * error], "The degrees of freedom are one too many."),
-        ):
-            if np.isclose((high - low) / 2, half).any():
-                raise Wrong(f"{message} (Seen with {n} seeds.)")
-        raise Wrong(f"With {n} seeds, {low:.4f} to {high:.4f} is not the interval. Are both ends equally far away?")
-    return "Pairing takes out what both methods share; here the unpaired interval would be several times as wide."
+    _compare(
+        rollout,
+        right,
+        [
+            ("two layers of one head and two tokens", _maps(2, 1, 2, 2)),
+            ("three layers of four heads and five tokens", _maps(3, 4, 5, 5)),
+        ],
+        [
+            ("The residual connection is missing: some of each token goes past the heads.", lambda a: up(a.mean(1))),
+            ("The layers stand in the wrong order. Which one gets the tokens?", lambda a: up(_layers(a.mean(1))[::-1])),
+            ("The heads are summed: rows do not sum to 1 any more.", lambda a: up(_layers(a.sum(1)))),
+            (
+                "The identity is added, but not half and half: rows sum to more than 1.",
+                lambda a: up(2 * _layers(a.mean(1))),
+            ),
+            ("The residual connection comes once, at the end. Each layer has one.", lambda a: _layers(up(a.mean(1)))),
+            (
+                "You multiply element by element. Paths take a product of matrices.",
+                lambda a: _layers(a.mean(1)).prod(0),
+            ),
+        ],
+    )
+    return "Rows still sum to 1. It follows where vectors come from; what the layers make of them is not in it."
 
 
 @exercise(
     "07.3",
-    "How many reviews a claim needs",
+    "Switch a head off",
     "write",
     task="""
-    Write the formula of the lesson: how many test reviews find a `difference` *d* of two accuracies in 8 of 10 cases at
-    the 5 % level, if the models disagree on the share `disagree`, *q*, of the reviews? It is (1.96 + 0.84)² · (q − d²)
-    / d². Both are shares, such as 0.02 and 0.23. Return an int, rounded up.
+    Write `silence`: it sets a head's output to 0 by a forward *pre*-hook on the layer's `attention.output.dense`, found
+    under `model.bert.encoder.layer`, and returns the handle, so that `handle.remove()` brings the head back. What goes
+    in has the shape (texts, tokens, heads × size of a head): the heads' outputs side by side, counted from 0.
     """,
     hints=(
-        "Write it down as it stands, with brackets. d is squared in two places, and so is the sum.",
-        "`(1.96 + 0.84) ** 2 * (disagree - difference**2) / difference**2`, in `math.ceil(...)`, which rounds up.",
+        "A pre-hook is a function `hook(module, inputs)`. What it returns takes the place of `inputs`, a tuple.",
+        "A head is `hidden_size // num_attention_heads` columns wide and begins at `head * size`. Set these to 0 in "
+        "a copy of `inputs[0]`, and return the copy. Return what `register_forward_pre_hook(hook)` gives.",
     ),
 )
-def reviews_needed(difference, disagree):
-    """Test reviews that a difference needs to be seen."""
-    squared = difference**2
-    return math.ceil((1.96 + 0.84) ** 2 * (disagree - squared) / squared)
+def silence(model, layer, head):
+    """Switch a head off until the handle's remove() is called."""
+    size = model.config.hidden_size // model.config.num_attention_heads
+
+    def hook(module, inputs):
+        mixed = inputs[0].clone()
+        mixed[..., head * size : (head + 1) * size] = 0
+        return (mixed,)
+
+    return model.bert.encoder.layer[layer].attention.output.dense.register_forward_pre_hook(hook)
 
 
-reviews_needed.wrong("a square is missing", lambda d, q: math.ceil((1.96 + 0.84) * (q - d**2) / d**2))
-reviews_needed.wrong("swapped", lambda d, q: reviews_needed(q, d))
-reviews_needed.wrong("rounded down", lambda d, q: int(7.84 * (q - d**2) / d**2))
-reviews_needed.wrong("not a whole number", lambda d, q: 7.84 * (q - d**2) / d**2)
+def _dense(model, layer):
+    return model.bert.encoder.layer[layer].attention.output.dense
 
 
-@reviews_needed.checker
-def _(needed):
-    def formula(d, q, factor=7.84):
-        return factor * (q - d**2) / d**2
+@silence.wrong("0: [1].")
+def _(model, layer, head):
+    def hook(module, inputs):
+        inputs[0][..., head] = 0
 
-    for d, q in ((0.02, 0.2262), (0.05, 0.2262), (0.013, 0.1), (0.3, 0.4), (0.0051, 0.07)):
-        found, right = float(needed(d, q)), formula(d, q)
-        exact = formula(d, q, (1.959964 + 0.841621) ** 2)
-        if found in (math.ceil(right), math.ceil(exact)):
-            continue
-        case = f"For a difference of {d} and a disagreement of {q}"
-        if np.isclose(found, [right, exact], rtol=1e-9).any() and found != round(found):
-            raise Wrong(f"{case}, {found:.2f} is not a whole number.")
-        if found in (math.floor(right), round(right)):
-            raise Wrong(f"{case} it is rounded down; then there is one review too few.")
-        if np.isclose(found, formula(q, d), atol=1):
-            raise Wrong(f"{case}: difference and disagreement are swapped.")
-        missing = formula(d, q, 2.8), 7.84 * (q - d**2) / d, 7.84 * (q - d) / d**2, 7.84 * (q - d) / d
-        if np.isclose(found, missing, atol=1).any():
-            raise Wrong(f"{case} it is not {found:g}: a square is missing.")
-        raise Wrong(f"{case} it is not {found:g}. Compare the brackets with those of the formula.")
-    return "Half the difference needs four times the reviews, and models that agree more often need fewer."
+    return _dense(model, layer).register_forward_pre_hook(hook)
+
+
+@silence.wrong("0: [0, 1, 2")
+def _(model, layer, head):
+    return _dense(model, layer).register_forward_pre_hook(lambda module, inputs: inputs[0] * 0)
+
+
+@silence.wrong("no columns")
+def _(model, layer, head):
+    return _dense(model, layer).register_forward_hook(lambda module, inputs, output: output * 0)
+
+
+@silence.wrong("weights have changed")
+def _(model, layer, head):
+    _dense(model, layer).weight.data[:, :4] = 0
+    return _dense(model, layer).register_forward_hook(print)
+
+
+@silence.checker
+def _(silence):
+    import torch
+
+    from ...attention.silencing import silenced
+
+    model = tiny_bert(heads=4)
+    logits = torch.no_grad()(lambda: model(torch.arange(14).reshape(2, 7)).logits)
+    weights, whole, seen = {name: value.clone() for name, value in model.state_dict().items()}, logits(), []
+    for layer, head in ((0, 1), (1, 3), (1, 0)):
+        handle, dense = silence(model, layer, head), _dense(model, layer)
+        if any(not torch.equal(value, weights[name]) for name, value in model.state_dict().items()):
+            raise Wrong("The model's weights have changed: to remove a hook does not bring them back.")
+        with dense.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0])):
+            found = logits()
+        handle.remove()
+        if not torch.allclose(logits(), whole, atol=1e-5):
+            raise Wrong("After handle.remove() the logits are not what they were before.")
+        with silenced(model, [(layer, head)]):
+            right = torch.allclose(found, logits(), atol=1e-5)
+        if not right:
+            off = (seen[-1] == 0).all(0).all(0).nonzero().flatten().tolist() or "no columns (is it a pre-hook?)"
+            raise Wrong(
+                f"Each of the 4 heads here has 4 columns. With head {head} of layer {layer} off, of what goes "
+                f"into the dense layer these columns are 0: {off}."
+            )
+    return "The library's `silenced` does the same for several heads, and removes its hooks when a block ends."
 
 
 @exercise(
     "07.4",
-    "Holm's correction",
+    "Without the named words",
     "write",
     task="""
-    `p_values` is an array of m p values. Holm: multiply the smallest by m, the next by m − 1, and so on, the largest by
-    1. No corrected value may be smaller than one that comes before it in this order of size, nor greater than 1. Return
-    the corrected values in the order in which the p values were given.
+    Write comprehensiveness for one share of words. `whole` holds the probability of *positive* for each whole text,
+    `without` for the same texts without the words that a method names, and `label` the label predicted for each whole
+    text (0 or 1); all three are arrays. Return by how much the probability of the *predicted* label falls in the mean.
     """,
     hints=(
-        "Go through the p values from the smallest to the largest, but remember where each stood: `np.argsort`.",
-        "Keep the largest corrected value so far: `largest = max(largest, (m - rank) * p)`. Put `min(1.0, largest)` "
-        "where that p value stood.",
+        "For a text with label 0, the probability of the predicted label is not `whole`. What is it?",
+        "With label 1 the fall is `whole - without`, with label 0 `(1 - whole) - (1 - without)`; see `np.where`.",
     ),
 )
-def holm(p_values):
-    """P values corrected for their number, in their order."""
-    m, largest, corrected = len(p_values), 0.0, np.empty(len(p_values))
-    for rank, which in enumerate(np.argsort(p_values)):
-        largest = max(largest, (m - rank) * p_values[which])
-        corrected[which] = min(1.0, largest)
-    return corrected
+def comprehensiveness(whole, without, label):
+    """Mean fall of the probability of the predicted label."""
+    return np.where(label == 1, whole - without, without - whole).mean()
 
 
-holm.wrong("Bonferroni", lambda p_values: np.minimum(1, len(p_values) * p_values))
+comprehensiveness.wrong("turned around", lambda whole, without, label: comprehensiveness(without, whole, label))
+comprehensiveness.wrong("whatever its label", lambda whole, without, label: np.mean(whole - without))
+comprehensiveness.wrong("a rise counts as a fall", lambda whole, without, label: np.abs(whole - without).mean())
+comprehensiveness.wrong(
+    "stays that of", lambda whole, without, _: (np.maximum(whole, 1 - whole) - np.maximum(without, 1 - without)).mean()
+)
 
 
-@holm.wrong("overtakes")
-def _(p_values):
-    corrected = np.empty(len(p_values))
-    for rank, which in enumerate(np.argsort(p_values)):
-        corrected[which] = min(1, (len(p_values) - rank) * p_values[which])
-    return corrected
+@comprehensiveness.checker
+def _(comprehensiveness):
+    def fall(whole, without, label):
+        return ((whole - without) * (2 * label - 1)).mean()
 
-
-holm.wrong("order of size", lambda p_values: holm(np.sort(p_values)))
-
-
-@holm.wrong("greater than 1")
-def _(p_values):
-    order = np.argsort(p_values)
-    corrected = np.empty(len(p_values))
-    corrected[order] = np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1))
-    return corrected
-
-
-@holm.checker
-def _(correct):
-    from scipy.stats import false_discovery_control
-
-    from ...evaluation.significance import holm as reference
-
-    for given in ([0.03, 0.005, 0.04, 0.01], [0.02], [0.011, 0.6, 0.012, 0.7, 0.001], [0.02, 0.02, 0.3], [0.9, 0.8]):
-        p = np.array(given)
-        found, right, order = np.asarray(correct(p.copy()), dtype=float), np.array(reference(given)), np.argsort(p)
-        if found.shape != p.shape:
-            raise Wrong(f"It must return as many values as there are p values; for {given} the shape is {found.shape}.")
-        if np.allclose(found, right):
-            continue
-        steps, sidak = np.empty(len(p)), np.empty(len(p))
-        factors = np.arange(len(p), 0, -1)
-        steps[order] = p[order] * factors
-        sidak[order] = np.maximum.accumulate(1 - (1 - p[order]) ** factors)
-        for value, message in (
+    _compare(
+        comprehensiveness,
+        fall,
+        [
+            ("two texts predicted positive", np.array([0.9, 0.8]), np.array([0.6, 0.95]), np.array([1, 1])),
+            ("one text predicted negative", np.array([0.1]), np.array([0.3]), np.array([0])),
+            ("three texts of either label", np.array([0.9, 0.2, 0.4]), np.array([0.3, 0.7, 0.1]), np.array([1, 0, 0])),
+        ],
+        [
+            ("The sign is turned around: a fall comes out below 0.", lambda *given: -fall(*given)),
+            ("That is the fall of *positive* for every text, whatever its label.", lambda w, o, _: (w - o).mean()),
+            ("With absolute values, a rise counts as a fall.", lambda w, o, _: abs(w - o).mean()),
             (
-                np.minimum(1, len(p) * p),
-                "That is Bonferroni, which multiplies all by m. Holm takes less from step to step.",
+                "The label stays that of the whole text throughout.",
+                lambda w, o, _: (abs(w - 0.5) - abs(o - 0.5)).mean(),
             ),
-            (np.minimum(1, steps), "A smaller p value overtakes a greater one by its factor. Keep the largest so far."),
-            (steps, "A smaller p value overtakes a greater one by its factor. Keep the largest so far."),
-            (np.sort(right), "These are in their order of size. Return them in the order in which they were given."),
-            (false_discovery_control(p), "That is Benjamini and Hochberg's, which limits another error."),
-            (sidak, "That is Holm's with Šidák's formula. Multiply by m, m − 1, ..."),
-        ):
-            if np.allclose(found, value):
-                raise Wrong(f"{message} (Seen for {given}.)")
-        if (found > 1).any():
-            raise Wrong(f"A p value is never greater than 1; for {given} there is {found.max():.3f}.")
-        raise Wrong(f"For {given} it is not {np.round(found, 4).tolist()}.")
-    return "Holm is never less powerful than Bonferroni, and just as safe. So there is no reason for Bonferroni."
+        ],
+    )
+    return "By itself it says little: the lesson subtracts what as many random words reach on the same texts."
 
 
 @exercise(
     "07.5",
-    "An experiment of your own",
-    "investigate",
+    "Better than random",
+    "write",
     task="""
-    Plan an experiment that compares two arms, or more. Write four sentences, each in quotes: the question, what is
-    measured, by which rule you will decide, and what would surprise you. Then list its trials, `Trial(method,
-    train_size, seed, changes)`. The arms differ in one thing only: the method, the number of reviews, or one setting in
-    `changes`, a dict. All have the same seeds, three or more. `METHODS` holds the names of the methods; use `arms` if
-    it helps.
+    A method reaches `value`, and random controls reach `random_values` (an array). Return the one-sided p value: were
+    `value` just one more random control, how probable would it be that it is so large? Count `value` itself among the
+    controls, so that p is never 0. A control that is just as large as `value` counts as so large.
     """,
     hints=(
-        "Begin with the question: what is varied, and what is kept equal? Its two values are your arms. A rule says "
-        "which numbers lead to which conclusion.",
-        "Such as: `[Trial(BERT, 300, seed, changes) for changes in arms for seed in (0, 1, 2)]` with two dicts in "
-        "`arms` that differ in one value. The rule may be about the interval of the paired difference.",
+        "Put your value among the controls. How many of all are at least as large as it, and how many are there?",
+        "With `k` of `n` controls at least as large (`>=`), it is (1 + k) / (1 + n).",
     ),
-    extra_imports=("METHODS",),
 )
-def own_experiment():
-    question = "Does dropout of 0.1 help when there are 300 labelled reviews?"  # answer
-    measured = "Accuracy on the validation split, once a trial."  # answer
-    decision = "It helps if the 95 % interval of the paired difference over seeds lies above 0."  # answer
-    surprise = "A clear loss: without dropout it is better by more than a point."  # answer
-    plan = {"question": question, "measured": measured, "decision": decision, "surprise": surprise}
-
-    arms = [{"dropout": 0.0}, {"dropout": 0.1}]  # answer
-    trials = [Trial(BERT, 300, seed, changes) for changes in arms for seed in range(3)]  # answer
-    return plan, trials
+def random_p(value, random_values):
+    """One-sided p value of a value against random controls."""
+    at_least = sum(random_values >= value)
+    return (1 + at_least) / (1 + len(random_values))
 
 
-_PLAN, _TRIALS = own_experiment()
-own_experiment.wrong(
-    "more than one thing",
-    _PLAN,
-    [Trial(BERT, n, seed, {"dropout": p}) for n, p in ((100, 0.0), (300, 0.1)) for seed in range(3)],
-)
-own_experiment.wrong(
-    "not the same seeds",
-    _PLAN,
-    [Trial(BERT, 300, seed, {"dropout": p}) for first, p in ((0, 0.0), (3, 0.1)) for seed in range(first, first + 3)],
-)
-own_experiment.wrong("at least three seeds", _PLAN, [trial for trial in _TRIALS if trial.seed < 2])
-own_experiment.wrong("decides nothing", _PLAN | {"decision": "We look at the results and then decide."}, _TRIALS)
-own_experiment.wrong("twice", _PLAN, [Trial(method, 300, 0) for method in METHODS[:2] for _ in range(3)])
+random_p.wrong("p can be 0", lambda value, controls: sum(controls >= value) / len(controls))
+random_p.wrong("just as large", lambda value, controls: (1 + sum(controls > value)) / (1 + len(controls)))
+random_p.wrong("smaller", lambda value, controls: (1 + sum(controls <= value)) / (1 + len(controls)))
+random_p.wrong("not among all", lambda value, controls: (1 + sum(controls >= value)) / len(controls))
 
 
-_DECIDES = (
-    r"\d|[<>≤≥]|\bp\b|interval|differ|threshold|exclu|signific|point|margin|least|most|more|less|above|below|larger|"
-    r"smaller|higher|lower|greater"
-)
-
-
-@own_experiment.checker
-def _(plan, trials):
-    asked = ("question", "measured", "decision", "surprise")
-    if not isinstance(plan, dict) or set(asked) - set(plan):
-        raise Wrong(f"plan must be a dict with the entries {', '.join(asked)}.")
-    for name in asked:
-        if not isinstance(plan[name], str) or len(re.findall(r"\w+", plan[name])) < 4:
-            raise Wrong(f"The entry {name!r} of the plan is not a sentence yet. Write four words or more, in quotes.")
-    if not re.search(_DECIDES, plan["decision"].lower()):
-        raise Wrong(
-            "This rule decides nothing: two people could read the same numbers in two ways. Name an interval, a "
-            "difference, a p value or a threshold, and what follows from it."
-        )
-    if not isinstance(trials, list | tuple) or not trials or not all(isinstance(trial, Trial) for trial in trials):
-        raise Wrong("trials must be a list of Trial(method, train_size, seed, changes).")
-    arms: list[tuple[dict, list]] = []
-    for trial in trials:
-        _can_be_run(trial)
-        if trial.changes and trial.method != BERT:
-            raise Wrong(f"{trial.name}: changes are settings of BERT; for {trial.method} they change nothing.")
-        arm = {"method": trial.method, "train_size": trial.train_size, **trial.changes}
-        seeds = next((known for other, known in arms if other == arm), None)
-        if seeds is None:
-            arms.append((arm, seeds := []))
-        if trial.seed in seeds:
-            raise Wrong(f"{trial.name} is there twice. It would give the same number again.")
-        seeds.append(trial.seed)
-    settings, seeds = zip(*arms, strict=True)
-    if len(arms) < 2:
-        raise Wrong("There is one arm only. What is it compared with?")
-    varied = [key for key in dict.fromkeys(key for arm in settings for key in arm) if _differs(key, settings)]
-    if len(varied) > 1:
-        raise Wrong(
-            f"The arms differ in more than one thing: {', '.join(varied)}. If one arm is better, which of them was it?"
-        )
-    if len({frozenset(numbers) for numbers in seeds}) > 1:
-        raise Wrong("The arms have not the same seeds. Only the same seed draws the same reviews, and makes pairs.")
-    if len(seeds[0]) < 3:
-        raise Wrong(f"With {len(seeds[0])} for each arm, an interval says next to nothing. Take at least three seeds.")
-    return (
-        f"These are {len(trials)} trials: {len(arms)} arms that differ in {varied[0]}, {len(seeds[0])} seeds each. "
-        "Give them to run_trials, as the lesson does, and keep to your rule."
+@random_p.checker
+def _(random_p):
+    _compare(
+        random_p,
+        lambda value, controls: np.mean(np.append(controls, value) >= value),
+        [
+            ("0.4 and nine controls below it", 0.4, np.linspace(0, 0.3, 9)),
+            ("0.3 and the controls 0.1, 0.3, 0.3, 0.5", 0.3, np.array([0.1, 0.3, 0.3, 0.5])),
+            ("-0.2 and the controls 0 and 1", -0.2, np.array([0.0, 1.0])),
+        ],
+        [
+            ("So p can be 0, as if these were all the random controls there are.", lambda v, r: np.mean(r >= v)),
+            ("A control that is just as large counts as well.", lambda v, r: (1 + sum(r > v)) / (1 + len(r))),
+            ("You count the smaller ones: a good value gets a large p.", lambda v, r: (1 + sum(r <= v)) / (1 + len(r))),
+            ("You count `value` among the large ones, and not among all.", lambda v, r: (1 + sum(r >= v)) / len(r)),
+        ],
     )
+    return "With n controls it is at least 1 / (n + 1): to get below 0.05 you need 20, and all of them smaller."
 
 
-def _differs(key, arms):
-    return any(arm.get(key, ...) != arms[0].get(key, ...) for arm in arms)
+@exercise(
+    "07.6",
+    "Broad in any length",
+    "investigate",
+    task="""
+    The entropy of evenly spread attention grows with the number of tokens n. So that texts of any length compare,
+    divide each row's entropy, −Σ w ln w with 0 · ln 0 = 0, by ln n, and average over the rows. `weights` has the shape
+    (heads, tokens, tokens); return an array of shape (heads,). For a text of one token, return 0 for each head.
+    """,
+    hints=(
+        "Over which axis does a row's entropy sum, and over which is the mean? Which two inputs make a NaN?",
+        "Return zeros if n is 1. In the logarithm, put 1 for weights of 0. Sum over `axis=-1`, then average over "
+        "what is `axis=-1` now, and divide by `np.log(n)`.",
+    ),
+)
+def relative_entropy(weights):
+    """Mean entropy of each head's rows: 0 is all on one token, 1 is evenly spread."""
+    tokens = weights.shape[-1]
+    if tokens == 1:
+        return np.zeros(len(weights))
+    logs = np.log(np.where(weights > 0, weights, 1))
+    return -(weights * logs).sum(axis=-1).mean(axis=-1) / np.log(tokens)
 
 
-def _can_be_run(trial):
-    if not isinstance(trial.changes, dict):
-        raise Wrong("The changes of a trial are a dict, such as {'learning_rate': 2e-4}.")
-    refused = {"train_size", "seed", "preset", "run"} & set(trial.changes)
-    if refused:
-        raise Wrong(f"{trial.name}: {min(refused)} cannot be among the changes.")
-    try:
-        trial_settings(trial, make_settings())
-    except SettingsError as error:
-        raise Wrong(f"It cannot be run: {error}") from error
+relative_entropy.wrong("in nats", lambda w: -(w * np.log(w + 1e-12)).sum(-1).mean(-1))
+relative_entropy.wrong("number of tokens", lambda w: -(w * np.log(w + 1e-12)).sum(-1).mean(-1) / w.shape[-1])
+relative_entropy.wrong("nan", lambda w: -(w * np.log(w)).sum(-1).mean(-1) / np.log(w.shape[-1]))
+relative_entropy.wrong("mean", lambda w: relative_entropy(w).mean())
+
+
+@relative_entropy.checker
+def _(relative_entropy):
+    from scipy.special import entr
+
+    def nats(weights):
+        return entr(weights).sum(axis=-1).mean(axis=-1)
+
+    _compare(
+        relative_entropy,
+        lambda w: nats(w) / np.log(max(2, w.shape[-1])),
+        [
+            ("three heads and four tokens", _maps(3, 4, 4)),
+            ("a head that looks at itself and one that spreads evenly", np.stack([np.eye(5), np.full((5, 5), 0.2)])),
+            ("two heads and one token", np.ones((2, 1, 1))),
+        ],
+        [
+            ("That is the entropy in nats: in a longer text it gets larger.", nats),
+            ("It is divided by the number of tokens; the largest entropy is another.", lambda w: nats(w) / w.shape[-1]),
+            (
+                "Each head has its own value. This is their mean.",
+                lambda w: nats(w).mean() / np.log(max(2, w.shape[-1])),
+            ),
+        ],
+    )
+    return "Above 0.9 the lesson calls a head broad; in nats, short texts could never reach what long ones do."

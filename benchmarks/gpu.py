@@ -18,8 +18,9 @@ python benchmarks/gpu.py --small    a minute on a CPU, to check that it works
 
 import argparse
 import hashlib
+import itertools
 import json
-import statistics
+import os
 import subprocess
 import sys
 import tempfile
@@ -28,7 +29,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from bench import HERE, measure
+from bench import HERE, measure, median
 from candidates import split
 
 # Set before the first measurement: the largest difference of a logit from the CPU's in float32, and the largest share
@@ -56,22 +57,20 @@ def agreement(model: str, scale: float) -> dict:
             found["training"].append(_trained(model, train, held_out, compute, Path(folder) / precision))
         expected = {name: _logits(kept, reference, rows) for name, rows in texts.items()}
         device = choose_compute().device
-        for precision in LIMITS:
-            for kernel in ("eager", "sdpa", "lean"):
-                for name, rows in texts.items():
-                    logits = _logits(kept, Compute(device, precision, kernel), rows)
-                    off = np.abs(logits - expected[name])
-                    found["logits"].append(
-                        {
-                            "texts": name,
-                            "precision": precision,
-                            "attention": kernel,
-                            "count": len(rows),
-                            "largest": float(off.max()),
-                            "median": float(np.median(off)),
-                            "labels_changed": int(((logits >= 0) != (expected[name] >= 0)).sum()),
-                        }
-                    )
+        for precision, kernel, name in itertools.product(LIMITS, ("eager", "sdpa", "lean"), texts):
+            logits = _logits(kept, Compute(device, precision, kernel), texts[name])
+            off = np.abs(logits - expected[name])
+            found["logits"].append(
+                {
+                    "texts": name,
+                    "precision": precision,
+                    "attention": kernel,
+                    "count": len(off),
+                    "largest": float(off.max()),
+                    "median": float(np.median(off)),
+                    "labels_changed": int(((logits >= 0) != (expected[name] >= 0)).sum()),
+                }
+            )
     return found
 
 
@@ -180,17 +179,12 @@ def processes(model: str, scale: float) -> dict:
         for number in (1, 2):
             start = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(number)]
             command = [*start, "-m", "sentiment_lib", *rest, "--name", f"run{number}"]
-            subprocess.run(command, check=True, cwd=HERE.parent, env=_environment(home), capture_output=True, text=True)
+            environment = {**os.environ, "SENTIMENT_LIB_HOME": home, "PYTHONPATH": str(HERE.parent)}
+            subprocess.run(command, check=True, cwd=HERE.parent, env=environment, capture_output=True, text=True)
             result = json.loads((Path(home) / "results" / f"run{number}" / "training.json").read_text(encoding="utf-8"))
             found["losses"].append([row["loss"] for row in result["history"] if row["loss"] is not None])
             found["seconds"].append(result["seconds"])
     return found
-
-
-def _environment(home: str) -> dict[str, str]:
-    import os
-
-    return {**os.environ, "SENTIMENT_LIB_HOME": home, "PYTHONPATH": str(HERE.parent)}
 
 
 def long_texts(sentences, count: int, tokens: int) -> tuple[list[str], list[int]]:
@@ -331,7 +325,7 @@ def _in_turn(ways: dict[str, Callable[[Path], float]], count: int, of: str) -> d
             if turn:
                 speeds[name].append(count / seconds)
     return {
-        name: {f"{of}_per_second": statistics.median(values), "all": values, "peak_gpu_mb": peaks[name]}
+        name: {f"{of}_per_second": median(values), "all": values, "peak_gpu_mb": peaks[name]}
         for name, values in speeds.items()
     }
 

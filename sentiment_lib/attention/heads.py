@@ -97,7 +97,6 @@ def silence_each(texts: Sequence[str], labels: ArrayLike, classifier: Classifier
     """
     labels, model = _checked(labels, texts), classifier.model
     heads = all_heads(model)
-
     baseline, *without = silence_sets([[], *([head] for head in heads)], texts, classifier)
     shape = model.config.num_hidden_layers, model.config.num_attention_heads, len(texts)
     return HeadEffects(labels, baseline, np.stack(without).reshape(shape))

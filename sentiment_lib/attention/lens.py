@@ -11,7 +11,8 @@ import torch
 
 from ..errors import ArgumentError
 from ..model.compute import device_of
-from ..model.encoder import layer_inputs_changed, layer_outputs_changed
+from ..model.encoder import activations_kept, layer_inputs_changed, layer_outputs_changed
+from ..model.inference import logit_difference
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -44,23 +45,14 @@ def layer_logits(
     batch = tokenizer(list(texts), padding=True, truncation=True, max_length=limit, return_tensors="pt")
     batch = batch.to(device_of(model))
     layers = model.config.num_hidden_layers
-    states: dict[int, torch.Tensor] = {}
 
-    def keep(layer: int, seen: torch.Tensor) -> torch.Tensor:
-        states[layer] = seen.clone()
-        return seen
-
-    def kept(layer: int, _: torch.Tensor) -> torch.Tensor:
+    def read(layer: int, _: torch.Tensor) -> torch.Tensor:
         return states[layer]
 
-    def answer() -> np.ndarray:
-        logits = model(**batch).logits.float()
-        return (logits[:, 1] - logits[:, 0]).cpu().numpy()
-
-    with layer_inputs_changed(model, {layer: partial(keep, layer) for layer in range(layers)}):
-        own = answer()
+    with activations_kept(model, layer_inputs_changed) as states:
+        own = logit_difference(model, batch)
     found = []
     for layer in range(layers):
-        with layer_outputs_changed(model, {layers - 1: partial(kept, layer)}):
-            found.append(answer())
-    return np.stack([*found, own], axis=1)
+        with layer_outputs_changed(model, {layers - 1: partial(read, layer)}):
+            found.append(logit_difference(model, batch))
+    return torch.stack([*found, own], dim=1).cpu().numpy()

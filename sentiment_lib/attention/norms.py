@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ..model.compute import device_of
-from ..model.encoder import encoder_layers, layer_inputs_changed, output_projection, queries_keys_values
+from ..model.encoder import encoder_layers, layer_inputs_changed, output_projections, queries_keys_values
 from .maps import AttentionMaps, attention_maps
 
 if TYPE_CHECKING:
@@ -39,11 +38,11 @@ def moved_norms(
         ``‖weight · f(x)‖``, the shape of ``maps.weights``, float32.
     """
     lengths: dict[int, torch.Tensor] = {}
-    width, layers = model.config.num_attention_heads, encoder_layers(model)
+    width, layers, projections = model.config.num_attention_heads, encoder_layers(model), output_projections(model)
 
     def keep(layer: int, states: torch.Tensor) -> torch.Tensor:
         if states.shape[0] == 1:
-            lengths[layer] = _transformed(model, layers[layer], layer, states, width).norm(dim=-1)[0]
+            lengths[layer] = _transformed(layers[layer], projections[layer], states, width).norm(dim=-1)[0]
         return states
 
     with torch.inference_mode(), layer_inputs_changed(model, {i: partial(keep, i) for i in range(len(layers))}):
@@ -52,10 +51,8 @@ def moved_norms(
     return maps, maps.weights * length[:, :, None, :]
 
 
-def _transformed(
-    model: PreTrainedModel, layer: torch.nn.Module, number: int, states: torch.Tensor, width: int
-) -> torch.Tensor:
+def _transformed(layer: torch.nn.Module, projection: torch.nn.Linear, states: torch.Tensor, width: int) -> torch.Tensor:
     """``f(x)`` for each head and token, shape ``(texts, heads, tokens, hidden size)``."""
     values = queries_keys_values(layer)[2](states).unflatten(-1, (width, -1))  # (texts, tokens, heads, size)
-    weight = output_projection(model, number).weight.unflatten(-1, (width, -1))  # (hidden size, heads, size)
-    return torch.einsum("bths,ohs->bhto", values, weight.to(device_of(model)))
+    weight = projection.weight.unflatten(-1, (width, -1))  # (hidden size, heads, size)
+    return torch.einsum("bths,ohs->bhto", values, weight)

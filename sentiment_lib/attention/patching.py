@@ -13,10 +13,9 @@ Towards best practices of activation patching in language models: metrics and me
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -24,13 +23,17 @@ import torch
 from ..errors import ArgumentError
 from ..evaluation.uncertainty import RESAMPLES
 from ..model.compute import device_of
-from ..model.encoder import head_outputs_changed, layer_inputs_changed
+from ..model.encoder import activations_kept, head_outputs_changed, layer_inputs_changed
+from ..model.inference import logit_difference
 from .silencing import all_heads
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     Change = Callable[[torch.Tensor], torch.Tensor]
+    Changed = Callable[[PreTrainedModel, dict[int, Change]], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ def patch_positions(model: PreTrainedModel, pairs: PairedTexts) -> Patched:
         ``patched`` has the shape ``(pairs, layers, tokens)``. At a position beyond the end of a pair, it is the second
         text's logit.
     """
-    states = _recorded(model, pairs, layer_inputs_changed)
+    states, first = _first(model, pairs, layer_inputs_changed)
     tokens = pairs.first.shape[1]
 
     def at(layer: int, position: int) -> dict[int, Change]:
@@ -151,7 +154,7 @@ def patch_positions(model: PreTrainedModel, pairs: PairedTexts) -> Patched:
         return {layer: change}
 
     places = [at(layer, position) for layer in range(len(states)) for position in range(tokens)]
-    return _patched(model, pairs, places, (len(states), tokens), layer_inputs_changed)
+    return _patched(model, pairs, first, places, (len(states), tokens), layer_inputs_changed)
 
 
 def patch_heads(model: PreTrainedModel, pairs: PairedTexts) -> Patched:
@@ -162,9 +165,10 @@ def patch_heads(model: PreTrainedModel, pairs: PairedTexts) -> Patched:
     Patched
         ``patched`` has the shape ``(pairs, layers, heads)``.
     """
-    config, outputs = model.config, _recorded(model, pairs, head_outputs_changed)
-    places = [_heads_from(outputs, config.num_attention_heads, [head]) for head in all_heads(model)]
-    return _patched(model, pairs, places, (config.num_hidden_layers, config.num_attention_heads), head_outputs_changed)
+    layers, heads = model.config.num_hidden_layers, model.config.num_attention_heads
+    outputs, first = _first(model, pairs, head_outputs_changed)
+    places = [_heads_from(outputs, heads, [head]) for head in all_heads(model)]
+    return _patched(model, pairs, first, places, (layers, heads), head_outputs_changed)
 
 
 def patch_sets(model: PreTrainedModel, pairs: PairedTexts, sets: Sequence[Iterable[tuple[int, int]]]) -> Patched:
@@ -175,14 +179,14 @@ def patch_sets(model: PreTrainedModel, pairs: PairedTexts, sets: Sequence[Iterab
     Patched
         ``patched`` has the shape ``(pairs, sets)``.
     """
-    outputs = _recorded(model, pairs, head_outputs_changed)
     known = set(all_heads(model))
     chosen = [list(heads) for heads in sets]
     for heads in chosen:
         if unknown := [head for head in heads if head not in known]:
             raise ArgumentError(f"There is no head {unknown[0]}; this model's heads are {min(known)} to {max(known)}.")
+    outputs, first = _first(model, pairs, head_outputs_changed)
     places = [_heads_from(outputs, model.config.num_attention_heads, heads) for heads in chosen]
-    return _patched(model, pairs, places, (len(chosen),), head_outputs_changed)
+    return _patched(model, pairs, first, places, (len(chosen),), head_outputs_changed)
 
 
 def _heads_from(outputs: dict[int, torch.Tensor], width: int, heads: Iterable[tuple[int, int]]) -> dict[int, Change]:
@@ -199,31 +203,24 @@ def _heads_from(outputs: dict[int, torch.Tensor], width: int, heads: Iterable[tu
     return {layer: partial(change, layer, some) for layer, some in by_layer.items()}
 
 
-def _recorded(model: PreTrainedModel, pairs: PairedTexts, changed: Any) -> dict[int, torch.Tensor]:
-    """What each layer reads, or what its heads put out, when the first texts are computed."""
-    found: dict[int, torch.Tensor] = {}
-
-    def keep(layer: int, seen: torch.Tensor) -> torch.Tensor:
-        found[layer] = seen.detach().clone()
-        return seen
-
-    with changed(model, {layer: partial(keep, layer) for layer in range(model.config.num_hidden_layers)}):
-        _logits(model, pairs.first, pairs.mask)
-    return found
+def _first(model: PreTrainedModel, pairs: PairedTexts, changed: Changed) -> tuple[dict[int, torch.Tensor], np.ndarray]:
+    """What each layer reads, or what its heads put out, when the first texts are computed; and their logits."""
+    with activations_kept(model, changed) as kept:
+        logits = _logits(model, pairs.first, pairs.mask)
+    return kept, logits
 
 
 def _patched(
     model: PreTrainedModel,
     pairs: PairedTexts,
+    first: np.ndarray,
     places: Sequence[dict[int, Change]],
     shape: tuple[int, ...],
-    changed: Any,
+    changed: Changed,
 ) -> Patched:
-    first, second = (_logits(model, ids, pairs.mask) for ids in (pairs.first, pairs.second))
-    found = []
+    second, found = _logits(model, pairs.second, pairs.mask), []
     for changes in places:
-        with ExitStack() as stack:
-            stack.enter_context(changed(model, changes))
+        with changed(model, changes):
             found.append(_logits(model, pairs.second, pairs.mask))
     return Patched(first, second, np.stack(found, axis=1).reshape(len(first), *shape))
 
@@ -232,5 +229,4 @@ def _patched(
 def _logits(model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor) -> np.ndarray:
     """Logit of positive minus logit of negative, shape ``(texts,)``."""
     device = device_of(model)
-    logits = model(input_ids=ids.to(device), attention_mask=mask.to(device)).logits.float()
-    return (logits[:, 1] - logits[:, 0]).cpu().numpy()
+    return logit_difference(model, {"input_ids": ids.to(device), "attention_mask": mask.to(device)}).cpu().numpy()

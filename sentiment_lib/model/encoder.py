@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -76,12 +76,18 @@ def _projections_of(layer: Any, architecture: Architecture) -> tuple[Callable, .
     return tuple(parts) if norm is None and len(parts) == 3 else tuple(partial(projected, i) for i in range(3))
 
 
-def output_projection(model: PreTrainedModel, layer: int) -> torch.nn.Linear:
-    """The linear layer that mixes the outputs of the heads of a layer, counted from 0."""
+def output_projections(model: PreTrainedModel) -> list[torch.nn.Linear]:
+    """For each layer, the linear layer that mixes the outputs of its heads.
+
+    Raises
+    ------
+    ModelError
+        If the model's architecture is unknown.
+    """
     architecture, layers = architecture_of(model.config), encoder_layers(model)
     if architecture is None or layers is None:
         raise ModelError(f"The heads of a {type(model).__name__} cannot be reached; use a {SUPPORTED} model.")
-    return _part_of(layers[layer], architecture.output)
+    return [_part_of(layer, architecture.output) for layer in layers]
 
 
 @contextmanager
@@ -102,24 +108,7 @@ def head_outputs_changed(
     ModelError
         If the model's architecture is unknown.
     """
-    architecture, layers = architecture_of(model.config), encoder_layers(model)
-    if architecture is None or layers is None:
-        raise ModelError(f"The heads of a {type(model).__name__} cannot be reached; use a {SUPPORTED} model.")
-    served: dict[torch.nn.Module, list[int]] = {}  # layers that use a projection, in the order of its calls
-    for i, layer in enumerate(layers):
-        served.setdefault(_part_of(layer, architecture.output), []).append(i)
-    calls: Counter[torch.nn.Module] = Counter()
-
-    def hook(projection, inputs):
-        layer = served[projection][calls[projection] % len(served[projection])]
-        calls[projection] += 1
-        return (changes[layer](inputs[0]), *inputs[1:]) if layer in changes else None
-
-    with ExitStack() as stack:
-        stack.callback(model.base_model.register_forward_pre_hook(lambda *_: calls.clear()).remove)
-        for projection, numbers in served.items():
-            if not changes.keys().isdisjoint(numbers):
-                stack.callback(projection.register_forward_pre_hook(hook).remove)
+    with _hooked(model, output_projections(model), changes, "register_forward_pre_hook", _input_changed):
         yield
 
 
@@ -140,13 +129,7 @@ def layer_inputs_changed(
     ModelError
         If the model's architecture is unknown.
     """
-
-    def hook(change, _, inputs, named):
-        if inputs:
-            return (change(inputs[0]), *inputs[1:]), named
-        return inputs, {**named, "hidden_states": change(named["hidden_states"])}
-
-    with _layers_hooked(model, changes, "register_forward_pre_hook", hook):
+    with _hooked(model, _layers_of(model), changes, "register_forward_pre_hook", _input_changed):
         yield
 
 
@@ -158,35 +141,63 @@ def layer_outputs_changed(
 
     Parameters and errors are those of :func:`layer_inputs_changed`.
     """
+    with _hooked(model, _layers_of(model), changes, "register_forward_hook", _output_changed):
+        yield
 
-    def hook(change, _, inputs, named, output):
-        return (change(output[0]), *output[1:]) if isinstance(output, tuple) else change(output)
 
-    with _layers_hooked(model, changes, "register_forward_hook", hook):
+def _layers_of(model: PreTrainedModel) -> list[torch.nn.Module]:
+    layers = encoder_layers(model)
+    if layers is None:
+        raise ModelError(f"The layers of a {type(model).__name__} cannot be reached; use a {SUPPORTED} model.")
+    return list(layers)
+
+
+def _input_changed(change, inputs, named):
+    if inputs:
+        return (change(inputs[0]), *inputs[1:]), named
+    return inputs, {**named, "hidden_states": change(named["hidden_states"])}
+
+
+def _output_changed(change, inputs, named, output):
+    return (change(output[0]), *output[1:]) if isinstance(output, tuple) else change(output)
+
+
+@contextmanager
+def _hooked(
+    model: PreTrainedModel, modules: Sequence[torch.nn.Module], changes: Mapping[int, Callable], register: str, hook
+) -> Iterator[None]:
+    """Hook the module of each layer that has a change, also where layers share it, as in an ALBERT."""
+    served: dict[torch.nn.Module, list[int]] = {}  # layers that use a module, in the order of its calls
+    for layer, module in enumerate(modules):
+        served.setdefault(module, []).append(layer)
+    calls: Counter[torch.nn.Module] = Counter()
+
+    def numbered(module, *seen):
+        layer = served[module][calls[module] % len(served[module])]
+        calls[module] += 1
+        return hook(changes[layer], *seen) if layer in changes else None
+
+    with ExitStack() as stack:
+        stack.callback(model.base_model.register_forward_pre_hook(lambda *_: calls.clear()).remove)
+        for module, layers in served.items():
+            if not changes.keys().isdisjoint(layers):
+                stack.callback(getattr(module, register)(numbered, with_kwargs=True).remove)
         yield
 
 
 @contextmanager
-def _layers_hooked(model: PreTrainedModel, changes: Mapping[int, Callable], register: str, hook: Callable):
-    layers = encoder_layers(model)
-    if layers is None:
-        raise ModelError(f"The layers of a {type(model).__name__} cannot be reached; use a {SUPPORTED} model.")
-    served: dict[torch.nn.Module, list[int]] = {}  # an ALBERT's layers are the same module several times
-    for i, layer in enumerate(layers):
-        served.setdefault(layer, []).append(i)
-    calls: Counter[torch.nn.Module] = Counter()
+def activations_kept(
+    model: PreTrainedModel, changed: Callable[..., AbstractContextManager[None]]
+) -> Iterator[dict[int, torch.Tensor]]:
+    """Keep, by layer, what a function such as :func:`layer_inputs_changed` could change, and change nothing."""
+    kept: dict[int, torch.Tensor] = {}
 
-    def numbered(module, *seen):
-        number = served[module][calls[module] % len(served[module])]
-        calls[module] += 1
-        return hook(changes[number], module, *seen) if number in changes else None
+    def keep(layer: int, seen: torch.Tensor) -> torch.Tensor:
+        kept[layer] = seen.detach().clone()
+        return seen
 
-    with ExitStack() as stack:
-        stack.callback(model.base_model.register_forward_pre_hook(lambda *_: calls.clear()).remove)
-        for module, numbers in served.items():
-            if not changes.keys().isdisjoint(numbers):
-                stack.callback(getattr(module, register)(numbered, with_kwargs=True).remove)
-        yield
+    with changed(model, {layer: partial(keep, layer) for layer in range(model.config.num_hidden_layers)}):
+        yield kept
 
 
 @contextmanager

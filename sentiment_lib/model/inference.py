@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -93,8 +93,7 @@ class Classifier:
 
     def difference(self, batch: BatchEncoding) -> torch.Tensor:
         """The logit of positive minus that of negative for the texts of a batch, shape ``(texts,)``."""
-        both = self.model(**batch).logits.float()
-        return both[:, 1] - both[:, 0]
+        return logit_difference(self.model, batch)
 
     def embed(self, texts: Sequence[str], *, progress: bool = True) -> np.ndarray:
         """The mean of the last hidden states over each text's tokens, shape ``(texts, hidden size)``, float64."""
@@ -164,6 +163,12 @@ class Classifier:
                 if bar is not None:
                     bar.update(len(rows))
         return found
+
+
+def logit_difference(model: PreTrainedModel, inputs: Mapping[str, Any]) -> torch.Tensor:
+    """The logit of positive minus that of negative for the model's inputs, shape ``(texts,)``, float32."""
+    both = model(**inputs).logits.float()
+    return both[:, 1] - both[:, 0]
 
 
 def predict(

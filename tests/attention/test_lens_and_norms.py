@@ -6,7 +6,7 @@ from sentiment_lib import initialize_model_and_tokenizer
 from sentiment_lib.attention import attention_maps, layer_logits, moved_norms
 from sentiment_lib.errors import ArgumentError
 from sentiment_lib.model.compute import Compute
-from sentiment_lib.model.encoder import encoder_layers, head_outputs_changed, output_projection
+from sentiment_lib.model.encoder import encoder_layers, head_outputs_changed, output_projections
 
 TEXTS = ["a fine film", "dull and long , and not even funny"]
 
@@ -70,7 +70,7 @@ def test_what_heads_move_adds_up_to_what_the_layer_puts_out(each):
     assert (norms >= 0).all()
     # With one head's weights on a single token, the norm is that of the head's part of the projected output.
     for layer in range(count):
-        projection = output_projection(model, layer)
+        projection = output_projections(model)[layer]
         width = model.config.num_attention_heads
         heads = seen[layer].unflatten(-1, (width, -1))[0]  # (tokens, heads, size)
         weight = projection.weight.unflatten(-1, (width, -1))

@@ -11,7 +11,7 @@ import multiprocessing
 import re
 import resource
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -31,6 +31,7 @@ def arguments(description: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("imdb", type=Path, help="folder with IMDB's train.parquet and test.parquet")
     parser.add_argument("--small", action="store_true", help="few reviews and one round, to check that it works")
+    parser.add_argument("--workers", type=int, default=1, help="processes side by side, where no speed is measured")
     options = parser.parse_args()
     for split in ("train", "test"):
         if not (options.imdb / f"{split}.parquet").is_file():
@@ -55,7 +56,9 @@ def peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def measure(question: str, function: Callable, jobs: Iterable[dict[str, Any]], small: bool = False) -> list[dict]:
+def measure(
+    question: str, function: Callable, jobs: Iterable[dict[str, Any]], small: bool = False, workers: int = 1
+) -> list[dict]:
     """Run the jobs that are not on record yet, in the order given, and return the measurements of all jobs.
 
     Each processor has its own record. A record made with other versions of the libraries is replaced.
@@ -70,18 +73,22 @@ def measure(question: str, function: Callable, jobs: Iterable[dict[str, Any]], s
         The values that identify a measurement, including the round.
     small : bool
         Neither read nor write a record.
+    workers : int
+        How many jobs run at the same time. More than one distorts every speed.
     """
     path = records_folder() / f"{question}.json"
-    this_machine, recorded = machine(), []
+    this_machine, recorded, jobs = machine(), [], list(jobs)
     if path.is_file() and not small:
         record = json.loads(path.read_text(encoding="utf-8"))
         recorded = record["measurements"] if _same_machine(record["machine"], this_machine) else []
+    keys = [{name: value for name, value in job.items() if not isinstance(value, Path)} for job in jobs]
+    known = [next((found for found in recorded if found["job"] == key), None) for key in keys]
     measurements = []
-    for job in jobs:
-        key = {name: value for name, value in job.items() if not isinstance(value, Path)}
-        result = next((measurement for measurement in recorded if measurement["job"] == key), None)
+    missing = [job for job, found in zip(jobs, known, strict=True) if found is None]
+    computed = _computed(function, missing, workers)
+    for key, result in zip(keys, known, strict=True):
         if result is None:
-            result = {"job": key, "date": date.today().isoformat(), **run_in_new_process(_call, function, job)}
+            result = {"job": key, "date": date.today().isoformat(), **next(computed)}
             recorded.append(result)
             if not small:
                 write_json(path, {"machine": this_machine, "measurements": recorded})
@@ -94,6 +101,16 @@ def measure(question: str, function: Callable, jobs: Iterable[dict[str, Any]], s
             flush=True,
         )
     return measurements
+
+
+def _computed(function: Callable, jobs: list[dict[str, Any]], workers: int) -> Iterator[dict[str, Any]]:
+    """The result of each job in turn, each from a process of its own."""
+    if workers == 1:
+        yield from (run_in_new_process(_call, function, job) for job in jobs)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=1) as pool:
+        yield from pool.map(_call, [function] * len(jobs), jobs)
 
 
 def _same_machine(first: dict[str, str], second: dict[str, str]) -> bool:

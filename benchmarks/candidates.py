@@ -18,7 +18,7 @@ from unittest.mock import patch
 import numpy as np
 from bench import arguments, measure, peak_memory
 
-from sentiment_lib.evaluation.predictions import logit
+from sentiment_lib.evaluation.predictions import logit, packed
 
 # recipe: the settings it changes, and what Candidate below does
 RECIPES = {
@@ -101,16 +101,6 @@ def split(corpus: str, imdb: Path, held: int):
     everything = sum(len(part) for name, part in prepare(settings)[0].items() if name != "test")
     dataset, _ = prepare(make_settings(settings.preset, validation_size=held / everything, **source))
     return dataset["train"], dataset["validation"]
-
-
-def packed(decisions) -> str:
-    """Truth values as hexadecimal text, eight in a byte."""
-    return np.packbits(decisions).tobytes().hex()
-
-
-def unpacked(packed: str, count: int) -> np.ndarray:
-    """What `packed` has packed: 1 for true and 0 for false, shape ``(count,)``."""
-    return np.unpackbits(np.frombuffer(bytes.fromhex(packed), dtype=np.uint8))[:count].astype(float)
 
 
 def out_of_fold(linear, texts, labels):

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from bench import HERE, RECORDS, median
-from candidates import unpacked
 from gpu import PARTS
 
+from sentiment_lib.evaluation.predictions import unpacked
 from sentiment_lib.evaluation.uncertainty import Interval, crossed_interval, mean_interval, share_intervals
 from sentiment_lib.plots.style import in_house_style, looks, new_figure, to_png
 from sentiment_lib.run.files import replacing

@@ -18,8 +18,9 @@ from pathlib import Path
 
 import numpy as np
 from bench import HERE, arguments, measure, peak_memory
-from candidates import packed, split, unpacked
+from candidates import split
 
+from sentiment_lib.evaluation.predictions import packed, unpacked
 from sentiment_lib.evaluation.uncertainty import crossed_interval
 from sentiment_lib.run.files import write_json
 

@@ -28,6 +28,7 @@ from .results import add_to_metrics as add_to_metrics
 from .results import load_metrics as load_metrics
 from .results import save_evaluation as save_evaluation
 from .significance import compare as compare
+from .significance import compare_crossed as compare_crossed
 from .significance import compare_means as compare_means
 from .significance import compare_with as compare_with
 from .significance import holm as holm

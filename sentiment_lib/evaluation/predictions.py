@@ -51,6 +51,16 @@ def as_numbers(probabilities: ArrayLike) -> np.ndarray:
     )
 
 
+def packed(decisions: ArrayLike) -> str:
+    """Truth values as hexadecimal text, eight in a byte, for records that hold the answer to every text."""
+    return np.packbits(np.asarray(decisions, dtype=bool)).tobytes().hex()
+
+
+def unpacked(text: str, count: int) -> np.ndarray:
+    """What :func:`packed` has packed: 1 for true and 0 for false, float64, shape ``(count,)``."""
+    return np.unpackbits(np.frombuffer(bytes.fromhex(text), dtype=np.uint8))[:count].astype(float)
+
+
 def check_predictions(labels: ArrayLike, probabilities: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Both as arrays of shape ``(n,)``, int64 and float64, or an ArgumentError that names what is wrong with them."""
     labels, probabilities = np.asarray(labels), as_numbers(probabilities)

@@ -11,7 +11,16 @@ from scipy.stats import binomtest
 
 from ..errors import ArgumentError
 from .predictions import PlainData
-from .uncertainty import RESAMPLES, Interval, ResampledMetrics, bootstrap, bootstrap_means, percentile_interval
+from .uncertainty import (
+    RESAMPLES,
+    Interval,
+    ResampledMetrics,
+    bootstrap,
+    bootstrap_means,
+    crossed_interval,
+    crossed_p,
+    percentile_interval,
+)
 
 
 @dataclass(frozen=True)
@@ -157,3 +166,24 @@ def compare_means(
     p = (1 + (by_chance >= np.abs(mean) - 1e-12).sum(axis=0)) / (1 + resamples)
     index = [f"{first} - {second}" for first, second in pairs]
     return pd.DataFrame({"estimate": mean, "low": low, "high": high, "p": p, "p_holm": holm(p)}, index=index)
+
+
+def compare_crossed(differences: Mapping[str, ArrayLike]) -> pd.DataFrame:
+    """Whether differences hold for other seeds *and* other texts; for several comparisons at once.
+
+    Parameters
+    ----------
+    differences : mapping of str to array, shape (seeds, texts)
+        For each comparison what one method gets on a text minus what the other gets, both trained with the same seed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per comparison: ``estimate``, ``low``, ``high`` (:func:`sentiment_lib.evaluation.crossed_interval`),
+        ``p``, two-sided, and ``p_holm``, corrected for the number of comparisons.
+    """
+    rows = {
+        name: {**crossed_interval(values).to_dict(), "p": crossed_p(values)} for name, values in differences.items()
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high", "p"])
+    return table.assign(p_holm=holm(table["p"]))

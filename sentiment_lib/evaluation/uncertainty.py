@@ -226,7 +226,7 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
 
 
 def crossed_interval(values: ArrayLike, level: float = 0.95) -> Interval:
-    """Mean over texts and seeds with an interval that holds for other texts *and* other seeds.
+    """Mean over texts and seeds with an interval that covers other texts *and* other seeds.
 
     Every seed's model reads the same texts. The variance of the mean is estimated by a two-way analysis of
     variance with random seeds and texts; the quantile is Student's with Satterthwaite's degrees of freedom. This is
@@ -250,6 +250,23 @@ def crossed_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     """
     from scipy import stats
 
+    mean, error, degrees = _crossed(values)
+    half = stats.t.ppf((1 + level) / 2, degrees) * error if error else 0.0
+    return Interval(mean, mean - half, mean + half)
+
+
+def crossed_p(values: ArrayLike) -> float:
+    """Two-sided p value of the hypothesis that the mean of :func:`crossed_interval` is 0; 1 if all values are 0."""
+    from scipy import stats
+
+    mean, error, degrees = _crossed(values)
+    if not error:
+        return 0.0 if mean else 1.0
+    return float(2 * stats.t.sf(abs(mean) / error, degrees))
+
+
+def _crossed(values: ArrayLike) -> tuple[float, float, float]:
+    """Mean, standard error and degrees of freedom; see :func:`crossed_interval`."""
     values = np.asarray(values, dtype=float)
     if values.ndim != 2 or min(values.shape) < 2:
         raise ArgumentError(f"values has shape {values.shape}; it needs at least two seeds and two texts.")
@@ -264,10 +281,8 @@ def crossed_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     added = max(0.0, between_seeds - within)  # a variance cannot be negative, but its estimate can
     total = between_texts + added
     if not total:
-        return Interval(float(mean), float(mean), float(mean))
+        return float(mean), 0.0, 1.0
     divisor = between_texts**2 / (texts - 1)
     if added:
         divisor += between_seeds**2 / (seeds - 1) + within**2 / ((seeds - 1) * (texts - 1))
-    degrees = total**2 / divisor
-    half = stats.t.ppf((1 + level) / 2, degrees) * np.sqrt(total / (seeds * texts))
-    return Interval(float(mean), float(mean - half), float(mean + half))
+    return float(mean), float(np.sqrt(total / (seeds * texts))), float(total**2 / divisor)

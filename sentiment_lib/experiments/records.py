@@ -6,10 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from datasets import Dataset, DatasetDict
 
 from ..data.preparation import fingerprint, training_subset
+from ..evaluation.predictions import unpacked
 from ..evaluation.results import load_metrics
 from ..evaluation.uncertainty import mean_interval
 from ..run.files import write_json
@@ -134,6 +136,11 @@ def own_record(settings: Settings) -> dict[str, Any]:
     metrics = load_metrics(settings.paths)
     trial = Trial(BERT, metrics["train"]["examples"], metrics["seed"])
     return {"trial": asdict(trial), "versions": metrics["versions"], "test": metrics["test"]}
+
+
+def answers(records: Iterable[Mapping[str, Any]]) -> np.ndarray:
+    """Which test reviews the trials of some records got right, shape ``(trials, reviews)``: 1 if right, else 0."""
+    return np.stack([unpacked(record["right"], record["test"]["examples"]) for record in records])
 
 
 def table_of_runs(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

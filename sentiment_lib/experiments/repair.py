@@ -91,18 +91,18 @@ def measure_repair(classifier: Classifier, reviews: Dataset) -> dict[str, Any]:
     -------
     dict
         ``right``: for each of `reviews` whether it was classified correctly, bool; ``pairs``: for each part of the
-        templates and each side, the share of right answers by the label of the plain sentence; ``behaviour``: the
-        failure rate of each behavioural test by label.
+        templates, each side and each label of the plain sentence, such as ``"sealed, negated blame"``, the share of
+        right answers for each template; ``behaviour``: the failure rate of each behavioural test by label.
     """
     right = (classifier.predict(reviews["text"], progress=False) >= 0.5) == np.array(reviews["label"])
-    shares: dict[str, dict[str, float]] = {}
+    shares: dict[str, list[float]] = {}
     for part in ("explore", "confirm", "sealed"):
         pairs = negation_pairs(part)
         for side, wanted in (("plain", pairs["label"]), ("negated", 1 - pairs["label"])):
             hits = (classifier.predict(pairs[side].tolist(), progress=False) >= 0.5) == wanted.to_numpy()
-            shares[f"{part}, {side}"] = {
-                word: float(hits[pairs["label"] == label].mean()) for label, word in ((1, "praise"), (0, "blame"))
-            }
+            by_template = pd.Series(hits).groupby([pairs["label"], pairs["template"]], sort=False).mean()
+            for label, word in ((1, "praise"), (0, "blame")):
+                shares[f"{part}, {side} {word}"] = by_template[label].tolist()
     behaviour = run_behavioural_tests(lambda texts: classifier.predict(texts, progress=False), behavioural_cases())
     rates = behaviour.by_label()["failure_rate"]
     return {

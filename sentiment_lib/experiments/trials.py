@@ -1,5 +1,6 @@
 """Trials: small trainings, each with its test, that can be computed on any machine. Taught in lesson 08."""
 
+import itertools
 import math
 import re
 import time
@@ -10,11 +11,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 from datasets import Dataset
+from sklearn.metrics import log_loss
+from sklearn.model_selection import StratifiedKFold
 
 from ..data.preparation import training_subset
 from ..errors import ArgumentError, SettingsError
 from ..evaluation.metrics import evaluate
+from ..evaluation.predictions import packed
 from ..model.baselines import PROBE, TFIDF, fit_probe, fit_tfidf, frozen_embedding
 from ..model.compute import choose_compute
 from ..model.inference import Classifier
@@ -26,6 +31,7 @@ from ..settings import Settings
 BERT = "BERT"
 METHODS = (BERT, TFIDF, PROBE)
 FEWEST_SEEN = 1000  # reviews that BERT sees at least: a smaller training set gets more epochs
+FOLDS = 3  # of the cross-validation that chooses among several values of a setting
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,10 @@ class Trial:
     seed : int
         Seed of the reviews that are drawn, and of BERT's new weights and training order.
     changes : dict
-        Settings that differ from those of the run, for BERT only.
+        For BERT: settings that differ from those of the run. A list of values is a choice: cross-validation on the
+        trial's own training reviews picks the one with the best log loss. ``steps`` instead of ``epochs`` gives the
+        number of optimiser steps. For the linear probe: ``pooling``, as in
+        :meth:`sentiment_lib.model.Classifier.embed`.
     """
 
     method: str
@@ -104,8 +113,25 @@ def trial_settings(trial: Trial, settings: Settings) -> Settings:
     SettingsError
         For changes that are not settings, and for values out of range.
     """
+    first, *_ = [_with_changes(option, settings) for option in _options(trial)]  # checks them all
+    return first
+
+
+def _options(trial: Trial) -> list[Trial]:
+    """The trial with each combination of the values that it leaves open."""
+    values = [value if isinstance(value, list) else [value] for value in trial.changes.values()]
+    return [
+        replace(trial, changes=dict(zip(trial.changes, chosen, strict=True))) for chosen in itertools.product(*values)
+    ]
+
+
+def _with_changes(trial: Trial, settings: Settings) -> Settings:
+    changes = dict(trial.changes)
+    batches = math.ceil(trial.train_size / changes.get("batch_size", settings.batch_size))
     epochs = max(settings.epochs, math.ceil(FEWEST_SEEN / trial.train_size))
-    changes = {"epochs": float(epochs), **trial.changes}
+    if "steps" in changes:
+        epochs = changes.pop("steps") / batches
+    changes = {"epochs": float(epochs), **changes}
     unknown = set(changes) - set(settings.to_dict())
     if unknown:
         raise SettingsError(f"Unknown setting {sorted(unknown)[0]!r} in the changes of trial {trial.name}.")
@@ -115,34 +141,73 @@ def trial_settings(trial: Trial, settings: Settings) -> Settings:
 
 
 def compute_trial(work: Work, trial: Trial) -> dict[str, Any]:
-    """Train and test; returns the versions, the seconds and the metrics on the test reviews.
+    """Train and test.
 
-    No method uses the validation split: with 100 training reviews, nobody has 800 more to choose with. The linear
-    methods choose their settings by cross-validation on the training reviews.
+    No method uses the validation split: with 100 training reviews, nobody has 800 more to choose with. What a trial
+    leaves open is chosen by cross-validation on its training reviews.
+
+    Returns
+    -------
+    dict
+        ``versions``, ``seconds``, ``test`` (the metrics on the test reviews), ``right`` (which test reviews were
+        classified correctly, for :func:`sentiment_lib.evaluation.predictions.unpacked`) and ``chosen`` (the settings
+        that were left open).
     """
     began = time.perf_counter()
-    train, texts = training_subset(work.train, trial.train_size, trial.seed), work.test["text"]
+    train, texts = training_subset(work.train, trial.train_size, trial.seed), list(work.test["text"])
+    chosen: dict[str, Any] = {}
     if trial.method == BERT:
-        own = trial_settings(trial, work.settings)
-        compute = choose_compute(own.device, own.precision, own.attention)
-        model, tokenizer = initialize_model_and_tokenizer(
-            own.model, revision=own.model_revision, dropout=own.dropout, compute=compute, seed=own.seed
-        )
-        with TemporaryDirectory() as folder:
-            fine_tune(model, tokenizer, {"train": train}, own, output_dir=Path(folder) / "model", validate=False)
-            probabilities = Classifier(model, tokenizer, own.encoding, own.precision).predict(texts)
+        best = _best_option(train, trial, work.settings)
+        chosen = {name: best.changes[name] for name, value in trial.changes.items() if isinstance(value, list)}
+        probabilities = _trained_on(train, best, work.settings, texts)
     else:
         known = list(train["text"]), list(train["label"])
-        fitted = fit_tfidf(*known) if trial.method == TFIDF else fit_probe(*known, _embedding(work.settings))
-        probabilities = fitted.predict_proba(list(texts))[:, 1]
-    test = evaluate(work.test["label"], probabilities).to_dict()
-    return {"versions": versions(), "seconds": time.perf_counter() - began, "test": test}
+        pooling = trial.changes.get("pooling", "mean")
+        fitted = fit_tfidf(*known) if trial.method == TFIDF else fit_probe(*known, _embedding(work.settings, pooling))
+        probabilities = fitted.predict_proba(texts)[:, 1]
+    labels = np.array(work.test["label"])
+    return {
+        "versions": versions(),
+        "seconds": time.perf_counter() - began,
+        "test": evaluate(labels, probabilities).to_dict(),
+        "right": packed((probabilities >= 0.5) == (labels == 1)),
+        "chosen": chosen,
+    }
 
 
-@lru_cache(maxsize=1)
-def _embedding(settings: Settings) -> Callable:
+def _trained_on(train: Dataset, trial: Trial, settings: Settings, texts: list[str]) -> np.ndarray:
+    """Fine-tune as a trial says; the probabilities of positive for other texts, shape ``(texts,)``."""
+    own = trial_settings(replace(trial, train_size=len(train)), settings)
+    compute = choose_compute(own.device, own.precision, own.attention)
+    model, tokenizer = initialize_model_and_tokenizer(
+        own.model, revision=own.model_revision, dropout=own.dropout, compute=compute, seed=own.seed
+    )
+    with TemporaryDirectory() as folder:
+        fine_tune(model, tokenizer, {"train": train}, own, output_dir=Path(folder) / "model", validate=False)
+        return Classifier(model, tokenizer, own.encoding, own.precision).predict(texts)
+
+
+def _best_option(train: Dataset, trial: Trial, settings: Settings) -> Trial:
+    """The trial with the values that have the best log loss in cross-validation on its training reviews."""
+    labels = np.array(train["label"])
+    folds = min(FOLDS, *np.bincount(labels, minlength=2).tolist())
+    options = _options(trial)
+    if len(options) == 1 or folds < 2:  # too few reviews of a label leave no choice
+        return options[0]
+    losses = []
+    for option in options:
+        found = np.empty(len(labels))
+        for rest, fold in StratifiedKFold(folds, shuffle=True, random_state=trial.seed).split(labels, labels):
+            held_out = [train["text"][i] for i in fold]
+            found[fold] = _trained_on(train.select(rest), option, settings, held_out)
+        losses.append(log_loss(labels, found, labels=[0, 1]))
+    return options[int(np.argmin(losses))]
+
+
+@lru_cache(maxsize=2)
+def _embedding(settings: Settings, pooling: str) -> Callable:
     """The frozen checkpoint, kept from one trial to the next."""
     model, tokenizer = initialize_model_and_tokenizer(
         settings.model, revision=settings.model_revision, compute=choose_compute(settings.device)
     )
-    return frozen_embedding(Classifier(model, tokenizer, settings.encoding, settings.precision))
+    return frozen_embedding(Classifier(model, tokenizer, settings.encoding, settings.precision), pooling)

@@ -75,14 +75,14 @@ def _chosen(pipeline: Pipeline, settings: dict[str, list], texts: Sequence[str],
     return pipeline.fit(texts, labels)
 
 
-def frozen_embedding(classifier: Classifier) -> Callable[[Sequence[str]], np.ndarray]:
+def frozen_embedding(classifier: Classifier, pooling: str = "mean") -> Callable[[Sequence[str]], np.ndarray]:
     """A function that computes :meth:`Classifier.embed`, shape ``(texts, hidden size)``, only once for each text."""
     known: dict[str, np.ndarray] = {}
 
     def vectors(texts: Sequence[str]) -> np.ndarray:
         new = list(dict.fromkeys(text for text in texts if text not in known))
         if new:
-            known.update(zip(new, classifier.embed(new).astype("float32"), strict=True))
+            known.update(zip(new, classifier.embed(new, pooling).astype("float32"), strict=True))
         return np.stack([known[text] for text in texts])
 
     return vectors

@@ -95,15 +95,30 @@ class Classifier:
         """The logit of positive minus that of negative for the texts of a batch, shape ``(texts,)``."""
         return logit_difference(self.model, batch)
 
-    def embed(self, texts: Sequence[str], *, progress: bool = True) -> np.ndarray:
-        """The mean of the last hidden states over each text's tokens, shape ``(texts, hidden size)``, float64."""
+    def embed(self, texts: Sequence[str], pooling: str = "mean", *, progress: bool = True) -> np.ndarray:
+        """The last hidden states of each text as one vector, shape ``(texts, hidden size)``, float64.
 
-        def mean_pooled(batch: BatchEncoding) -> torch.Tensor:
+        Parameters
+        ----------
+        pooling : {"mean", "first"}
+            The mean over the text's tokens, or the state of its first token, [CLS] in a BERT.
+
+        Raises
+        ------
+        ArgumentError
+            For another pooling.
+        """
+        if pooling not in ("mean", "first"):
+            raise ArgumentError(f"pooling={pooling!r} is not one of 'mean', 'first'.")
+
+        def pooled(batch: BatchEncoding) -> torch.Tensor:
             hidden = self.model.base_model(**batch).last_hidden_state.float()
+            if pooling == "first":
+                return hidden[:, 0]
             mask = batch["attention_mask"][..., None]  # (texts, tokens, 1): 0 for padding
             return (hidden * mask).sum(dim=1) / mask.sum(dim=1)
 
-        return self.compute(mean_pooled, self.model.config.hidden_size, texts, progress=progress)
+        return self.compute(pooled, self.model.config.hidden_size, texts, progress=progress)
 
     def batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], BatchEncoding]]:
         """Padded batches of texts of similar length, the longest first, so that a lack of memory shows at once.

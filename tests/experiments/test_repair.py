@@ -39,5 +39,9 @@ def test_training_further_changes_the_model_and_leaves_nothing_behind(tiny_check
     assert list(tmp_path.iterdir()) == []
     found = measure_repair(classifier, TRAIN)
     assert found["right"].shape == (60,)
-    assert set(found["pairs"]["sealed, negated"]) == {"praise", "blame"}
+    assert [len(shares) for shares in found["pairs"].values()] == [8] * 12
+    sealed = negation_pairs("sealed").query("label == 0")
+    right = classifier.predict(sealed["negated"].tolist()) >= 0.5  # negated blame is praise
+    by_template = right.reshape(8, 4).mean(axis=1)
+    assert found["pairs"]["sealed, negated blame"] == by_template.tolist()
     assert found["behaviour"].keys() >= {"negated blame, positive", "negated praise, negative"}

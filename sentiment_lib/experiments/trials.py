@@ -113,6 +113,10 @@ def trial_settings(trial: Trial, settings: Settings) -> Settings:
     SettingsError
         For changes that are not settings, and for values out of range.
     """
+    if trial.method != BERT:
+        if unknown := set(trial.changes) - ({"pooling"} if trial.method == PROBE else set()):
+            raise SettingsError(f"Unknown setting {min(unknown)!r} in the changes of trial {trial.name}.")
+        return replace(settings, train_size=trial.train_size, seed=trial.seed)
     first, *_ = [_with_changes(option, settings) for option in _options(trial)]  # checks them all
     return first
 

@@ -10,7 +10,6 @@ from .erasure import rank_agreement as rank_agreement
 from .heads import HeadEffects as HeadEffects
 from .heads import chance_of as chance_of
 from .heads import head_importance as head_importance
-from .heads import heads_without_loss as heads_without_loss
 from .heads import least_first as least_first
 from .heads import random_sets as random_sets
 from .heads import silence_each as silence_each
@@ -27,12 +26,13 @@ from .patching import pair_texts as pair_texts
 from .patching import patch_heads as patch_heads
 from .patching import patch_positions as patch_positions
 from .patching import patch_sets as patch_sets
+from .patching import same_length as same_length
+from .permuting import permuted_attention as permuted_attention
 from .silencing import all_heads as all_heads
 from .silencing import gated as gated
 from .silencing import silenced as silenced
 from .statistics import STATISTICS as STATISTICS
 from .statistics import HeadStatistics as HeadStatistics
 from .statistics import attention_change as attention_change
-from .statistics import head_distances as head_distances
 from .statistics import head_statistics as head_statistics
 from .statistics import peculiar_texts as peculiar_texts

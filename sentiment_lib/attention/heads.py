@@ -58,7 +58,8 @@ class HeadEffects:
 
         Columns: ``layer``, ``head``; ``accuracy`` without it; ``change`` of the accuracy with its 95 % interval
         ``low`` and ``high`` (paired bootstrap); ``p_holm`` of an exact McNemar test, corrected for the number of
-        heads; ``logit``, the mean change of the logit of the right label, with ``logit_low`` and ``logit_high``.
+        heads; ``logit``, the mean change of the logit of the right label, with ``logit_low`` and ``logit_high``;
+        ``moved``, the mean absolute change of the logit (:attr:`importance`).
         """
         layer, head = np.indices(self.without.shape[:2]).reshape(2, -1)
         logits = self.without.reshape(len(layer), -1)
@@ -67,7 +68,8 @@ class HeadEffects:
         margins = self.margin_change.reshape(logits.shape)
         means = bootstrap_means(margins, self.labels, resamples=resamples, seed=seed)
         logit = dict(zip(("logit", "logit_low", "logit_high"), means, strict=True))
-        frame = pd.DataFrame({"layer": layer, "head": head, **table, **logit})
+        moved = {"moved": self.importance.ravel()}
+        frame = pd.DataFrame({"layer": layer, "head": head, **table, **logit, **moved})
         return frame.sort_values("logit", kind="stable", ignore_index=True)
 
 
@@ -230,13 +232,3 @@ def silence_in_order(
     labels = _checked(labels, texts)
     baseline, *logits = silence_sets([[], *(order[:count] for count in counts)], texts, classifier)
     return pd.DataFrame({"silenced": list(counts)} | _accuracy_changes(baseline, np.stack(logits), labels))
-
-
-def heads_without_loss(curve: pd.DataFrame, level: float = 0.05) -> int:
-    """How many heads go before the first step of :func:`silence_in_order` whose accuracy is lower and `p` < level.
-
-    A loss that is not significant may still exist: with more texts, fewer heads go.
-    """
-    lost = (curve["change"] < 0) & (curve["p"] < level)
-    before = curve["silenced"][lost.cumsum() == 0]
-    return int(before.max()) if len(before) else 0

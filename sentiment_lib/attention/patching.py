@@ -84,8 +84,10 @@ class Patched:
         moved = self.patched[pairs] - self.second[pairs].reshape(-1, *[1] * (self.patched.ndim - 1))
         return moved.mean(axis=0) / (self.first[pairs] - self.second[pairs]).mean()
 
-    def intervals(self, groups: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
-        """95 % bootstrap intervals of :attr:`recovered` that hold for other groups of pairs, such as templates.
+    def intervals(
+        self, groups: Sequence[str], *, also: Sequence[Patched] = (), resamples: int = RESAMPLES, seed: int = 0
+    ) -> np.ndarray:
+        """95 % bootstrap intervals of :attr:`recovered` that cover other groups of pairs, such as templates.
 
         Pairs made from one template resemble each other, so whole groups are drawn.
 
@@ -93,6 +95,8 @@ class Patched:
         ----------
         groups : sequence of str, length pairs
             The group of each pair.
+        also : sequence of Patched
+            Other patchings of the same pairs, such as the other direction: the intervals are those of the mean of all.
 
         Returns
         -------
@@ -103,10 +107,13 @@ class Patched:
         if len(group) != len(self.first):
             raise ArgumentError(f"There are {len(group)} groups for {len(self.first)} pairs; give one for each pair.")
         member = np.eye(len(names))[group].T  # (groups, pairs)
-        moved = self.patched - self.second.reshape(-1, *[1] * (self.patched.ndim - 1))
-        sums = member @ moved.reshape(len(moved), -1), member @ (self.first - self.second)
         draws = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), resamples)
-        shares = (draws @ sums[0]) / (draws @ sums[1])[:, None]
+        found = []
+        for one in (self, *also):
+            moved = one.patched - one.second.reshape(-1, *[1] * (one.patched.ndim - 1))
+            sums = member @ moved.reshape(len(moved), -1), member @ (one.first - one.second)
+            found.append((draws @ sums[0]) / (draws @ sums[1])[:, None])
+        shares = np.mean(found, axis=0)
         return np.quantile(shares, [0.025, 0.975], axis=0).reshape(2, *self.patched.shape[1:])
 
 
@@ -131,6 +138,12 @@ def pair_texts(tokenizer: PreTrainedTokenizerBase, first: Sequence[str], second:
             )
     padded = [tokenizer.pad({"input_ids": some}, return_tensors="pt") for some in ids]
     return PairedTexts(padded[0]["input_ids"], padded[1]["input_ids"], padded[0]["attention_mask"])
+
+
+def same_length(tokenizer: PreTrainedTokenizerBase, first: Sequence[str], second: Sequence[str]) -> np.ndarray:
+    """Which pairs of texts can be patched, because both texts have as many tokens; shape ``(pairs,)``, bool."""
+    lengths = [[len(ids) for ids in tokenizer(list(texts))["input_ids"]] for texts in (first, second)]
+    return np.equal(*lengths)
 
 
 def patch_positions(model: PreTrainedModel, pairs: PairedTexts) -> Patched:

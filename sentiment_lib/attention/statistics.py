@@ -241,29 +241,6 @@ def peculiar_texts(statistics: HeadStatistics, layer: int, head: int, n: int = 5
     return pd.DataFrame(columns | {"value": values[first, most], "usual": usual[first, most]})
 
 
-def head_distances(texts: Sequence[str], classifier: Classifier) -> np.ndarray:
-    """How differently any two heads look: the mean Jensen-Shannon divergence of their weights, in nats.
-
-    Shape ``(layers * heads, layers * heads)``, symmetric, 0 on the diagonal, at most ln 2 = 0.693. Each text counts
-    the same, and so does each token in it (Clark et al., What Does BERT Look At?, 2019, section 6).
-    """
-    config = classifier.model.config
-    heads = config.num_hidden_layers * config.num_attention_heads
-    total = np.zeros((heads, heads))
-    for batch in attention_batches(texts, classifier):
-        stacked = torch.stack(batch.attentions, dim=1).flatten(1, 2)  # (texts, all heads, tokens, tokens)
-        for weights, mask in zip(stacked, batch.mask, strict=True):
-            n = int(mask.sum())
-            rows = weights[:, :n, :n]
-            entropy = torch.special.entr(rows).sum(dim=(1, 2))
-            for i, row in enumerate(rows):
-                between = torch.special.entr((rows[i:] + row) / 2).sum(dim=(1, 2))
-                divergence = ((between - (entropy[i:] + entropy[i]) / 2) / n).clamp(min=0)
-                total[i, i:] += divergence.cpu().double().numpy()
-    total = np.triu(total, 1) / len(texts)
-    return total + total.T
-
-
 def attention_change(texts: Sequence[str], before: Classifier, after: Classifier) -> np.ndarray:
     """How far each head's attention moved between two models: mean Jensen-Shannon divergence, in nats.
 

@@ -11,7 +11,6 @@ from .evaluation import reliability_diagram as reliability_diagram
 from .evaluation import roc_curve as roc_curve
 from .evaluation import thresholds as thresholds
 from .heads import deletion_curves as deletion_curves
-from .heads import head_clusters as head_clusters
 from .heads import head_maps as head_maps
 from .heads import heads_left as heads_left
 from .heads import position_map as position_map

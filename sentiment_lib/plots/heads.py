@@ -10,9 +10,6 @@ from ..attention.attribution import WordEffects
 from . import style
 from .style import DescribedFigure, add_note, in_house_style, literal, looks, new_figure
 
-KIND_COLORS = {"mixed": style.GREY, "[CLS]": style.BLUE, "[SEP]": style.ORANGE, "broad": style.YELLOW}
-KIND_COLORS |= {"itself": style.PURPLE, "previous token": style.GREEN, "next token": style.SKY}
-
 
 @in_house_style
 def head_maps(
@@ -53,7 +50,8 @@ def head_maps(
         if decimals is not None:
             for (layer, head), value in np.ndenumerate(values):
                 color = "white" if image.norm(value) < 0.55 and not signed else "black"
-                axis.text(head, layer, f"{value:.{decimals}f}", ha="center", va="center", fontsize=7, color=color)
+                shown = f"{round(float(value), decimals) + 0:.{decimals}f}".replace("-", "−")  # no minus zero
+                axis.text(head, layer, shown, ha="center", va="center", fontsize=7, color=color)
         axis.grid(False)
         axis.set_xticks(range(0, heads, max(1, heads // 6)))
         axis.set_yticks(range(layers))
@@ -85,7 +83,8 @@ def position_map(values: np.ndarray, tokens: Sequence[str], *, label: str = "sha
     image = axis.imshow(values, aspect="auto", cmap=style.signed_colors(), vmin=-top, vmax=top)
     for (layer, token), value in np.ndenumerate(values):
         color = "white" if abs(value) > 0.7 * top else "black"
-        axis.text(token, layer, f"{value:.2f}".replace("-", "−"), ha="center", va="center", fontsize=7, color=color)
+        shown = f"{round(float(value), 2) + 0:.2f}".replace("-", "−")  # no minus zero
+        axis.text(token, layer, shown, ha="center", va="center", fontsize=7, color=color)
     axis.grid(False)
     axis.set_xticks(range(count), literal(tokens), rotation=45, ha="right", rotation_mode="anchor")
     axis.set_yticks(range(layers), [f"before layer {layer}" for layer in range(layers)])
@@ -99,32 +98,10 @@ def position_map(values: np.ndarray, tokens: Sequence[str], *, label: str = "sha
 
 
 @in_house_style
-def head_clusters(points: np.ndarray, kinds: np.ndarray) -> DescribedFigure:
-    """Heads as points: near each other if they look alike. The colour says what a head does, the number its layer.
-
-    Parameters
-    ----------
-    points : array of float, shape (layers * heads, 2)
-    kinds : array of str, shape (layers, heads)
-    """
-    figure, ((axis,),) = new_figure(7.4, 5.2)
-    flat = kinds.ravel()
-    counts = {kind: int((flat == kind).sum()) for kind in dict.fromkeys(flat)}
-    for kind, count in counts.items():
-        color = KIND_COLORS[kind]
-        axis.scatter(*points[flat == kind].T, s=170, color=color, alpha=0.35, label=f"{kind} ({count})")
-    for (x, y), layer in zip(points, np.indices(kinds.shape)[0].ravel(), strict=True):
-        axis.text(x, y, layer, ha="center", va="center", fontsize=8)
-    axis.set(title="Heads that look alike lie together (number: layer)", xticks=[], yticks=[])
-    axis.legend(title="what a head does", loc="center left", bbox_to_anchor=(1, 0.5))
-    listed = ", ".join(f"{kind} {count}" for kind, count in counts.items())
-    figure.alt = f"Map of {len(flat)} heads by how differently they look, coloured by what they do: {listed}."
-    return figure
-
-
-@in_house_style
-def heads_left(curves: Mapping[str, pd.DataFrame], total: int, random: Sequence[pd.DataFrame] = ()) -> DescribedFigure:
-    """Accuracy against the number of heads that are left, one line per order, random orders in grey.
+def heads_left(
+    curves: Mapping[str, pd.DataFrame], total: int, random: Mapping[int, Sequence[float]] | None = None
+) -> DescribedFigure:
+    """Accuracy against the number of heads that are left, one line per order, random sets as grey dots.
 
     Parameters
     ----------
@@ -132,13 +109,13 @@ def heads_left(curves: Mapping[str, pd.DataFrame], total: int, random: Sequence[
         From :func:`sentiment_lib.attention.silence_in_order`, by the name of the order.
     total : int
         Number of heads of the model.
-    random : sequence of pandas.DataFrame
-        The same for random orders.
+    random : mapping of int to sequence of float, optional
+        By the number of heads that are off, the accuracies with as many random heads off.
     """
     figure, ((axis,),) = new_figure(7.4, 4.6)
-    for i, curve in enumerate(random):
-        label = "random orders" if i == 0 else None
-        axis.plot(total - curve["silenced"], curve["accuracy"], color=style.GREY, lw=1.2, ls=":", label=label)
+    for i, (off, reached) in enumerate((random or {}).items()):
+        label = "random sets" if i == 0 else None
+        axis.plot([total - off] * len(reached), reached, ".", color=style.GREY, alpha=0.35, label=label)
     ends = []
     for name, (color, marker) in looks(curves).items():
         curve = curves[name]

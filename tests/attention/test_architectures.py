@@ -11,8 +11,9 @@ from sentiment_lib.attention.attribution import METHODS, attribute, words_seen
 from sentiment_lib.attention.erasure import faithfulness
 from sentiment_lib.attention.heads import head_importance, silence_each
 from sentiment_lib.attention.maps import attention_maps
+from sentiment_lib.attention.permuting import permuted_attention
 from sentiment_lib.attention.silencing import all_heads, gated, silenced
-from sentiment_lib.attention.statistics import head_distances, head_statistics
+from sentiment_lib.attention.statistics import head_statistics
 from sentiment_lib.model.architectures import attention_windows
 
 TEXTS = ["A wonderful film, moving and superb.", "Dull.", "Not bad at all, and never boring, not for one minute of it!"]
@@ -138,9 +139,15 @@ def test_statistics_of_heads(loaded):
     assert (statistics["sentiment words"] > 0).any()
     one_by_one = np.mean([head_statistics([text], classifier, lexicon={"wonderful", "bad"}).mean for text in TEXTS], 0)
     np.testing.assert_allclose(statistics.mean, one_by_one, atol=1e-4)  # padding does not count
-    distances = head_distances(TEXTS, classifier)
-    assert distances.shape == (LAYERS * HEADS, LAYERS * HEADS)
-    assert np.isfinite(distances).all()
+
+
+def test_permuting_weights_begins_with_the_models_own_answer(loaded):
+    classifier = Classifier(*loaded, ENCODING, "float32")
+    for layer in (0, -1):
+        own, *dealt = permuted_attention(TEXTS, classifier, layer=layer, draws=2)
+        np.testing.assert_allclose(own, classifier.logits(TEXTS), atol=1e-4)
+        assert np.isfinite(dealt).all()
+        assert np.abs(dealt[0] - own).max() > 1e-6
 
 
 def test_each_head_switched_off_alone(loaded):

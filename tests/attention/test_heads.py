@@ -9,7 +9,6 @@ from sentiment_lib.attention.heads import (
     HeadEffects,
     chance_of,
     head_importance,
-    heads_without_loss,
     least_first,
     random_sets,
     silence_each,
@@ -162,17 +161,6 @@ def test_silencing_in_order(tiny):
     assert curve["accuracy"][1] == right.mean()
     with pytest.raises(ValueError, match="counts go from 0 to 5; the order has 4 heads"):
         silence_in_order(order, [0, 5], TEXTS, LABELS, Classifier(*tiny, ENCODING))
-
-
-def test_how_many_heads_go_before_the_first_significant_loss():
-    import pandas as pd
-
-    curve = pd.DataFrame(
-        {"silenced": [0, 4, 8, 12, 16], "change": [0, 0.02, -0.01, -0.1, -0.01], "p": [1, 0.01, 0.4, 0.001, 0.6]}
-    )
-    assert heads_without_loss(curve) == 8  # a significant gain is no loss, and nothing counts after the first loss
-    assert heads_without_loss(curve[:3]) == 8
-    assert heads_without_loss(curve[3:]) == 0
 
 
 def test_labels_are_checked_before_any_work(tiny):

@@ -79,6 +79,9 @@ def test_intervals_draw_whole_templates():
     assert low[0] < found.recovered[0] < high[0]
     singly = found.intervals([str(i) for i in range(240)])
     assert singly[1][0] - singly[0][0] < (high[0] - low[0]) / 3  # too narrow: as if all pairs were independent
+    other = Patched(-found.first, -found.second, 0.5 * -found.patched)  # the other direction brings back half as much
+    both = found.intervals(templates, also=[other])
+    np.testing.assert_allclose(both, 0.75 * np.array([low, high]), rtol=1e-9)
     with pytest.raises(ArgumentError, match="There are 2 groups for 240 pairs"):
         found.intervals(["a", "b"])
 

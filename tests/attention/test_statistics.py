@@ -11,7 +11,6 @@ from sentiment_lib.attention.statistics import (
     HeadStatistics,
     _statistics,
     attention_change,
-    head_distances,
     head_statistics,
     peculiar_texts,
     sentiment_lexicon,
@@ -133,20 +132,6 @@ def test_peculiar_texts_differ_from_those_of_their_length():
     assert peculiar_texts(found, 0, 0, n=1)["place"][0] != 17
     with pytest.raises(ValueError, match="per_text=True"):
         peculiar_texts(statistics_with(), 0, 0)
-
-
-def test_distances_of_heads(tiny):
-    found = head_distances(TEXTS, Classifier(*tiny, ENCODING))
-    assert found.shape == (4, 4)
-    assert (np.diag(found) == 0).all()
-    expected = 0
-    for text in TEXTS:
-        w = attention_maps(text, *tiny, max_length=32).weights.astype(float)
-        first, second = w[0, 1], w[1, 0]
-        middle = (first + second) / 2
-        entropy = lambda p: -(p * np.log(p)).sum(-1)  # noqa: E731
-        expected += (entropy(middle) - (entropy(first) + entropy(second)) / 2).mean() / len(TEXTS)
-    assert found[1, 2] == found[2, 1] == pytest.approx(expected, abs=1e-6)
 
 
 def test_change_of_attention(tiny, tiny_checkpoint):

@@ -89,8 +89,7 @@ def every_figure(maps):
         "head maps": plots.head_maps({"entropy": GRID, "share": GRID}, decimals=1),
         "position map": plots.position_map(GRID - 0.5, [f"$t{i}" for i in range(GRID.shape[1])]),
         "signed head maps": plots.head_maps({"change": GRID - 0.5}, signed=True),
-        "clusters": plots.head_clusters(np.c_[GRID.ravel(), GRID.ravel() ** 2], np.full((2, 3), "mixed")),
-        "heads left": plots.heads_left({"by ablation": LEFT, "by gradient": LEFT}, 6, [LEFT]),
+        "heads left": plots.heads_left({"by ablation": LEFT, "by gradient": LEFT}, 6, {3: [0.7, 0.8]}),
         "side by side": plots.words_side_by_side({"attention": WORDS.without_signs(), "leave one out": WORDS}),
         "deletion": plots.deletion_curves(DELETION, DELETION),
     }

@@ -54,9 +54,9 @@ notebooks: $(READY_TEST)
 	$(PY) -m sentiment_lib.course.build
 	SENTIMENT_LIB_PROGRESS=off PYTHONPATH=tests $(PY) -m support.execute $(LESSONS)
 
-# Measure what benchmarks/records does not hold yet, some four hours for all of it, and write benchmarks/RESULTS.md.
+# Measure what benchmarks/records does not hold yet, some six hours for all of it, and write benchmarks/RESULTS.md.
 # Run nothing else meanwhile. IMDB is a folder with train.parquet and test.parquet.
-BENCHMARKS := training levers alone roofline inference files growth candidates hour three_ways baselines
+BENCHMARKS := training levers alone roofline inference files growth candidates hour three_ways baselines negation lora
 bench: $(READY_TEST)
 	@test -f "$(IMDB)/train.parquet" || { echo "give the folder of IMDB's Parquet files: make bench IMDB=folder"; exit 2; }
 	$(INSTALL) ".[bench]"

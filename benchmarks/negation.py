@@ -126,17 +126,18 @@ def _mean(patched: list) -> np.ndarray:
     return np.mean([one.recovered for one in patched], axis=0)
 
 
+def record_of(measurements: list[dict]) -> dict:
+    """The plan and what each seed gave, for the lessons."""
+    return {"plan": PLAN, "seeds": [{k: v for k, v in m.items() if k not in ("job", "date")} for m in measurements]}
+
+
 def main() -> None:
     """Run the seeds that are not on record yet."""
     options = arguments(__doc__)
     jobs = [{"seed": seed, "scale": 0.02 if options.small else 1.0} for seed in (SEEDS[:1] if options.small else SEEDS)]
     measurements = measure("negation", run, jobs, options.small, options.workers)
     if not options.small:  # for lessons 07 and 08
-        record = {
-            "plan": PLAN,
-            "seeds": [{k: v for k, v in m.items() if k not in ("job", "date")} for m in measurements],
-        }
-        write_json(HERE.parent / "data" / "measured" / "negation.json", [record])
+        write_json(HERE.parent / "data" / "measured" / "negation.json", [record_of(measurements)])
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from sentiment_lib.plots.style import in_house_style, looks, new_figure, to_png
 from sentiment_lib.run.files import replacing
 
 FIGURES = HERE / "figures"
+ARMS = ("before", "negated", "plain")
 
 
 def table_of(question: str, folder: Path) -> pd.DataFrame:
@@ -470,6 +471,58 @@ def three_ways(folder: Path) -> str:
     )
 
 
+def negation(folder: Path) -> str:
+    """Which heads carry a negation, and the repair."""
+    from negation import NAMED, PLAN, RANDOM, record_of
+
+    seeds = record_of(json.loads((folder / "negation.json").read_text(encoding="utf-8"))["measurements"])["seeds"]
+    heads = []
+    for name, title in (("named", "named in the same model"), ("pilot", "named in the model of seed 100")):
+        found = [seed["before"]["heads"][name] for seed in seeds]
+        shares = [one["recovered"] for one in found]
+        best = [max(one["random"]) for one in found]
+        heads.append(
+            (title, f"{min(shares):.2f} to {max(shares):.2f}", f"{min(best):.2f} to {max(best):.2f}",
+             f"{max(one['p'] for one in found):.2f}")
+        )  # fmt: skip
+    blame = {arm: np.array([seed[arm]["pairs"]["sealed, negated blame"] for seed in seeds]) for arm in ARMS}
+    right = {arm: np.stack([unpacked(seed[arm]["reviews"], seed["sealed"]) for seed in seeds]) for arm in ARMS}
+    rows = [(arm, f"{blame[arm].mean():.3f}", str(crossed_interval(right[arm]))) for arm in ARMS]
+    effect = crossed_interval(blame["negated"] - blame["plain"])
+    costs = {other: crossed_interval(right["negated"] - right[other]) for other in ("plain", "before")}
+    return (
+        f"{NAMED} heads are named by patching pairs such as *really good* / *not good* and tested on other templates "
+        f"with other adjectives, beside {RANDOM} sets with as many heads of the same layers; {len(seeds)} seeds. Share "
+        "of the difference that comes back:\n\n"
+        + markdown(["heads", "comes back", "best random set", "largest p"], heads)
+        + "\n\nThe repair: further training on template sentences with a negation, or as many without one. Right "
+        "answers to negated blame on sealed templates, and accuracy on sealed reviews:\n\n"
+        + markdown(["model", "negated blame", "reviews [95 %]"], rows)
+        + f"\n\nEffect, negated minus plain: {effect}. Cost in points: {_points(costs['plain'])} beside the plain arm, "
+        f"{_points(costs['before'])} beside the model before. By the rule set beforehand (effect above "
+        f"{PLAN['smallest_effect']}, cost above −{100 * PLAN['largest_cost']:.0f} points) the repair works and is free."
+    )
+
+
+def lora(folder: Path) -> str:
+    """Low-rank adapters beside full fine-tuning."""
+    from lora import beside_each_other
+
+    found = beside_each_other(json.loads((folder / "lora.json").read_text(encoding="utf-8"))["measurements"])
+    rows = [
+        (way["way"], f"{way['rate']:g}", f"{way['trained']:,}", str(Interval(**way["accuracy"])),
+         f"{way['seconds']:.0f}")
+        for way in found["ways"]
+    ]  # fmt: skip
+    return (
+        f"The same Trainer, batches and epochs on {found['train']:,} sentences with {found['seeds']} seeds; adapters "
+        f"of rank {found['rank']} on queries and values. Accuracy on {found['held_out']:,} held-out sentences. The "
+        "learning rates were chosen on other sentences, with another seed.\n\n"
+        + markdown(["way", "learning rate", "trained parameters", "accuracy [95 %]", "seconds"], rows)
+        + f"\n\nLoRA minus full, in points: {_points(Interval(**found['difference']))}."
+    )
+
+
 def gpu(folder: Path) -> str:
     """A GPU beside the CPU and beside the Trainer."""
     measured = json.loads((folder / "gpu.json").read_text(encoding="utf-8"))["measurements"]
@@ -549,6 +602,8 @@ SECTIONS: dict[str, tuple[str, Callable[..., str]]] = {
     "three_ways": ("Plain PyTorch, the Trainer, fine_tune", three_ways),
     "baselines": ("Beside simpler methods", baselines),
     "gpu": ("On a GPU", gpu),
+    "negation": ("Heads that carry a negation, and a repair", negation),
+    "lora": ("Adapters beside full fine-tuning", lora),
 }
 
 

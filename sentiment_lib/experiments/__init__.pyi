@@ -1,5 +1,4 @@
 from .records import answers as answers
-from .records import own_record as own_record
 from .records import run_trials as run_trials
 from .records import same_experiment as same_experiment
 from .records import shipped_records as shipped_records

@@ -12,7 +12,6 @@ from datasets import Dataset, DatasetDict
 
 from ..data.preparation import fingerprint, training_subset
 from ..evaluation.predictions import unpacked
-from ..evaluation.results import load_metrics
 from ..evaluation.uncertainty import mean_interval
 from ..run.files import write_json
 from ..run.paths import shipped_file
@@ -113,12 +112,15 @@ def shipped_records(name: str) -> list[dict[str, Any]]:
 
     Parameters
     ----------
-    name : {"snippets", "imdb", "hour", "three_ways"}
+    name : {"snippets", "imdb", "snippets_curve", "imdb_curve", "hour", "three_ways", "negation", "lora"}
         The trials on these corpora, which ``benchmarks/measure.py`` collected from each ``metrics.json``, without file
-        paths and times; or what an hour of training on IMDB buys, one record per system (``benchmarks/hour.py``). The
+        paths and times. The curves hold the trials of lesson 08's learning curves, with the answer to every test
+        review. ``"hour"``: what an hour of training on IMDB buys, one record per system (``benchmarks/hour.py``). The
         record of the preset `imdb` has its accuracy on the test split, alone and together with a linear model, on the
-        reviews that readers read again, and on the snippets. ``"three_ways"`` is a single record: plain PyTorch, the
-        Trainer and :func:`sentiment_lib.fine_tune` on the same sentences (``benchmarks/three_ways.py``).
+        reviews that readers read again, and on the snippets. The others are single records. ``"three_ways"``: plain
+        PyTorch, the Trainer and :func:`sentiment_lib.fine_tune` on the same sentences. ``"negation"``: a plan, and for
+        eight seeds which heads carry a negation and what a repair did. ``"lora"``: LoRA beside full fine-tuning. Their
+        programs in ``benchmarks/`` have the same names.
     """
     return json.loads(shipped_file(f"measured/{name}.json").read_text(encoding="utf-8"))
 
@@ -129,13 +131,6 @@ def same_experiment(
     """Those records that :func:`run_trials` would make again: same reviews, same settings."""
     data = fingerprint([dataset["train"], dataset["validation"], _test(dataset, test_reviews)])
     return [r for r in records if _matches(r["ticket"], _inputs(Trial(**r["trial"]), settings, data))]
-
-
-def own_record(settings: Settings) -> dict[str, Any]:
-    """The record of the run's own model as a trial, from the run's ``metrics.json`` (lesson 04)."""
-    metrics = load_metrics(settings.paths)
-    trial = Trial(BERT, metrics["train"]["examples"], metrics["seed"])
-    return {"trial": asdict(trial), "versions": metrics["versions"], "test": metrics["test"]}
 
 
 def answers(records: Iterable[Mapping[str, Any]]) -> np.ndarray:

@@ -317,3 +317,29 @@ def test_the_gain_of_a_threshold_is_the_difference_of_its_metric_to_one_half():
     assert threshold_gain(labels, probabilities, 0.5) == Interval(0, 0, 0)
     with pytest.raises(ArgumentError, match="metric='F1' is not one of accuracy, "):
         threshold_gain(labels, probabilities, 0.5, "F1")
+
+
+def test_the_crossed_p_value_belongs_to_the_interval():
+    from sentiment_lib.evaluation import compare_crossed
+    from sentiment_lib.evaluation.uncertainty import crossed_p
+
+    rng = np.random.default_rng(4)
+    values = rng.normal(0.1, 0.05, (5, 1)) + rng.normal(0, 0.5, (1, 200)) + rng.normal(0, 0.3, (5, 200))
+    p = crossed_p(values)
+    assert crossed_interval(values, 1 - p).low == pytest.approx(0, abs=1e-9)
+    assert crossed_p(-values) == pytest.approx(p)
+    table = compare_crossed({"a": values, "b": np.zeros((5, 200)), "c": np.ones((5, 200))})
+    assert table["p_holm"].tolist() == [pytest.approx(2 * p), 1.0, 0.0]
+    assert table.loc["a", "estimate"] == pytest.approx(values.mean())
+
+
+@pytest.mark.slow
+def test_without_a_difference_the_crossed_p_value_is_small_as_rarely_as_it_says():
+    from sentiment_lib.evaluation.uncertainty import crossed_p
+
+    rng = np.random.default_rng(5)
+    small = [
+        crossed_p(rng.normal(0, 0.02, (4, 1)) + rng.normal(0, 0.3, (1, 300)) + rng.normal(0, 0.3, (4, 300))) < 0.05
+        for _ in range(600)
+    ]
+    assert 0.025 <= np.mean(small) <= 0.075

@@ -4,12 +4,16 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from support import CHECKOUT
 
 from sentiment_lib.data.preparation import prepare, training_subset
 from sentiment_lib.errors import DataError, SettingsError
+from sentiment_lib.evaluation import crossed_interval
+from sentiment_lib.evaluation.predictions import unpacked
 from sentiment_lib.experiments import records as records_module
 from sentiment_lib.experiments import trials as trials_module
 from sentiment_lib.experiments.records import (
+    answers,
     run_trials,
     same_experiment,
     shipped_records,
@@ -195,3 +199,75 @@ def test_another_model_does_not_get_the_runs_revision():
     assert trial_settings(Trial(BERT, 100), settings).model_revision == settings.model_revision
     other = trial_settings(Trial(BERT, 100, 0, {"model": "org/other"}), settings)
     assert (other.model, other.model_revision) == ("org/other", None)
+
+
+def test_a_setting_that_is_left_open_is_chosen_within_the_training_sample(small, tmp_path, monkeypatch):
+    settings, dataset = small
+    seen = []
+
+    def learns_only_with_the_larger_rate(train, trial, own, texts):
+        seen.append((len(train), trial.changes["learning_rate"], set(texts) & set(dataset["test"]["text"]) != set()))
+        right = np.array(["wonderful" in text for text in texts], dtype=float)
+        return 0.1 + 0.8 * right if trial.changes["learning_rate"] == 3e-3 else np.full(len(texts), 0.5)
+
+    monkeypatch.setattr(trials_module, "_trained_on", learns_only_with_the_larger_rate)
+    (record,) = run_trials([Trial(BERT, 60, 0, {"learning_rate": [1e-6, 3e-3]})], dataset, settings, tmp_path)
+    assert record["chosen"] == {"learning_rate": 3e-3}
+    assert [size for size, _, _ in seen] == [40] * 6 + [60]
+    assert [on_test for _, _, on_test in seen] == [False] * 6 + [True]
+    assert answers([record]).tolist() == [[1.0] * len(dataset["test"])]
+    seen.clear()
+    assert list(run_trials([Trial(BERT, 60, 0, {"learning_rate": [1e-6, 3e-3]})], dataset, settings, tmp_path)) == [
+        record
+    ]
+    assert not seen
+
+
+def test_steps_are_the_same_at_every_size(small):
+    settings, _ = small
+    for size in (20, 43, 80):
+        own = trial_settings(Trial(BERT, size, 0, {"steps": 30}), settings)
+        assert own.epochs * -(-size // settings.batch_size) == pytest.approx(30)
+    with pytest.raises(SettingsError, match="learning_rate=-1"):
+        trial_settings(Trial(BERT, 20, 0, {"learning_rate": [1e-4, -1]}), settings)
+
+
+def test_the_probe_can_read_the_first_token(small, tmp_path):
+    settings, dataset = small
+    first, mean = run_trials(
+        [Trial(METHODS[2], 60, 0, {"pooling": "first"}), Trial(METHODS[2], 60)], dataset, settings, tmp_path
+    )
+    assert first["trial"]["changes"] == {"pooling": "first"}
+    assert first["right"] != mean["right"] or first["test"] != mean["test"]
+    with pytest.raises(SettingsError, match="Unknown setting 'pooling'"):
+        list(run_trials([Trial(METHODS[1], 60, 0, {"pooling": "first"})], dataset, settings, tmp_path))
+
+
+def test_the_shipped_curves_are_those_that_lesson_08_plans(monkeypatch):
+    monkeypatch.syspath_prepend(str(CHECKOUT / "benchmarks"))
+    from measure import curve_of
+
+    settings = make_settings()
+    dataset, _ = prepare(settings)
+    found = same_experiment(shipped_records("snippets_curve"), dataset, settings)
+    names = {Trial(**record["trial"]).name for record in found}
+    planned = {trial.name for trial in curve_of("snippets_curve", len(dataset["train"]))}
+    assert names == planned
+    for record in found:
+        assert answers([record]).mean() == pytest.approx(record["test"]["accuracy"])
+    imdb = {Trial(**record["trial"]).name for record in shipped_records("imdb_curve")}
+    missing = {trial.name for trial in curve_of("imdb_curve", 22361)} - imdb
+    assert {name.split("_learning")[0] for name in missing} == {f"bert_n22361_seed{seed}" for seed in range(3)}
+    assert "/" not in json.dumps([record["ticket"] for record in shipped_records("imdb_curve")])
+
+
+def test_the_record_of_the_negation_keeps_its_plan_and_its_verdict():
+    (record,) = shipped_records("negation")
+    plan, seeds = record["plan"], record["seeds"]
+    assert len(seeds) == plan["seeds"]
+    blame = {arm: [seed[arm]["pairs"]["sealed, negated blame"] for seed in seeds] for arm in ("negated", "plain")}
+    effect = crossed_interval(np.subtract(blame["negated"], blame["plain"]))
+    assert effect.low > plan["smallest_effect"]
+    right = {arm: [unpacked(seed[arm]["reviews"], seed["sealed"]) for seed in seeds] for arm in ("before", "negated")}
+    assert crossed_interval(np.subtract(right["negated"], right["before"])).low > -plan["largest_cost"]
+    assert all(seed["before"]["heads"][heads]["p"] == 0.01 for seed in seeds for heads in ("named", "pilot"))

@@ -23,7 +23,20 @@ def script(monkeypatch):
     """Imports a benchmark as it would be run."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     yield lambda name: __import__(name)
-    for name in ("bench", "report", "roofline", "levers", "training", "candidates", "hour", "gpu", "three_ways"):
+    for name in (
+        "bench",
+        "report",
+        "roofline",
+        "levers",
+        "training",
+        "candidates",
+        "hour",
+        "gpu",
+        "three_ways",
+        "negation",
+        "lora",
+        "measure",
+    ):
         sys.modules.pop(name, None)
 
 
@@ -239,3 +252,32 @@ def test_the_shipped_ways_are_those_that_were_measured(script):
     (path,) = (BENCHMARKS / "records").glob("*/three_ways.json")
     measured = json.loads(path.read_text())["measurements"]
     assert shipped_records("three_ways") == [script("three_ways").beside_each_other(measured)]
+
+
+def test_the_shipped_negation_and_adapters_are_those_that_were_measured(script):
+    for name, made in (
+        ("negation", lambda m, rows: m.record_of(rows)),
+        ("lora", lambda m, rows: m.beside_each_other(rows)),
+    ):
+        (path,) = (BENCHMARKS / "records").glob(f"*/{name}.json")
+        measured = json.loads(path.read_text())["measurements"]
+        assert shipped_records(name) == json.loads(json.dumps([made(script(name), measured)])), name
+
+
+def test_the_adapters_leave_all_other_weights_alone(script, bundled):
+    import copy
+
+    model = script("lora").with_adapters(copy.deepcopy(bundled[0]))
+    trained = {name for name, weights in model.named_parameters() if weights.requires_grad}
+    assert all("lora_" in name or "pooler" in name or "classifier" in name for name in trained)
+    assert sum(weights.numel() for name, weights in model.named_parameters() if "lora_" in name) == 6 * 2 * 2 * 8 * 384
+
+
+def test_jobs_side_by_side_come_back_in_their_order(script, monkeypatch, tmp_path):
+    bench = script("bench")
+    monkeypatch.setattr(bench, "RECORDS", tmp_path)
+    monkeypatch.setattr(bench, "machine", lambda: {"processor": "P", "free disk (GB)": "1"})
+    found = bench.measure("question", abs, [], workers=2)
+    assert found == []
+    found = list(bench._computed(dict, [{"turn": turn} for turn in range(4)], workers=2))
+    assert found == [{"turn": turn} for turn in range(4)]

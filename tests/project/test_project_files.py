@@ -130,7 +130,7 @@ def test_readme_and_lesson_00_give_the_same_times():
     lesson = nbformat.read(CHECKOUT / "notebooks" / "00_start_here.ipynb", as_version=4)
     in_lesson = times("\n".join(cell.source for cell in lesson.cells))
     in_readme = times((CHECKOUT / "README.md").read_text())
-    assert len(in_lesson) == 8
+    assert len(in_lesson) == 9
     assert in_lesson.items() <= in_readme.items()
 
 

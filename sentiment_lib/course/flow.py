@@ -14,6 +14,7 @@ BOXES = {
     "04": ("Measure", 628, 92),
     "05": ("Find the failures", 628, 160),
     "08": ("Design an experiment", 628, 24),
+    "09": ("Where to go next", 628, 228),
 }
 WIDTH, HEIGHT = 160, 44
 FILES = {"reviews": (54, 114), "splits": (333, 114), "model": (583, 114), "metrics.json": (845, 114)}
@@ -31,6 +32,7 @@ ARROWS = [
     [(538, 46), (583, 46), (583, 82), (660, 82), (660, 92)],
     [(788, 114), (802, 114)],
     [(845, 102), (845, 46), (788, 46)],
+    [(870, 126), (870, 250), (788, 250)],
 ]
 BLUE, GREY = "#005b96", "#5f5f5f"
 
@@ -40,8 +42,9 @@ def alternative_text(lesson: str) -> str:
     position = f"; here: {lesson} {BOXES[lesson][0]}" if lesson in BOXES else ""
     return (
         "The flow of data: reviews go through 01 Prepare data into splits; 02 Baselines and 03 Fine-tune learn from "
-        "them; 04 Measure judges both and writes metrics.json, 05 Find the failures adds to it, and 08 Design an "
-        f"experiment builds on it; 06 Explore attention and 07 Test the heads look into the model{position}."
+        "them; 04 Measure judges both and writes metrics.json, 05 Find the failures adds to it, 08 Design an "
+        "experiment builds on it, and 09 Where to go next sets it beside other models; 06 Explore attention and "
+        f"07 Test the heads look into the model{position}."
     )
 
 

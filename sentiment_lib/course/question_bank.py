@@ -387,13 +387,16 @@ question(
 
 question(
     "06.b",
-    "Among 72 heads you find the one in which 'bad' looks most at 'not', in one text: a weight of 0.7. What now?",
-    wrong("Call it the negation head.", "You looked for the best fit; among dozens of heads some always fit."),
-    wrong("Look for a head with a larger weight still.", "The longer you search, the better luck looks."),
-    wrong("Look at the map of the same text once more.", "What suggested an idea cannot confirm it."),
+    "A head gives 0.8 of its weight to [CLS], and 0.2 of what it moves comes from there. Which are true?",
     right(
-        "Try it on other texts with negations, beside other heads.",
-        "An idea from one text is tested on texts that had no part in it.",
+        "What it makes of [CLS] is a short vector.",
+        "What is moved is the weight times that vector. Much weight and little movement leave only a short vector.",
+    ),
+    wrong("The head does nothing.", "Four fifths of what it moves come from other tokens."),
+    wrong("One of the two numbers must be wrong.", "They measure different things: where it looks, and what it adds."),
+    right(
+        "A map of its weights alone would mislead.",
+        "It shows a bright column where little happens.",
     ),
 )
 
@@ -424,45 +427,55 @@ question(
 
 question(
     "07.b",
-    "In your order, 40 of 72 heads go before the loss is significant. Why try random orders, too?",
-    wrong(
-        "They show that the 40 heads do nothing.",
-        "A small loss may go unseen, and other heads may make up for one that is gone.",
+    "A third of the heads is switched off, the least needed first: accuracy 0.88. Of 99 random sets of the same size, "
+    "one does as well. What is right?",
+    right("p is 2 / 100.", "Your set counts as one of the draws: (1 + 1) / (1 + 99)."),
+    wrong("p is 1 / 99, which rounds to 0.01.", "So p could be 0, as if these were all the random sets there are."),
+    right(
+        "Three random sets would not have been enough.",
+        "With three, p cannot fall below 1 / 4, whatever the order is worth.",
     ),
-    wrong("They make up for testing at every step.", "That needs a correction, or a test on other reviews."),
-    wrong("They make the number 40 more exact.", "They are other orders, and no repetition of yours."),
-    right("They show how many can go in any order.", "Only what your order adds to that speaks for it."),
+    wrong(
+        "The heads that are off do nothing.",
+        "A small loss may go unseen, and other heads may make up for those that are gone.",
+    ),
 )
 
 question(
     "07.c",
-    "Without the words that a method names, the probability of the predicted label falls from 0.90 to 0.40; without as "
-    "many random words, to 0.85. What is right?",
+    "Method A reaches 0.30 [0.26, 0.34], method B 0.35 [0.31, 0.39], both on the same 200 reviews. What follows?",
+    wrong("They do not differ, because the intervals overlap.", "Their paired difference may still exclude 0."),
+    wrong("B is better, because 0.35 is more than 0.30.", "The difference needs an interval of its own."),
     right(
-        "For this text, and so many words, comprehensiveness is 0.50.",
-        "It is the fall for the predicted label, 0.90 minus 0.40.",
+        "Nothing yet: look at the differences, review by review.",
+        "What makes a review easy for both cancels out in the difference.",
     ),
-    wrong("People will find these words convincing.", "That is plausibility; the test asks the model, not people."),
     right(
-        "Here these words carried more than random ones: 0.50 against 0.05.",
-        "Taking away any words does some harm; the random ones say how much.",
-    ),
-    wrong(
-        "There is no doubt left, since the model itself was asked.",
-        "One text is an anecdote, and a review with holes is a kind of text it was never trained on.",
+        "If nine such pairs are tested, p needs a correction.",
+        "One of nine may look decided by luck. Holm allows for that.",
     ),
 )
 
 question(
     "08.a",
-    "Two methods are compared over three draws of 300 training reviews. Why do both get the same three draws?",
-    wrong("Then three draws count as six.", "There are three differences, and the interval is made from three."),
-    right("A lucky draw helps both, and leaves their difference alone.", "What both share cancels out."),
+    "After further training with negations, negated blame is right in 96 of 100 sentences instead of 5, and the "
+    "accuracy on reviews falls by one point. The control arm without negations: 7 of 100, and a fall of 1.5 points. "
+    "Which are true?",
     right(
-        "As a rule the interval of the difference is narrower.",
-        "What a draw does to both is no longer in it; with few draws it may be wider all the same.",
+        "The negations, and not the further training, repaired the fault.",
+        "Only they differ between the arms, and only that arm was repaired.",
     ),
-    wrong("Then the test reviews need not be the same.", "They bring luck of their own, so they are paired as well."),
+    wrong(
+        "The negations cost one point.", "The arm without them lost as much and more: that is the price of training on."
+    ),
+    wrong(
+        "The control arm was superfluous.",
+        "Without it, the loss would have been put down to the negations.",
+    ),
+    right(
+        "From these numbers alone, a difference of half a point between the arms is not decided.",
+        "It needs a paired interval over seeds and reviews.",
+    ),
 )
 
 question(
@@ -492,4 +505,38 @@ question(
         "Use it if you like; its number speaks for a lucky seed, and not for the method.",
     ),
     wrong("The best of a hundred would be closer to the truth.", "It lies higher still: more tries, more luck."),
+)
+
+question(
+    "09.a",
+    "A new encoder reports 0.95 on IMDB, your fine-tuned BERT has 0.93. What do you do before you switch?",
+    right(
+        "Fine-tune it with your own protocol and compare on the same test reviews, in pairs.",
+        "Then only the model differs.",
+    ),
+    wrong("Switch: two points are two points.", "Length, epochs and choice on test may explain two points and more."),
+    right("Ask whether two points are worth its size and speed.", "A larger model costs in every prediction."),
+    wrong("Nothing: published numbers are always too good.", "Often they are, but not always. Measure it."),
+)
+
+question(
+    "09.b",
+    "Two sources report 0.924 and 0.945 for BERT-base with 512 tokens on the same 25,000 test reviews. What may "
+    "explain it?",
+    right("One keeps the first tokens, the other both ends.", "The end of a long review often holds the verdict."),
+    right("They trained for different numbers of epochs, or chose the best one on test.", "Both move the number."),
+    wrong("The luck of the test reviews.", "They are the same reviews, and on 25,000 the luck is about 0.3 points."),
+    right("Their seeds.", "Seeds spread by some tenths of a point: a part of it, and hardly all."),
+)
+
+question(
+    "09.c",
+    "A large language model without training reaches 0.96 on IMDB's test split. Which would make you trust the number "
+    "more?",
+    wrong(
+        "It continues no test review word by word.", "No match proves nothing: it may have read a page about the film."
+    ),
+    right("It does as well on reviews that were written after its training.", "These it cannot have read."),
+    right("It does as well on your own labelled texts.", "They are not on the web, and they are what you care about."),
+    wrong("Its makers say that test sets were removed.", "Reviews are quoted elsewhere, with their stars."),
 )

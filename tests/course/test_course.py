@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
@@ -34,8 +35,8 @@ def cell(name, part):
 
 
 def test_number_and_levels_of_exercises_and_questions():
-    assert len(EXERCISES) >= 45
-    assert len(QUESTIONS) >= 27
+    assert len(EXERCISES) >= 56
+    assert len(QUESTIONS) >= 30
     for lesson in NOTEBOOKS:
         assert len(questions(lesson)) >= 3
         levels = [exercise.level for exercise in exercises(lesson)]
@@ -89,7 +90,32 @@ def lesson_variables(tiny_checkpoint, tiny, bundled):
     labels = draw.integers(0, 2, 400)
     variables |= {"validation_labels": labels, "validation_probabilities": draw.beta(2 + 6 * labels, 8 - 6 * labels)}
     variables["classifier"] = TakesNegationsForBlame()
+    variables |= of_lessons_06_to_09(settings, dataset, tiny)
     return variables | {"fresh_model": lambda: copy.deepcopy(bundled[0]), "batches": [batch]}
+
+
+def of_lessons_06_to_09(settings, dataset, tiny):
+    """What the exercises of these lessons use, small or invented."""
+    from sentiment_lib import Classifier
+    from sentiment_lib.attention import moved_norms
+    from sentiment_lib.data import published_results
+    from sentiment_lib.evaluation import negation_pairs
+    from sentiment_lib.experiments import repair_set, train_further
+
+    model, tokenizer = tiny
+    draw = np.random.default_rng(1)
+    maps, norms = moved_norms("a wonderful and a dreadful film", model, tokenizer)
+    variables = {"maps": maps, "norms": norms, "model": model, "each": draw.normal(size=(2, 6))}
+    variables |= {"negation_pairs": negation_pairs, "both_ways": lambda table: [table, table]}
+    variables["patch_heads"] = lambda *_: SimpleNamespace(recovered=draw.normal(size=(2, 6)))
+    variables |= {
+        "repair_set": repair_set,
+        "train_further": train_further,
+        "plan": {"learning_rate": 1e-3, "epochs": 0.2},
+    }
+    variables["trained_model"] = lambda *_: (copy.deepcopy(model), tokenizer)
+    variables["repaired"] = {"negated": Classifier(model, tokenizer, settings.encoding)}
+    return variables | {"metrics": {"test": {"examples": 1902}}, "published": published_results()}
 
 
 class TakesNegationsForBlame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .checking import array_of, random_maps
+from .checking import array_of, random_maps, refuse
 from .exercise import Wrong, exercise
 
 
@@ -360,3 +360,63 @@ def _(moved):
     if not np.isclose(float(moved(full, other)), 1):
         raise Wrong("Where every token looks at another one than before, all of it has moved: 1.")
     return "Statisticians call it the total variation distance, averaged over rows."
+
+
+@exercise(
+    "06.7",
+    "Where it looks and what it moves",
+    "investigate",
+    task="""
+    In your own model and for the lesson's text: for which head do the weights mislead most about the first token?
+    `weights` and `norms` have the shape *(layers, heads, tokens, tokens)*. Compute for each head the mean over rows of
+    the first token's share of the weight, and of its share of what is moved (each row of the norms divided by its sum).
+    Give the two tables, shape *(layers, heads)*, and layer and head with the largest difference, weight minus moved.
+    """,
+    hints=(
+        "Rows of `weights` sum to 1 already, rows of `norms` do not. The first token is the first *column*.",
+        "`looked = weights[..., 0].mean(axis=-1)`; for `moved`, divide `norms` by `norms.sum(axis=-1, keepdims=True)` "
+        "first. `np.unravel_index` turns the place of the largest difference into layer and head.",
+    ),
+    call="maps.weights, norms, looked, moved_share, found",
+)
+def misleading_head(*, maps, norms):
+    looked = maps.weights[..., 0].mean(axis=-1)  # answer
+    moved_share = (norms[..., 0] / norms.sum(axis=-1)).mean(axis=-1)  # answer
+    found = np.unravel_index((looked - moved_share).argmax(), looked.shape)  # answer
+    return maps.weights, norms, looked, moved_share, found
+
+
+def _looked_and_moved():
+    weights = random_maps(2, 3, 5, 5, seed=3)
+    norms = weights * np.random.default_rng(4).uniform(0.1, 3, (2, 3, 1, 5))
+    looked, share = weights[..., 0].mean(axis=-1), (norms[..., 0] / norms.sum(axis=-1)).mean(axis=-1)
+    return weights, norms, looked, share, np.unravel_index((looked - share).argmax(), looked.shape)
+
+
+_WEIGHTS, _NORMS, _LOOKED, _SHARE, _FOUND = _looked_and_moved()
+misleading_head.wrong("first row", _WEIGHTS, _NORMS, _WEIGHTS[:, :, 0].mean(axis=-1), _SHARE, _FOUND)
+misleading_head.wrong("divided by its sum", _WEIGHTS, _NORMS, _LOOKED, _NORMS[..., 0].mean(axis=-1), _FOUND)
+misleading_head.wrong(
+    "turned around", _WEIGHTS, _NORMS, _LOOKED, _SHARE, np.unravel_index((_SHARE - _LOOKED).argmax(), _LOOKED.shape)
+)
+
+
+@misleading_head.checker
+def _(weights, norms, looked, share, found):
+    weights, norms = np.asarray(weights, dtype=float), np.asarray(norms, dtype=float)
+    if weights.ndim != 4 or weights.shape != norms.shape:
+        raise Wrong("Hand over the weights and norms of the lesson as they are.")
+    right = weights[..., 0].mean(axis=-1), (norms[..., 0] / norms.sum(axis=-1)).mean(axis=-1)
+    looked, share = (array_of(one, right[0].shape, "Each table") for one in (looked, share))
+    difference = right[0] - right[1]
+    largest = np.unravel_index(difference.argmax(), difference.shape)
+    given = tuple(np.asarray(found, dtype=int).ravel().tolist())
+    refuse(
+        (np.allclose(looked, weights[:, :, 0].mean(axis=-1)), "That is the first row: where the first token looks."),
+        (not np.allclose(looked, right[0], atol=1e-5), "The first token's share of the weight is not right."),
+        (np.allclose(share, norms[..., 0].mean(axis=-1)), "A share: each row of the norms is divided by its sum."),
+        (not np.allclose(share, right[1], atol=1e-5), "The first token's share of what is moved is not right."),
+        (given == np.unravel_index(difference.argmin(), difference.shape), "The difference is turned around."),
+        (given != largest, f"Head {given} does not have the largest difference."),
+    )
+    return f"Head {given}: {right[0][largest]:.2f} of the weight and {right[1][largest]:.2f} of what is moved."

@@ -382,3 +382,61 @@ def _(relative_entropy):
         ],
     )
     return "Above 0.9 the lesson calls a head broad; in nats, short texts could never reach what long ones do."
+
+
+@exercise(
+    "07.7",
+    "The other half of the negation",
+    "investigate",
+    task="""
+    The lesson named heads on pairs with praise. Take the pairs of *explore* with blame (*really bad*, *not bad*) and
+    your own model: patch head by head in both directions, as the lesson does, and name the five heads that bring back
+    most. How many of them are among the five of the lesson? Give `each` of the lesson, your table of the same shape,
+    your five heads as a list of (layer, head), and the number.
+    """,
+    hints=(
+        'The pairs: `negation_pairs("explore").query("label == 0")`. All else is in the cell that names the heads.',
+        "`np.mean([patch_heads(model, pairs).recovered for pairs in both_ways(blame)], axis=0)`, then argsort, divmod.",
+    ),
+    call="each, each_blame, five, shared",
+)
+def other_half(*, model, negation_pairs, both_ways, patch_heads, each):
+    blame = negation_pairs("explore").query("label == 0")
+    each_blame = np.mean([patch_heads(model, pairs).recovered for pairs in both_ways(blame)], axis=0)  # answer
+    five = [divmod(int(i), each.shape[1]) for i in np.argsort(-each_blame, axis=None)[:5]]  # answer
+    lesson = [divmod(int(i), each.shape[1]) for i in np.argsort(-each, axis=None)[:5]]
+    shared = len(set(five) & set(lesson))  # answer
+    return each, each_blame, five, shared
+
+
+def _five(table, sign=-1):
+    return [divmod(int(i), table.shape[1]) for i in np.argsort(sign * table, axis=None, kind="stable")[:5]]
+
+
+_PRAISE, _BLAME = np.random.default_rng(5).normal(0, 0.1, (2, 3, 4))
+_SHARED = len(set(_five(_PRAISE)) & set(_five(_BLAME)))
+other_half.wrong("table of the lesson", _PRAISE, _PRAISE, _five(_PRAISE), 5)
+other_half.wrong("bring back least", _PRAISE, _BLAME, _five(_BLAME, 1), _SHARED)
+other_half.wrong("are among", _PRAISE, _BLAME, _five(_BLAME), _SHARED + 1)
+
+
+@other_half.checker
+def _(each, each_blame, five, shared):
+    each, each_blame = np.asarray(each, dtype=float), np.asarray(each_blame, dtype=float)
+    if each.ndim != 2 or each.shape != each_blame.shape:
+        raise Wrong("Both tables have one row per layer and one column per head.")
+    given = {tuple(np.asarray(head, dtype=int).tolist()) for head in five}
+    right = set(_five(each_blame))
+    common = len(right & set(_five(each)))
+    for wrong, message in (
+        (np.allclose(each, each_blame), "That is the table of the lesson. Take the pairs with label 0."),
+        (given == set(_five(each_blame, 1)), "These five bring back least. Sort the other way."),
+        (given != right, "These are not the five heads with the largest values of your table."),
+        (shared != common, f"It is not {shared} heads that are among the lesson's five."),
+    ):
+        if wrong:
+            raise Wrong(message)
+    return (
+        f"{common} of 5. Blame hardly changes the logit of some models, and then the share is one of next to nothing: "
+        "look at the difference before you trust it. And these five are named, not tested."
+    )

@@ -12,6 +12,7 @@ from sentiment_lib.experiments import BERT, METHODS, Trial, trial_settings
 
 from ...errors import SettingsError
 from ...settings import make_settings
+from .checking import refuse
 from .exercise import Wrong, exercise
 
 
@@ -395,3 +396,69 @@ def _can_be_run(trial):
         trial_settings(trial, make_settings())
     except SettingsError as error:
         raise Wrong(f"It cannot be run: {error}") from error
+
+
+@exercise(
+    "08.6",
+    "What the known reviews are for",
+    "investigate",
+    task="""
+    The repair mixes known reviews in, so that the model does not forget. Does yours need them? Train it further in the
+    *negated* arm without any (`repair_set(..., known=0)`), for three times the epochs, so that it takes about as many
+    steps. Compare it with `repaired["negated"]` of the lesson on the *validation* reviews: which did each get right?
+    Give both arrays of 0 and 1, the difference of the accuracies (with minus without), and your verdict by the paired
+    95 % interval that `compare_means` returns: `"help"`, `"harm"` or `"not decided"`.
+    """,
+    hints=(
+        'Repeat the cell of the lesson with `known=0` and `3 * plan["epochs"]`. A classifier has `predict(texts)`.',
+        '`compare_means({"with": with_known, "without": without}, [("with", "without")])` has `low` and `high`.',
+    ),
+    call="with_known, without, difference, verdict",
+)
+def known_reviews(*, settings, dataset, plan, repaired, trained_model, repair_set, train_further):
+    from sentiment_lib.evaluation import compare_means
+
+    model, tokenizer = trained_model(settings, dataset)
+    sentences = repair_set(dataset["train"], "negated", settings.seed, known=0)
+    rates = {"learning_rate": plan["learning_rate"], "epochs": 3 * plan["epochs"]}
+    alone = train_further(model, tokenizer, sentences, settings, **rates)
+    texts, labels = list(dataset["validation"]["text"]), np.array(dataset["validation"]["label"])
+    with_known = ((repaired["negated"].predict(texts) >= 0.5) == labels).astype(int)  # answer
+    without = ((alone.predict(texts) >= 0.5) == labels).astype(int)  # answer
+    found = compare_means({"with": with_known, "without": without}, [("with", "without")]).iloc[0]
+    difference = found["estimate"]  # answer
+    verdict = "help" if found["low"] > 0 else "harm" if found["high"] < 0 else "not decided"  # answer
+    return with_known, without, difference, verdict
+
+
+_WITH = np.repeat([1, 1, 0, 0], [700, 200, 50, 50])
+_WITHOUT = np.repeat([1, 0, 1, 0], [700, 200, 50, 50])
+known_reviews.wrong("turned around", _WITH, _WITHOUT, -0.15, "harm")
+known_reviews.wrong("lies above 0", _WITH, _WITHOUT, 0.15, "not decided")
+known_reviews.wrong("the same reviews", _WITH, _WITHOUT[:900], 0.15, "help")
+known_reviews.wrong("same answers", _WITH, _WITH, 0.0, "not decided")
+
+
+@known_reviews.checker
+def _(with_known, without, difference, verdict):
+    first, second = (np.asarray(one, dtype=float) for one in (with_known, without))
+    if first.shape != second.shape or first.ndim != 1 or not first.size:
+        raise Wrong("Both arrays need one number for each of the same reviews.")
+    if not (np.isin(first, (0, 1)).all() and np.isin(second, (0, 1)).all()):
+        raise Wrong("Each array holds 1 for a right answer and 0 for a wrong one.")
+    if (first == second).all():
+        raise Wrong("Both arrays hold the same answers: was the second model trained without known reviews?")
+    gaps = first - second
+    low, high = gaps.mean() + np.array([-1.96, 1.96]) * gaps.std() / np.sqrt(gaps.size)
+    side = "above" if low > 0 else "below" if high < 0 else ""
+    right = {"above": "help", "below": "harm", "": "not decided"}[side]
+    refuse(
+        (np.isclose(float(difference), -gaps.mean()) and gaps.mean(), "The difference is turned around."),
+        (not np.isclose(float(difference), gaps.mean(), atol=1e-6), f"The difference is not {difference}."),
+        (verdict != right and side, f"The paired interval [{low:.3f}, {high:.3f}] lies {side} 0."),
+        (verdict != right, f"The paired interval [{low:.3f}, {high:.3f}] contains 0."),
+    )
+    return (
+        f"{gaps.mean():+.3f} [{low:+.3f}, {high:+.3f}]. That is about these two models on other reviews, and not about "
+        "the method: for that, plan more seeds."
+    )

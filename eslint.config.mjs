@@ -20,6 +20,15 @@ export default [
     rules: { "no-unused-vars": ["error", { vars: "local" }] }, // the other file, or the page, uses the rest
   },
   {
+    files: ["sentiment_lib/explorer/engine/*.js"],
+    languageOptions: { sourceType: "script", globals: readonly(["atob"]) },
+    rules: { "no-unused-vars": ["error", { vars: "local" }] },
+  },
+  {
+    files: ["tests/support/*.mjs"],
+    languageOptions: { globals: readonly(["process"]) },
+  },
+  {
     files: [`${folder}/attention_view.js`],
     languageOptions: { globals: readonly([...declared, "ATTENTION_VIEW_STYLE"]) },
   },

@@ -6,6 +6,7 @@ In the browser, plain JavaScript from ``front_end/`` draws the views and answers
 - :mod:`~sentiment_lib.explorer.view`: attention in a page without a kernel
 - :mod:`~sentiment_lib.explorer.attention_explorer`: attention with a live model behind it
 - :mod:`~sentiment_lib.explorer.prediction_browser`: a table of predictions to filter and read
+- :mod:`~sentiment_lib.explorer.page_model`: a model for a page that computes it, with the JavaScript in ``engine/``
 
 What the room offers is listed in ``__init__.pyi``. Names are loaded when they are first used.
 """

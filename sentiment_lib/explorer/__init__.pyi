@@ -1,4 +1,5 @@
 from .attention_explorer import AttentionExplorer as AttentionExplorer
+from .page_model import packed_model as packed_model
 from .prediction_browser import PredictionBrowser as PredictionBrowser
 from .rendering import render_prediction as render_prediction
 from .rendering import render_predictions as render_predictions

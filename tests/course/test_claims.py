@@ -2,22 +2,16 @@
 
 import ast
 import json
+import re
 
 import nbformat
 import pytest
 from support import CHECKOUT, facts, missing
 from support.claims import Claim, ClaimError, Page, number, questions_page, read_page, values_of
 
-# The pages whose prose has been bound; the other lessons follow.
-LESSONS = [
-    "00_start_here",
-    "01_prepare_data",
-    "02_baselines",
-    "03_fine_tune",
-    "04_measure",
-    "05_find_the_failures",
-    "glossary",
-]
+from sentiment_lib.course.series import lessons
+
+LESSONS = [*(path.stem for path in lessons()), "glossary"]
 DOCUMENTS = [
     "README.md",
     "CONTRIBUTING.md",
@@ -80,6 +74,23 @@ def is_bound(claim):
     bounded = claim.above is not None or claim.below is not None or claim.equal is not None
     strict = claim.within is None or all(claim.within <= 0.5 * max(abs(stated), 0.01) for stated in claim.stated)
     return rests and (bounded or bool(claim.stated)) and strict
+
+
+COMPARES = re.compile(
+    r"\b(better|worse|beats?|wins?|loses?|lost|ahead|behind|more|less|fewer|higher|lower|larger|smaller|faster|slower|"
+    r"falls? short|gains?|differ)\b",
+    re.IGNORECASE,
+)
+PAIRED = re.compile(r"compar|gap|paired|differ|gain|mcnemar|ttest_rel|outcome|ablated|verdict|p_holm|crossed|steps\[")
+
+
+@every_claim
+def test_what_is_compared_is_compared_in_pairs(claim):
+    """The value of a comparison comes from a paired statistic, or the claim says why it does not."""
+    if COMPARES.search(claim.says):
+        assert bool(PAIRED.search(claim.value)) != bool(claim.unpaired), claim.key
+    else:
+        assert not claim.unpaired
 
 
 @pytest.mark.slow

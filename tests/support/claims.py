@@ -7,6 +7,7 @@ The claims of a page stand in `notebooks/claims/<page>.toml`, in tables of three
             away from them; or it must be `above` or `below` a bound, or `equal` to something. In `says`, 86 % is 0.86
             and 3 points are 0.03. The expression is evaluated when the code cell `after` has run (default: the code
             cell before the prose). In a document, it is an expression over the functions of `support.facts`.
+            If a lesson compares, the value is a paired statistic, or `unpaired` says why there is none.
 [[cited]]   `says` rests on a source, which is named.
 [[fixed]]   `says` holds by definition or by choice: `because` says which. The cell "*" is every cell.
 
@@ -55,6 +56,7 @@ class Claim:
     above: float | None = None
     below: float | None = None
     equal: Any = None
+    unpaired: str = ""
 
     @property
     def key(self) -> str:

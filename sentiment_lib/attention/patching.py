@@ -142,8 +142,8 @@ def pair_texts(tokenizer: PreTrainedTokenizerBase, first: Sequence[str], second:
 
 def same_length(tokenizer: PreTrainedTokenizerBase, first: Sequence[str], second: Sequence[str]) -> np.ndarray:
     """Which pairs of texts can be patched, because both texts have as many tokens; shape ``(pairs,)``, bool."""
-    lengths = [[len(ids) for ids in tokenizer(list(texts))["input_ids"]] for texts in (first, second)]
-    return np.equal(*lengths)
+    one, other = (np.array([len(ids) for ids in tokenizer(list(texts))["input_ids"]]) for texts in (first, second))
+    return one == other
 
 
 def patch_positions(model: PreTrainedModel, pairs: PairedTexts) -> Patched:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,7 +18,6 @@ from ..model.encoder import (
 )
 from ..model.inference import Classifier
 from .maps import eager
-from .silencing import all_heads
 
 
 def permuted_attention(
@@ -52,7 +52,7 @@ def permuted_attention(
     if not -layers <= layer < layers:
         raise ArgumentError(f"There is no layer {layer}; this model has the layers 0 to {layers - 1}.")
     number = layer % layers
-    width = max(head for _, head in all_heads(model)) + 1
+    width = model.config.num_attention_heads
     values_of = queries_keys_values(encoder_layers(model)[number])[2]
     generator = torch.Generator().manual_seed(seed)
     found = np.empty((draws + 1, len(texts)))
@@ -67,9 +67,13 @@ def permuted_attention(
                     order = _orders(batch["attention_mask"], width, generator)
                     dealt = weights.gather(-1, order[:, :, None].expand_as(weights))
                 outputs = torch.einsum("bhij,bjhs->bihs", dealt, values).flatten(-2)
-                with head_outputs_changed(model, {number: lambda _, outputs=outputs: outputs}):
+                with head_outputs_changed(model, {number: partial(_instead, outputs)}):
                     found[draw, rows] = classifier.difference(batch).cpu().numpy()
     return found
+
+
+def _instead(outputs: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
+    return outputs
 
 
 def _orders(mask: torch.Tensor, heads: int, generator: torch.Generator) -> torch.Tensor:

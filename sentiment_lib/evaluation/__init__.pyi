@@ -24,6 +24,8 @@ from .metrics import roc_curve as roc_curve
 from .model_card import write_model_card as write_model_card
 from .negation import negation_pairs as negation_pairs
 from .pairs import pair_report as pair_report
+from .predictions import packed as packed
+from .predictions import unpacked as unpacked
 from .results import add_to_metrics as add_to_metrics
 from .results import load_metrics as load_metrics
 from .results import save_evaluation as save_evaluation

@@ -111,7 +111,7 @@ def of_lessons_06_to_09(settings, dataset, tiny):
     variables |= {
         "repair_set": repair_set,
         "train_further": train_further,
-        "plan": {"learning_rate": 1e-3, "epochs": 0.2},
+        "negation": {"plan": {"learning_rate": 1e-3, "epochs": 0.2}},
     }
     variables["trained_model"] = lambda *_: (copy.deepcopy(model), tokenizer)
     variables["repaired"] = {"negated": Classifier(model, tokenizer, settings.encoding)}
@@ -214,8 +214,8 @@ def test_the_verdict_names_a_missing_return_and_an_exception():
 def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match=r"no exercise '04.99'; there are 04.1, 04.2"):
         check("04.99", 1)
-    with pytest.raises(ValueError, match=r"no question '09.a'"):
-        quiz("09.a")
+    with pytest.raises(ValueError, match=r"no question '11.a'"):
+        quiz("11.a")
 
 
 @every_question

@@ -4,10 +4,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from support import CHECKOUT
 
+from sentiment_lib import Classifier, initialize_model_and_tokenizer
 from sentiment_lib.data.preparation import prepare, training_subset
-from sentiment_lib.errors import DataError, SettingsError
+from sentiment_lib.errors import ArgumentError, DataError, SettingsError
 from sentiment_lib.evaluation import crossed_interval
 from sentiment_lib.evaluation.predictions import unpacked
 from sentiment_lib.experiments import records as records_module
@@ -238,15 +240,23 @@ def test_the_probe_can_read_the_first_token(small, tmp_path):
         [Trial(METHODS[2], 60, 0, {"pooling": "first"}), Trial(METHODS[2], 60)], dataset, settings, tmp_path
     )
     assert first["trial"]["changes"] == {"pooling": "first"}
-    assert first["right"] != mean["right"] or first["test"] != mean["test"]
+    assert first["test"]["accuracy"] == mean["test"]["accuracy"] == 1.0  # one word decides
+    model, tokenizer = initialize_model_and_tokenizer(settings.model)
+    texts = list(dataset["test"]["text"][:4])
+    embed = Classifier(model, tokenizer, settings.encoding, "float32").embed
+    with torch.inference_mode():
+        states = model.base_model(**tokenizer(texts, padding=True, return_tensors="pt")).last_hidden_state
+    np.testing.assert_allclose(embed(texts, "first"), states[:, 0], atol=1e-5)
+    assert np.abs(embed(texts) - embed(texts, "first")).max() > 1e-3
+    with pytest.raises(ArgumentError, match="pooling='last' is not one of 'mean', 'first'"):
+        embed(texts, "last")
     with pytest.raises(SettingsError, match="Unknown setting 'pooling'"):
         list(run_trials([Trial(METHODS[1], 60, 0, {"pooling": "first"})], dataset, settings, tmp_path))
 
 
 def test_the_shipped_curves_are_those_that_lesson_08_plans(monkeypatch):
     monkeypatch.syspath_prepend(str(CHECKOUT / "benchmarks"))
-    from measure import curve_of
-
+    curve_of = __import__("measure").curve_of
     settings = make_settings()
     dataset, _ = prepare(settings)
     found = same_experiment(shipped_records("snippets_curve"), dataset, settings)

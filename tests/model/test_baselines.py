@@ -86,7 +86,9 @@ def test_an_embedding_is_the_mean_over_real_tokens_only(tiny):
 def test_a_text_is_embedded_once(tiny, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        Classifier, "embed", lambda _, texts, **__: asked.extend(texts) or np.array([[len(t), 1.0] for t in texts])
+        Classifier,
+        "embed",
+        lambda _, texts, *__, **___: asked.extend(texts) or np.array([[len(t), 1.0] for t in texts]),
     )
     vectors = frozen_embedding(Classifier(*tiny, Encoding(64)))
     first = vectors(["a", "bb", "a"])

@@ -406,26 +406,27 @@ def _can_be_run(trial):
     The repair mixes known reviews in, so that the model does not forget. Does yours need them? Train it further in the
     *negated* arm without any (`repair_set(..., known=0)`), for three times the epochs, so that it takes about as many
     steps. Compare it with `repaired["negated"]` of the lesson on the *validation* reviews: which did each get right?
-    Give both arrays of 0 and 1, the difference of the accuracies (with minus without), and your verdict by the paired
-    95 % interval that `compare_means` returns: `"help"`, `"harm"` or `"not decided"`.
+    Give both as arrays of truth values, the difference of the accuracies (with minus without), and your verdict by the
+    paired 95 % interval that `compare_means` returns: `"help"`, `"harm"` or `"not decided"`.
     """,
     hints=(
-        'Repeat the cell of the lesson with `known=0` and `3 * plan["epochs"]`. A classifier has `predict(texts)`.',
+        "`train_further(model, tokenizer, sentences, settings, **rates)` returns a classifier with `predict(texts)`.",
         '`compare_means({"with": with_known, "without": without}, [("with", "without")])` has `low` and `high`.',
     ),
     call="with_known, without, difference, verdict",
 )
-def known_reviews(*, settings, dataset, plan, repaired, trained_model, repair_set, train_further):
+def known_reviews(*, settings, dataset, negation, repaired, trained_model, repair_set, train_further):
     from sentiment_lib.evaluation import compare_means
 
     model, tokenizer = trained_model(settings, dataset)
     sentences = repair_set(dataset["train"], "negated", settings.seed, known=0)
-    rates = {"learning_rate": plan["learning_rate"], "epochs": 3 * plan["epochs"]}
-    alone = train_further(model, tokenizer, sentences, settings, **rates)
-    texts, labels = list(dataset["validation"]["text"]), np.array(dataset["validation"]["label"])
-    with_known = ((repaired["negated"].predict(texts) >= 0.5) == labels).astype(int)  # answer
-    without = ((alone.predict(texts) >= 0.5) == labels).astype(int)  # answer
-    found = compare_means({"with": with_known, "without": without}, [("with", "without")]).iloc[0]
+    rates = {"learning_rate": negation["plan"]["learning_rate"], "epochs": 3 * negation["plan"]["epochs"]}
+    labels = np.array(dataset["validation"]["label"])
+    alone = train_further(model, tokenizer, sentences, settings, **rates)  # answer
+    with_known = (repaired["negated"].predict(dataset["validation"]["text"]) >= 0.5) == labels  # answer
+    without = (alone.predict(dataset["validation"]["text"]) >= 0.5) == labels  # answer
+    pair = {"with": with_known, "without": without}
+    found = compare_means(pair, [("with", "without")]).iloc[0]  # answer
     difference = found["estimate"]  # answer
     verdict = "help" if found["low"] > 0 else "harm" if found["high"] < 0 else "not decided"  # answer
     return with_known, without, difference, verdict
@@ -445,7 +446,7 @@ def _(with_known, without, difference, verdict):
     if first.shape != second.shape or first.ndim != 1 or not first.size:
         raise Wrong("Both arrays need one number for each of the same reviews.")
     if not (np.isin(first, (0, 1)).all() and np.isin(second, (0, 1)).all()):
-        raise Wrong("Each array holds 1 for a right answer and 0 for a wrong one.")
+        raise Wrong("Each array holds True for a right answer and False for a wrong one.")
     if (first == second).all():
         raise Wrong("Both arrays hold the same answers: was the second model trained without known reviews?")
     gaps = first - second

@@ -69,7 +69,7 @@ def merged(weight, down, up, alpha):
 
 
 merged.wrong("divided by the rank", lambda weight, down, up, alpha: weight + alpha * up @ down)
-merged.wrong("alpha", lambda weight, down, up, alpha: weight + up @ down)
+merged.wrong("factor of alpha", lambda weight, down, up, alpha: weight + up @ down)
 merged.wrong("instead of adding", lambda weight, down, up, alpha: alpha / down.shape[0] * up @ down)
 
 
@@ -278,7 +278,7 @@ class _Rows:
         return np.array(self._tests)
 
 
-comparable.wrong("other reviews", "snippets", 1902, _Rows([25000, 10000]))
+comparable.wrong("tested on others", "snippets", 1902, _Rows([25000, 10000]))
 comparable.wrong("all of IMDB's test split", "imdb", 25000, _Rows([25000, 10000]))
 comparable.wrong("a part of the split", "imdb", 10000, _Rows([10000]))
 comparable.wrong("No row is left", "imdb", 25000, _Rows([]))

@@ -26,7 +26,6 @@ from .patching import pair_texts as pair_texts
 from .patching import patch_heads as patch_heads
 from .patching import patch_positions as patch_positions
 from .patching import patch_sets as patch_sets
-from .patching import same_length as same_length
 from .permuting import permuted_attention as permuted_attention
 from .silencing import all_heads as all_heads
 from .silencing import gated as gated

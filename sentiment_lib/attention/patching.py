@@ -140,12 +140,6 @@ def pair_texts(tokenizer: PreTrainedTokenizerBase, first: Sequence[str], second:
     return PairedTexts(padded[0]["input_ids"], padded[1]["input_ids"], padded[0]["attention_mask"])
 
 
-def same_length(tokenizer: PreTrainedTokenizerBase, first: Sequence[str], second: Sequence[str]) -> np.ndarray:
-    """Which pairs of texts can be patched, because both texts have as many tokens; shape ``(pairs,)``, bool."""
-    one, other = (np.array([len(ids) for ids in tokenizer(list(texts))["input_ids"]]) for texts in (first, second))
-    return one == other
-
-
 def patch_positions(model: PreTrainedModel, pairs: PairedTexts) -> Patched:
     """Patch the hidden states that each layer reads, one position at a time.
 

@@ -5,11 +5,17 @@ number of tokens. All sentences are ours. No template and no adjective belongs t
 part can be tested on another.
 """
 
+from __future__ import annotations
+
 import itertools
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from ..errors import ArgumentError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 # Part -> templates, words of praise, words of blame. In a template, {} is the adverb and {word} the adjective.
 _PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
@@ -76,15 +82,20 @@ _PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
 }
 PARTS = tuple(_PARTS)
 ADVERBS = ("really", "very", "so", "quite")
+_OTHERS = ("too", "all", "now", "extremely", "a bit", "most of all", "as ever", "very much", "quite simply")
 
 
-def negation_pairs(part: str) -> pd.DataFrame:
+def negation_pairs(part: str, tokenizer: PreTrainedTokenizerBase | None = None) -> pd.DataFrame:
     """The minimal pairs of a part: every template with every word.
 
     Parameters
     ----------
     part : {"explore", "confirm", "sealed", "training"}
         The first three have 8 templates and 8 words each, the last one has 12 and 16.
+    tokenizer : transformers.PreTrainedTokenizerBase, optional
+        Of a model whose activations are patched: only pairs of sentences with the same number of tokens. In a BERT
+        these are all; another tokenizer may cut "really" and "not" into different numbers of pieces, and then another
+        adverb takes its place.
 
     Returns
     -------
@@ -95,7 +106,7 @@ def negation_pairs(part: str) -> pd.DataFrame:
     Raises
     ------
     ArgumentError
-        For another part.
+        For another part, and if no adverb has as many tokens as "not".
     """
     if part not in _PARTS:
         raise ArgumentError(f"part={part!r} is not one of {', '.join(map(repr, PARTS))}.")
@@ -112,4 +123,23 @@ def negation_pairs(part: str) -> pd.DataFrame:
             zip(templates, itertools.cycle(ADVERBS), strict=False), [(w, 1) for w in praise] + [(w, 0) for w in blame]
         )
     ]
-    return pd.DataFrame(rows)
+    pairs = pd.DataFrame(rows)
+    return pairs if tokenizer is None else _of_equal_length(pairs, tokenizer)
+
+
+def _of_equal_length(pairs: pd.DataFrame, tokenizer: PreTrainedTokenizerBase) -> pd.DataFrame:
+    """The pairs with the same number of tokens, with other adverbs where the template's has another number."""
+
+    def lengths(texts: list[str]) -> list[int]:
+        return [len(ids) for ids in tokenizer(texts)["input_ids"]]
+
+    kept = []
+    for row, wanted in zip(pairs.to_dict("records"), lengths(pairs["negated"].tolist()), strict=True):
+        others = [row["template"].format(adverb, word=row["word"]) for adverb in (*ADVERBS, *_OTHERS)]
+        candidates = [row["plain"], *others]
+        fitting = [text for text, n in zip(candidates, lengths(candidates), strict=True) if n == wanted]
+        if fitting:
+            kept.append(row | {"plain": fitting[0]})
+    if not kept:
+        raise ArgumentError('This tokenizer cuts "not" into a number of pieces that no adverb of the pairs has.')
+    return pd.DataFrame(kept)

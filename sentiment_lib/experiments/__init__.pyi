@@ -5,6 +5,7 @@ from .records import shipped_records as shipped_records
 from .records import summarise as summarise
 from .records import table_of_runs as table_of_runs
 from .register import Register as Register
+from .register import fingerprint_of as fingerprint_of
 from .repair import measure_repair as measure_repair
 from .repair import repair_set as repair_set
 from .repair import train_further as train_further

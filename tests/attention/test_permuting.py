@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from sentiment_lib import Classifier
-from sentiment_lib.attention import permuted_attention, same_length
+from sentiment_lib.attention import permuted_attention
 from sentiment_lib.attention.permuting import _orders
 from sentiment_lib.errors import ArgumentError
 from sentiment_lib.settings import Encoding
@@ -43,12 +43,6 @@ def test_a_head_that_spreads_evenly_cannot_be_permuted(tiny):
         layer.query.weight.data, layer.query.bias.data = kept
     for draw in dealt:
         np.testing.assert_allclose(draw, own, atol=1e-5)
-
-
-def test_pairs_of_the_same_length_are_found(bundled):
-    _, tokenizer = bundled
-    first, second = ["It is really good.", "It is good."], ["It is not good.", "It is unputdownable."]
-    assert same_length(tokenizer, first, second).tolist() == [True, False]
 
 
 def test_a_layer_that_the_model_lacks_is_an_error(tiny):

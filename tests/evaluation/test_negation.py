@@ -54,3 +54,21 @@ def test_no_sentence_is_one_of_the_behavioural_tests():
 def test_another_part_is_an_error():
     with pytest.raises(ArgumentError, match="part='test' is not one of 'explore'"):
         negation_pairs("test")
+
+
+@every_part
+def test_any_tokenizer_gets_pairs_of_equal_length(part, each_checkpoint):
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(each_checkpoint)
+    pairs = negation_pairs(part, tokenizer)
+    plain, negated = (tokenizer(pairs[name].tolist())["input_ids"] for name in ("plain", "negated"))
+    assert [len(ids) for ids in plain] == [len(ids) for ids in negated]
+    for label in (0, 1):
+        chosen = pairs[pairs["label"] == label]
+        assert chosen["template"].nunique() == negation_pairs(part)["template"].nunique()
+
+
+def test_berts_own_pairs_do_not_change(bundled):
+    for part in PARTS:
+        assert negation_pairs(part, bundled[1]).equals(negation_pairs(part))

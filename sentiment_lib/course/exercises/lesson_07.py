@@ -395,13 +395,13 @@ def _(relative_entropy):
     your five heads as a list of (layer, head), and the number.
     """,
     hints=(
-        'The pairs: `negation_pairs("explore").query("label == 0")`. All else is in the cell that names the heads.',
+        'Pairs: `negation_pairs("explore", tokenizer).query("label == 0")`. The rest is in the cell that names the heads.',
         "`np.mean([patch_heads(model, pairs).recovered for pairs in both_ways(blame)], axis=0)`, then argsort, divmod.",
     ),
     call="each, each_blame, five, shared",
 )
-def other_half(*, model, negation_pairs, both_ways, patch_heads, each):
-    blame = negation_pairs("explore").query("label == 0")
+def other_half(*, model, tokenizer, negation_pairs, both_ways, patch_heads, each):
+    blame = negation_pairs("explore", tokenizer).query("label == 0")
     each_blame = np.mean([patch_heads(model, pairs).recovered for pairs in both_ways(blame)], axis=0)  # answer
     five = [divmod(int(i), each.shape[1]) for i in np.argsort(-each_blame, axis=None)[:5]]  # answer
     lesson = [divmod(int(i), each.shape[1]) for i in np.argsort(-each, axis=None)[:5]]

@@ -395,7 +395,7 @@ def _(relative_entropy):
     your five heads as a list of (layer, head), and the number.
     """,
     hints=(
-        'Pairs: `negation_pairs("explore", tokenizer).query("label == 0")`. The rest is in the cell that names the heads.',
+        'Pairs: `negation_pairs("explore", tokenizer).query("label == 0")`. See the cell that names the heads.',
         "`np.mean([patch_heads(model, pairs).recovered for pairs in both_ways(blame)], axis=0)`, then argsort, divmod.",
     ),
     call="each, each_blame, five, shared",

@@ -281,3 +281,16 @@ def test_the_record_of_the_negation_keeps_its_plan_and_its_verdict():
     right = {arm: [unpacked(seed[arm]["reviews"], seed["sealed"]) for seed in seeds] for arm in ("before", "negated")}
     assert crossed_interval(np.subtract(right["negated"], right["before"])).low > -plan["largest_cost"]
     assert all(seed["before"]["heads"][heads]["p"] == 0.01 for seed in seeds for heads in ("named", "pilot"))
+
+
+@pytest.mark.slow
+def test_the_shipped_trials_are_what_todays_code_gives(tmp_path):
+    """A known answer: if the code no longer gives it, the records of the curves have to be measured again."""
+    settings = make_settings()
+    dataset, _ = prepare(settings)
+    known = {Trial(**record["trial"]).name: record for record in shipped_records("snippets_curve")}
+    trials = [Trial(METHODS[1], 300, 2), Trial(METHODS[2], 100, 1), Trial(METHODS[2], 1000, 0, {"pooling": "first"})]
+    for record in run_trials(trials, dataset, settings, tmp_path):
+        shipped = known[Trial(**record["trial"]).name]
+        agree = answers([record]) == answers([shipped])
+        assert agree.mean() > 0.995, record["trial"]  # the features of the probe were computed on a GPU

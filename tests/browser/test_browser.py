@@ -56,7 +56,7 @@ def test_the_explorer_answers_in_jupyterlab(lab, page, quick_run):
     page.on("console", lambda message: message.type == "error" and errors.append(message.text))
     run_all_cells(page, lab.format("06_explore_attention"))
     drawn(page, view="heatmap", layer=5, head=11)
-    assert page.locator("[data-drawn]").count() == 2  # the view without a kernel stands above the explorer
+    assert page.locator("[data-drawn]").count() == 3  # two views without a kernel stand above the explorer
     view = page.locator("[data-drawn]").last
     widget = page.locator(".jp-OutputArea-output:has(.noUi-handle)").last
     prediction = widget.locator("[aria-label*='probability of positive']")

@@ -1,13 +1,13 @@
 """A fine-tuned BERT for a page without a kernel: its weights, vocabulary and shape as plain data (lesson 06).
 
-The JavaScript in ``engine/`` reads them: ``model_file.js`` unpacks the weights, ``word_pieces.js`` makes tokens of a
-text, and ``bert_encoder.js`` computes the logits with attention maps, gates for heads and outputs of another text.
+The JavaScript in ``engine/`` computes with them; ``engine/page_engine.js`` says how a page asks it.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,18 +18,67 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 WEIGHTS = ("int8", "float16")
+BLOCK = 64  # weights that share a scale; a row whose length is no multiple of it has one scale
+WORKER_SCRIPTS = (
+    "word_pieces.js",
+    "model_file.js",
+    "matrix_product.js",
+    "bert_encoder.js",
+    "corpus_search.js",
+    "page_answers.js",
+    "page_worker.js",
+)
+# What the engine calls the parts of a model, and where a model has them: around the layers, and in each of them.
+_BERT = (
+    {"norm": "bert.embeddings.LayerNorm", "pooler": "bert.pooler.dense", "classifier": "classifier"},
+    "bert.encoder.layer",
+    {
+        "query": "attention.self.query",
+        "key": "attention.self.key",
+        "value": "attention.self.value",
+        "mix": "attention.output.dense",
+        "mixNorm": "attention.output.LayerNorm",
+        "grow": "intermediate.dense",
+        "shrink": "output.dense",
+        "norm": "output.LayerNorm",
+    },
+)
+_DISTILBERT = (
+    {"norm": "distilbert.embeddings.LayerNorm", "pooler": "pre_classifier", "classifier": "classifier"},
+    "distilbert.transformer.layer",
+    {
+        "query": "attention.q_lin",
+        "key": "attention.k_lin",
+        "value": "attention.v_lin",
+        "mix": "attention.out_lin",
+        "mixNorm": "sa_layer_norm",
+        "grow": "ffn.lin1",
+        "shrink": "ffn.lin2",
+        "norm": "output_layer_norm",
+    },
+)
+_KINDS = {"BertForSequenceClassification": _BERT, "DistilBertForSequenceClassification": _DISTILBERT}
+
+
+def engine_scripts() -> tuple[str, str]:
+    """The engine's JavaScript: what a page loads as a script, and the source text that it hands to the worker."""
+    folder = Path(__file__).parent / "engine"
+    page, *worker = ((folder / name).read_text(encoding="utf-8") for name in ("page_engine.js", *WORKER_SCRIPTS))
+    return page, "\n".join(worker)
 
 
 def packed_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, weights: str = "int8") -> dict[str, Any]:
-    """A BERT classifier as data for JSON.
+    """A BERT or DistilBERT classifier as data for JSON.
 
     Parameters
     ----------
     model, tokenizer
-        A ``BertForSequenceClassification`` with two labels, and its tokenizer.
+        A ``BertForSequenceClassification`` or a ``DistilBertForSequenceClassification`` with two labels, and its
+        tokenizer.
     weights : {"int8", "float16"}
-        How matrices are stored: one byte per number with a scale per row (symmetric), or two bytes. Vectors stay
-        float32.
+        How matrices are stored: one byte per number and four per block of 64 numbers in a row, a scale; or two bytes
+        per number. Vectors and the embeddings of positions stay float32. benchmarks/page_engine.py measures what
+        either does to logits.
 
     Returns
     -------
@@ -47,40 +96,58 @@ def packed_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, wei
     if weights not in WEIGHTS:
         raise ArgumentError(f"weights={weights!r} is not one of {', '.join(map(repr, WEIGHTS))}.")
     _check(model)
-    config = model.config
-    shape = {
-        "layers": config.num_hidden_layers,
-        "heads": config.num_attention_heads,
-        "hidden": config.hidden_size,
-        "inner": config.intermediate_size,
-        "epsilon": config.layer_norm_eps,
-        "positions": config.max_position_embeddings,
-    }
-    vocabulary = tokenizer.get_vocab()
+    config, vocabulary = model.config, tokenizer.get_vocab()
+    is_distilled = config.model_type == "distilbert"
     return {
-        "config": shape,
+        "config": {
+            "layers": config.num_hidden_layers,
+            "heads": config.num_attention_heads,
+            "hidden": config.hidden_size,
+            "epsilon": 1e-12 if is_distilled else config.layer_norm_eps,
+            "positions": config.max_position_embeddings,
+            "pooling": "relu" if is_distilled else "tanh",
+        },
         "vocabulary": sorted(vocabulary, key=vocabulary.__getitem__),
         "lowercase": _lowercase(tokenizer),
         "tensors": {
-            name: _packed(values.detach().float().cpu().numpy(), weights)
-            for name, values in model.state_dict().items()
-            if not name.endswith("position_ids")
+            name: _packed(values, "float32" if values.ndim == 1 or name == "positions" else weights)
+            for name, values in _tensors(model).items()
         },
     }
 
 
 def _check(model: PreTrainedModel) -> None:
-    config = model.config
-    if type(model).__name__ != "BertForSequenceClassification":
-        raise ModelError(f"A page computes a BertForSequenceClassification; this is a {type(model).__name__}.")
+    config, kind = model.config, type(model).__name__
+    if kind not in _KINDS:
+        raise ModelError(f"A page computes a {' or a '.join(_KINDS)}; this is a {kind}.")
+    activation = "activation" if config.model_type == "distilbert" else "hidden_act"
     unusual = {
-        "hidden_act": (config.hidden_act, "gelu"),
+        activation: (getattr(config, activation), "gelu"),
         "num_labels": (config.num_labels, 2),
         "position_embedding_type": (getattr(config, "position_embedding_type", None) or "absolute", "absolute"),
     }
     for name, (found, wanted) in unusual.items():
         if found != wanted:
             raise ModelError(f"A page computes models with {name}={wanted!r}; this one has {found!r}.")
+
+
+def _tensors(model: PreTrainedModel) -> dict[str, np.ndarray]:
+    """The weights under the engine's names; what BERT adds for the first of two segments is added to the positions."""
+    state = {name: values.detach().float().cpu().numpy() for name, values in model.state_dict().items()}
+    embeddings = f"{model.base_model_prefix}.embeddings"
+    positions = state[f"{embeddings}.position_embeddings.weight"]
+    segments = state.get(f"{embeddings}.token_type_embeddings.weight")
+    if segments is not None:
+        positions = positions + segments[0]
+    around, layers, inside = _KINDS[type(model).__name__]
+    places = around | {
+        f"{layer}.{name}": f"{layers}.{layer}.{path}"
+        for layer in range(model.config.num_hidden_layers)
+        for name, path in inside.items()
+    }
+    return {"words": state[f"{embeddings}.word_embeddings.weight"], "positions": positions} | {
+        f"{name}.{kind}": state[f"{path}.{kind}"] for name, path in places.items() for kind in ("weight", "bias")
+    }
 
 
 def _lowercase(tokenizer: PreTrainedTokenizerBase) -> bool:
@@ -98,16 +165,18 @@ def _lowercase(tokenizer: PreTrainedTokenizerBase) -> bool:
     return lowercase
 
 
-def _packed(values: np.ndarray, weights: str) -> dict[str, Any]:
+def _packed(values: np.ndarray, kind: str) -> dict[str, Any]:
     packed = {"shape": list(values.shape)}
-    if values.ndim == 1:
+    if kind == "float32":
         return packed | {"type": "float32", "data": _base64(values.astype("<f4"))}
-    if weights == "float16":
+    if kind == "float16":
         return packed | {"type": "float16", "data": _base64(values.astype("<f2"))}
-    scales = np.abs(values).max(axis=1, keepdims=True) / 127
+    width = values.shape[1]
+    blocks = values.reshape(-1, width if width % BLOCK else BLOCK)
+    scales = np.abs(blocks).max(axis=1, keepdims=True) / 127
     scales = np.where(scales == 0, 1, scales).astype("<f4")
-    integers = np.rint(values / scales).clip(-127, 127).astype("i1")
-    return packed | {"type": "int8", "data": _base64(integers), "scales": _base64(scales[:, 0])}
+    integers = np.rint(blocks / scales).astype("i1")
+    return packed | {"type": "int8", "data": _base64(integers), "scales": _base64(scales)}
 
 
 def _base64(values: np.ndarray) -> str:

@@ -61,15 +61,16 @@ function wordPieceTokenizer(vocabulary, lowercase = true) {
     return words;
   }
 
-  /* Ids with [CLS] and [SEP], and for each the number of its word, -1 for special tokens. A special token that is
-     written in the text is one token, as in transformers. What does not fit is cut out of the middle. */
+  /* Ids with [CLS] and [SEP] around them, and for each the number of its word, -1 for these two. A special token in the
+     text is one token and one word, as in transformers. What does not fit is cut out of the middle. */
   function encode(text, maxLength = 64, headShare = 0.25) {
     const ids = [], words = [];
     let count = 0;
-    for (const part of text.split(/(\[(?:PAD|UNK|CLS|SEP|MASK)\])/)) {
+    const whole = text.replace(/\p{Surrogate}/gu, "?"); // half of a pair, which transformers would not take
+    for (const part of whole.split(/(\[(?:PAD|UNK|CLS|SEP|MASK)\])/)) {
       if (special.has(part)) {
         ids.push(special.get(part));
-        words.push(-1);
+        words.push(count++);
         continue;
       }
       for (const word of wordsOf(part)) {

@@ -56,7 +56,8 @@ notebooks: $(READY_TEST)
 
 # Measure what benchmarks/records does not hold yet, some six hours for all of it, and write benchmarks/RESULTS.md.
 # Run nothing else meanwhile. IMDB is a folder with train.parquet and test.parquet.
-BENCHMARKS := training levers alone roofline inference files growth candidates hour three_ways baselines negation lora
+BENCHMARKS := training levers alone roofline inference files growth candidates hour three_ways baselines negation lora \
+	page_engine
 bench: $(READY_TEST)
 	@test -f "$(IMDB)/train.parquet" || { echo "give the folder of IMDB's Parquet files: make bench IMDB=folder"; exit 2; }
 	$(INSTALL) ".[bench]"

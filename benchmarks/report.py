@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from bench import HERE, RECORDS, median
 from gpu import PARTS
+from page_engine import TIMED, TOKENS
 
 from sentiment_lib.evaluation.predictions import unpacked
 from sentiment_lib.evaluation.uncertainty import Interval, crossed_interval, mean_interval, share_intervals
@@ -589,6 +590,32 @@ def baselines(folders: list[Path]) -> str:
     return markdown(head, rows)
 
 
+def page_engine(folder: Path) -> str:
+    """How exact and how fast a page's engine is."""
+    table = table_of("page_engine", folder)
+    accuracy = [
+        (
+            row.weights,
+            f"{row.megabytes:.1f}",
+            f"{row.largest:.4f}",
+            f"{row.median:.4f}",
+            f"{row.within_a_tenth:.1%}",
+            f"{row.labels_changed:.0f} of {row.count}",
+        )
+        for row in table[table["part"] == "accuracy"].itertuples(index=False)
+    ]
+    speed = [
+        (f"{row.system}, {row.weights}", *(f"{median(getattr(row, name)):,.0f}" for name in TIMED))
+        for row in table[table["part"] == "speed"].itertuples(index=False)
+    ]
+    head = ["weights", "MB of the script", "largest difference of a logit", "median", "at most 0.1", "labels changed"]
+    return (
+        f"Logits in headless Chromium beside those of PyTorch in float32:\n\n{markdown(head, accuracy)}\n\nMedians in "
+        f"milliseconds over {table['count'].min()} texts of {TOKENS} tokens; ready: from opening the page:\n\n"
+        + markdown(["engine", "ready", "first answer", "a head of the upper half off", "all heads' needs"], speed)
+    )
+
+
 SECTIONS: dict[str, tuple[str, Callable[..., str]]] = {
     "training": ("Training, against the Trainer", training),
     "levers": ("What brings what", levers),
@@ -604,6 +631,7 @@ SECTIONS: dict[str, tuple[str, Callable[..., str]]] = {
     "gpu": ("On a GPU", gpu),
     "negation": ("Heads that carry a negation, and a repair", negation),
     "lora": ("Adapters beside full fine-tuning", lora),
+    "page_engine": ("The model in a page", page_engine),
 }
 
 

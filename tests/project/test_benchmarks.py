@@ -36,6 +36,7 @@ def script(monkeypatch):
         "negation",
         "lora",
         "measure",
+        "page_engine",
     ):
         sys.modules.pop(name, None)
 

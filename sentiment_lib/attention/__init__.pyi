@@ -22,6 +22,7 @@ from .maps import condense as condense
 from .norms import moved_norms as moved_norms
 from .patching import PairedTexts as PairedTexts
 from .patching import Patched as Patched
+from .patching import heads_taken as heads_taken
 from .patching import pair_texts as pair_texts
 from .patching import patch_heads as patch_heads
 from .patching import patch_positions as patch_positions
@@ -35,3 +36,5 @@ from .statistics import HeadStatistics as HeadStatistics
 from .statistics import attention_change as attention_change
 from .statistics import head_statistics as head_statistics
 from .statistics import peculiar_texts as peculiar_texts
+from .word_pairs import HeadPairs as HeadPairs
+from .word_pairs import strongest_pairs as strongest_pairs

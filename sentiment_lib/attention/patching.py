@@ -12,7 +12,8 @@ Towards best practices of activation patching in language models: metrics and me
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -194,6 +195,39 @@ def patch_sets(model: PreTrainedModel, pairs: PairedTexts, sets: Sequence[Iterab
     outputs, first = _first(model, pairs, head_outputs_changed)
     places = [_heads_from(outputs, model.config.num_attention_heads, heads) for heads in chosen]
     return _patched(model, pairs, first, places, (len(chosen),), head_outputs_changed)
+
+
+@contextmanager
+def heads_taken(
+    model: PreTrainedModel, ids: Sequence[int], heads: Iterable[tuple[int, int]], *, one_per_text: bool = False
+) -> Iterator[None]:
+    """The model with the outputs of some heads taken from another text, until the block ends.
+
+    Parameters
+    ----------
+    ids : sequence of int
+        The other text's tokens; as many as those of the texts that are computed in the block.
+    heads : iterable of (int, int)
+        Layers and heads, counted from 0.
+    one_per_text : bool
+        Not all heads in each text of a batch, but the first one in the first text, and so on; all of one layer.
+    """
+    chosen = list(heads)
+    with activations_kept(model, head_outputs_changed) as kept, torch.inference_mode():
+        model(torch.tensor([list(ids)], device=device_of(model)))
+    width = model.config.num_attention_heads
+    changes = _heads_from(kept, width, chosen)
+    if one_per_text:
+
+        def change(seen: torch.Tensor) -> torch.Tensor:
+            mixed, other = seen.clone().unflatten(-1, (width, -1)), kept[chosen[0][0]].unflatten(-1, (width, -1))
+            for row, (_, head) in enumerate(chosen):
+                mixed[row, :, head] = other[0, :, head]
+            return mixed.flatten(-2)
+
+        changes = {chosen[0][0]: change}
+    with head_outputs_changed(model, changes):
+        yield
 
 
 def _heads_from(outputs: dict[int, torch.Tensor], width: int, heads: Iterable[tuple[int, int]]) -> dict[int, Change]:

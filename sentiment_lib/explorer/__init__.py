@@ -4,9 +4,11 @@ In the browser, plain JavaScript from ``front_end/`` draws the views and answers
 
 - :mod:`~sentiment_lib.explorer.rendering`: predictions as HTML
 - :mod:`~sentiment_lib.explorer.view`: attention in a page without a kernel
-- :mod:`~sentiment_lib.explorer.attention_explorer`: attention with a live model behind it
+- :mod:`~sentiment_lib.explorer.kernel_engine`: what the explorer asks, answered by the model in a kernel
+- :mod:`~sentiment_lib.explorer.attention_explorer`: the explorer in a notebook
 - :mod:`~sentiment_lib.explorer.prediction_browser`: a table of predictions to filter and read
-- :mod:`~sentiment_lib.explorer.page_model`: a model for a page that computes it, with the JavaScript in ``engine/``
+- :mod:`~sentiment_lib.explorer.page_model`: a model as data for a page, with the JavaScript in ``engine/``
+- :mod:`~sentiment_lib.explorer.page`: the explorer as a page that computes everything itself
 
 What the room offers is listed in ``__init__.pyi``. Names are loaded when they are first used.
 """

@@ -1,7 +1,7 @@
 """The attention view: HTML that shows every head for a text, without a kernel and without a network.
 
 Used in lessons 06 and 07. ``front_end/`` draws it and answers the user: plain JavaScript without any dependency, shared
-with :mod:`sentiment_lib.explorer.attention_explorer`.
+with the explorer (:mod:`sentiment_lib.explorer.attention_explorer`, :mod:`sentiment_lib.explorer.page`).
 """
 
 import base64
@@ -18,58 +18,46 @@ import numpy as np
 
 from ..attention.maps import AttentionMaps
 from ..errors import ArgumentError
-from ..run.environment import needs_extra
 from ..run.files import replacing
-
-with needs_extra("lessons"):
-    import anywidget
-    import traitlets
+from .kernel_engine import LONG, codes_of
 
 VIEWS = ("bipartite", "heatmap", "overview")
 STATE = ("view", "layer", "head", "more_heads", "special", "words", "difference", "silenced")  # what can be set
-LONG = 128  # tokens; in longer texts, weights below FLOOR are left out so that the view stays small
-FLOOR = 0.002
+FLOOR = 0.002  # in long texts, weights below it are left out so that the view stays small
 
 
-def _source(name: str) -> str:
-    return (Path(__file__).parent / "front_end" / name).read_text(encoding="utf-8")
+def source(name: str) -> str:
+    """A file of the front end or of the page engine as text."""
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
 
 @cache
 def front_end() -> str:
     """The JavaScript of the view, with its style."""
-    style = f"const ATTENTION_VIEW_STYLE = {json.dumps(_source('attention_view.css'))};"
-    return "\n".join([style, _source("attention_data.js"), _source("attention_view.js")])
+    style = f"const ATTENTION_VIEW_STYLE = {json.dumps(source('front_end/attention_view.css'))};"
+    return "\n".join([style, *(source(f"front_end/attention_{part}.js") for part in ("data", "view"))])
+
+
+@cache
+def explorer_front_end() -> str:
+    """The JavaScript of the explorer, with that of the view and both styles."""
+    style = f"const EXPLORER_STYLE = {json.dumps(source('front_end/explorer.css'))};"
+    return "\n".join([front_end(), style, source("front_end/explorer.js")])
 
 
 def pack_panel(maps: AttentionMaps, title: str = "") -> tuple[dict[str, Any], bytes]:
     """What the front end needs to know about some maps, and their packed weights.
 
-    A weight is stored in one byte as ``round(255 * sqrt(weight))``: the error is at most 0.004, and smaller for small
-    weights. The bytes are deflated. 64 tokens with 6 layers x 12 heads take about 200 kB.
+    A weight is stored in one byte (:func:`codes_of`). The bytes are deflated: 64 tokens with 6 layers x 12 heads take
+    about 200 kB.
     """
     is_long = len(maps.tokens) > LONG
     floor = FLOOR if is_long else 0.0
     weights = np.where(maps.weights < floor, 0, maps.weights) if is_long else maps.weights
-    codes = np.rint(255 * np.sqrt(np.clip(weights, 0, 1))).astype(np.uint8)
     panel = {"title": title, "tokens": list(maps.tokens), "words": list(maps.words), "layers": maps.layers}
     panel |= {"word_texts": list(maps.word_texts), "windows": list(maps.windows)}
-    return panel | {"heads": maps.heads, "floor": floor}, zlib.compress(codes.tobytes(), 1 if is_long else 6)
-
-
-class AttentionCanvas(anywidget.AnyWidget):
-    """The picture of the explorer, drawn in the browser; the explorer sets what it shows."""
-
-    _esm = f"{front_end()}\n{_source('attention_widget.js')}\nexport default {{ render }};\n"
-    panels: traitlets.List = traitlets.List().tag(sync=True)
-    view = traitlets.Unicode(VIEWS[0]).tag(sync=True)
-    layer = traitlets.Int().tag(sync=True)
-    head = traitlets.Int().tag(sync=True)
-    more_heads: traitlets.List = traitlets.List().tag(sync=True)
-    special = traitlets.Bool(True).tag(sync=True)
-    words = traitlets.Bool(False).tag(sync=True)
-    difference = traitlets.Bool(False).tag(sync=True)
-    silenced: traitlets.List = traitlets.List().tag(sync=True)
+    packed = zlib.compress(codes_of(weights).tobytes(), 1 if is_long else 6)
+    return panel | {"heads": maps.heads, "floor": floor}, packed
 
 
 class AttentionView:
@@ -93,7 +81,7 @@ class AttentionView:
             f"""for (const host of document.querySelectorAll('[data-attention-view="{name}"]:not([data-mounted])')) {{
   host.dataset.mounted = "yes";
   const data = JSON.parse(host.querySelector("script").textContent);
-  Promise.all(data.panels.map((panel) => unpackPanel(panel, bytesOf(panel.packed))))
+  Promise.all(data.panels.map(async (panel) => ({{ ...panel, weights: await inflated(bytesOf(panel.packed)) }})))
     .then((panels) => createAttentionView(host, {{ panels, state: data.state }}));
 }}
 }})();</script>"""

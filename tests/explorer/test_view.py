@@ -14,7 +14,8 @@ from support.browser import chromium_page, listen
 
 from sentiment_lib import attention_maps, attention_view
 from sentiment_lib.attention.maps import AttentionMaps, condense
-from sentiment_lib.explorer.view import AttentionCanvas, front_end
+from sentiment_lib.explorer.attention_explorer import ExplorerComponent
+from sentiment_lib.explorer.view import front_end
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -92,7 +93,7 @@ def test_only_maps_of_the_same_tokens_compare():
 
 
 def test_the_widget_runs_the_same_code():
-    assert AttentionCanvas._esm.startswith(front_end())
+    assert ExplorerComponent._esm.startswith(front_end())
 
 
 @pytest.fixture

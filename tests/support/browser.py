@@ -44,8 +44,8 @@ def listen(page):
 
 
 @contextmanager
-def jupyterlab(folder):
-    """Start a JupyterLab with copies of the lessons in `folder`; yields the address of a lesson, to format with its name."""
+def jupyterlab(folder, program="jupyterlab"):
+    """Start JupyterLab, or Notebook 7 (``notebook``), with copies of the lessons; yields a lesson's address, to format."""
     for path in (CHECKOUT / "notebooks").glob("*.ipynb"):
         notebook = nbformat.read(path, as_version=4)
         notebook.metadata.pop("widgets", None)
@@ -58,7 +58,7 @@ def jupyterlab(folder):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     token = secrets.token_hex(16)
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root"]
+    command = [sys.executable, "-m", program, "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root"]
     command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder / 'notebooks'}"]
     environment = os.environ | {
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
@@ -73,7 +73,8 @@ def jupyterlab(folder):
                 break
             except OSError:
                 time.sleep(0.5)
-        yield f"http://127.0.0.1:{port}/lab/workspaces/{{0}}/tree/{{0}}.ipynb?token={token}"
+        place = "lab/workspaces/{0}/tree" if program == "jupyterlab" else "notebooks"
+        yield f"http://127.0.0.1:{port}/{place}/{{0}}.ipynb?token={token}"
     finally:
         server.terminate()
         server.wait(20)
@@ -84,7 +85,7 @@ def run_all_cells(page, address):
     """Open a lesson and run all its cells."""
     page.goto(address)
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell", state="attached")
-    page.wait_for_selector("text=Python 3 (ipykernel) | Idle")
+    page.get_by_text(re.compile(r"Python 3 \(ipykernel\)( \| Idle)?$")).first.wait_for()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Run All Cells$")).click()
     page.wait_for_function(

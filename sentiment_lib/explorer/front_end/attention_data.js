@@ -41,17 +41,20 @@ function unitsOf(panel, special, words) {
   return units;
 }
 
-/* Weights of one head between units, row by row: to a word the sum over its pieces, from a word their mean. */
+/* Weights of one head between units, row by row: to a word the sum over its pieces, from a word their mean. Norms are
+   summed in the same way, and are not divided by what remains of a row. */
 function matrixOf(panel, units, layer, head, special) {
   const n = panel.tokens.length, m = units.length, out = new Float32Array(m * m);
-  const offset = (layer * panel.heads + head) * n * n;
+  const weights = panel.by_layer ? panel.by_layer[layer] : panel.weights, unit = panel.top || 1;
+  if (!weights) return out; // of a long text, a layer that has not been asked for yet
+  const offset = ((panel.by_layer ? 0 : layer * panel.heads) + head) * n * n;
   for (let a = 0; a < m; a++) {
     for (const i of units[a].members) {
       const row = offset + i * n;
-      for (let b = 0; b < m; b++) for (const j of units[b].members) out[a * m + b] += SQUARE[panel.weights[row + j]];
+      for (let b = 0; b < m; b++) for (const j of units[b].members) out[a * m + b] += unit * SQUARE[weights[row + j]];
     }
     let total = units[a].members.length;
-    if (!special) {
+    if (!special && !panel.top) {
       total = 0;
       for (let b = 0; b < m; b++) total += out[a * m + b];
     }
@@ -71,10 +74,24 @@ function paint(canvas, size, colorOf) {
   context.putImageData(image, 0, 0);
 }
 
-/* The weights of a panel are packed with deflate; every browser of today unpacks that by itself. */
-async function unpackPanel(panel, packed) {
+/* One head as a small square picture; of many units the strongest weight of each patch is shown. */
+function paintSmall(canvas, w, m, scale, signed) {
+  const size = Math.max(1, Math.min(m, 48)), pooled = new Float32Array(size * size);
+  for (let a = 0; a < m; a++) {
+    const row = Math.floor((a * size) / m) * size;
+    for (let b = 0; b < m; b++) {
+      const k = row + Math.floor((b * size) / m), value = w[a * m + b];
+      if (Math.abs(value) > Math.abs(pooled[k])) pooled[k] = value;
+    }
+  }
+  const color = (x) => (signed ? ramp(SIGNED, 0.5 + x / scale) : ramp(VIRIDIS, x / (0.5 * scale)));
+  paint(canvas, size, (k) => color(pooled[k]));
+}
+
+/* Weights are packed with deflate; every browser of today unpacks that by itself. */
+async function inflated(packed) {
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return { ...panel, weights: new Uint8Array(await new Response(stream).arrayBuffer()) };
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 function bytesOf(base64) {

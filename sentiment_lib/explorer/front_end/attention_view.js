@@ -3,11 +3,14 @@
    Plain JavaScript without any dependency. It asks the network for nothing, lives in a shadow root, so that the
    styles of the page and its own leave each other alone, and puts text into the page as text only.
 
-   createAttentionView(host, options) draws into `host` and returns {set, load}:
+   createAttentionView(host, options) draws into `host` and returns {set, load, point, matrix}:
      set(state)     changes what is shown; see STATE below
      load(panels)   shows other weights, in one panel or two:
-                    [{title, tokens, words, word_texts, layers, heads, windows, weights}]
-   A weight w is stored in one byte as round(255 * sqrt(w)), so that small weights keep their digits. */
+                    [{title, tokens, words, word_texts, layers, heads, windows, weights, top}]
+     point(i)       shows the weights of one unit (a token or a word) only; null: all
+     matrix(p)      units and weights of panel p for the head that is shown, {units, weights, size}
+   A weight w is stored in one byte as round(255 * sqrt(w)), so that small weights keep their digits. If a panel has a
+   `top`, its numbers are not weights but norms, up to `top`, stored as round(255 * sqrt(norm / top)). */
 const STATE = {
   view: "bipartite", // "bipartite" (lines), "heatmap" or "overview"
   layer: 0,
@@ -59,17 +62,23 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
 
   /* Panels as they are drawn: a function that gives one head's matrix, or the difference of two panels' matrices. */
   function sources() {
-    const units = unitsOf(panels[0], shown.special, shown.words);
-    const weights = (panel) => (layer, head) => matrixOf(panel, units, layer, head, shown.special);
-    if (!shown.difference || panels.length < 2) {
-      return panels.map((panel, i) => ({ title: panel.title, units, of: weights(panel), last: i === panels.length - 1 }));
-    }
-    const [first, second] = panels.map(weights);
+    const list = panels.map((panel, i) => {
+      const units = unitsOf(panel, shown.special, shown.words), scale = panel.top || 1;
+      const of = (layer, head) => matrixOf(panel, units, layer, head, shown.special);
+      const format = panel.top ? (x) => x.toFixed(2) : percent;
+      return { title: panel.title, units, of, scale, format, last: i === panels.length - 1 };
+    });
+    const [first, second] = list;
+    if (!shown.difference || !second || first.units.length !== second.units.length) return list;
+    const units = second.units.map((unit, i) => {
+      const other = first.units[i].label;
+      return unit.label === other ? unit : { ...unit, label: `${other} / ${unit.label}` };
+    });
     const of = (layer, head) => {
-      const before = first(layer, head);
-      return second(layer, head).map((w, k) => w - before[k]);
+      const before = first.of(layer, head);
+      return second.of(layer, head).map((w, k) => w - before[k]);
     };
-    return [{ title: `${panels[1].title} minus ${panels[0].title}`, units, of, signed: true, last: true }];
+    return [{ ...second, title: `${second.title} minus ${first.title}`, units, of, signed: true }];
   }
 
   /* ------------------------------------------------------------------------------------------- controls */
@@ -116,12 +125,13 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
     const { layers, heads: count, floor, windows } = panels[0];
     const local = windows.map((_, layer) => layer).filter((layer) => windows[layer] !== null && (shown.view === "overview" || layer === shown.layer));
     const which = shown.view === "overview" ? `${layers} layers × ${count} heads` : headName(shown.layer, shown.view === "bipartite" ? heads() : [shown.head]);
-    const said = [which[0].toUpperCase() + which.slice(1)];
-    if (!shown.special) said.push("special tokens are left out, and what remains of each row is divided by its sum");
+    const said = toolbar ? [which[0].toUpperCase() + which.slice(1)] : []; // the explorer has a title
+    if (!shown.special) said.push(panels[0].top ? "special tokens are left out" : "special tokens are left out, and what remains of each row is divided by its sum");
     if (shown.words) said.push("word pieces are put together: to a word the sum, from a word the mean");
     if (local.length) said.push(`local attention in layer${local.length > 1 ? "s" : ""} ${local.join(", ")}: a token sees at most ${windows[local[0]]} tokens to each side`);
     if (floor) said.push(`weights below ${percent(floor)} are shown as 0`);
-    about.textContent = `${said.join("; ")}.`;
+    about.textContent = said.length ? `${said.join("; ")}.` : "";
+    about.hidden = !said.length;
   }
 
   function colorMark(head) {
@@ -148,15 +158,16 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
     const pin = () => { pinned = !(pinned && focus === i); point(i); };
     return element("button", { class: "token", title: unit.label, onmouseenter: show, onfocus: () => { pinned = false; point(i); }, onclick: pin }, unit.label);
   }
+  const looks = () => (panels[0].top ? "takes from" : "looks at");
   function frame(source, content) {
     const panel = element("section", { class: "panel", "aria-label": source.title || "attention" });
     if (source.title) panel.append(element("div", { class: "title" }, source.title));
     panel.append(content);
     return panel;
   }
-  function strongest(row, units, m = 5) {
+  function strongest(row, { units, format }, m = 5) {
     return Array.from(row, (w, j) => [w, j]).sort((a, b) => Math.abs(b[0]) - Math.abs(a[0])).slice(0, m)
-      .map(([w, j]) => `${units[j].label} ${percent(w)}`).join(", ");
+      .map(([w, j]) => `${units[j].label} ${format(w)}`).join(", ");
   }
 
   /* ---------------------------------------------------------------------------------------------- lines */
@@ -186,9 +197,9 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
         context.clearRect(0, 0, 190, height);
         matrices.forEach(({ head, w }, k) => {
           const nudge = (k - (matrices.length - 1) / 2) * Math.min(3, 12 / matrices.length);
-          for (let i = focus === null ? 0 : focus; i < (focus === null ? m : focus + 1); i++) {
+          for (let i = focus === null ? 0 : focus; i < (focus === null ? m : Math.min(focus + 1, m)); i++) {
             for (let j = 0; j < m; j++) {
-              const weight = w[i * m + j], strength = Math.abs(weight);
+              const weight = w[i * m + j], strength = Math.abs(weight) / source.scale;
               if (strength < FAINT) continue;
               context.strokeStyle = source.signed ? `rgb(${SIGNED[weight < 0 ? 0 : 2]})` : headColor(head, panels[0].heads);
               context.globalAlpha = Math.min(1, (focus === null ? 0.03 : 0.25) + 1.2 * strength);
@@ -201,10 +212,10 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
           }
         });
         units.forEach((_, j) => {
-          const values = focus === null ? [] : matrices.map(({ w }) => w[focus * m + j]);
-          const any = values.some((w) => Math.abs(w) >= FAINT / 2);
-          numbers.children[j].replaceChildren(...(any ? values.flatMap((w, k) => [colorMark(matrices[k].head), percent(w)]) : []));
-          to.children[j].classList.toggle("on", values.some((w) => Math.abs(w) >= 0.1));
+          const values = focus === null || focus >= m ? [] : matrices.map(({ w }) => w[focus * m + j]);
+          const any = values.some((w) => Math.abs(w) >= (FAINT / 2) * source.scale);
+          numbers.children[j].replaceChildren(...(any ? values.flatMap((w, k) => [colorMark(matrices[k].head), source.format(w)]) : []));
+          to.children[j].classList.toggle("on", values.some((w) => Math.abs(w) >= 0.1 * source.scale));
           from.children[j].classList.toggle("on", focus === j);
         });
       };
@@ -214,8 +225,8 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
       focus = i;
       parts.forEach((part) => part.show());
       if (i === null) { status.textContent = "Hover or focus a token on the left to see its lines alone; click to keep it, Esc to let go."; return; }
-      status.textContent = parts.map(({ source, units, matrices, m }) =>
-        matrices.map(({ head, w }) => `${source.title ? `${source.title}: ` : ""}head ${head}, “${units[i].label}” looks at ${strongest(w.subarray(i * m, (i + 1) * m), units)}`).join("; ")).join(" | ");
+      status.textContent = parts.filter(({ m }) => i < m).map(({ source, units, matrices, m }) =>
+        matrices.map(({ head, w }) => `${source.title ? `${source.title}: ` : ""}head ${head}, “${units[i].label}” ${looks()} ${strongest(w.subarray(i * m, (i + 1) * m), source)}`).join("; ")).join(" | ");
     };
     point(null);
     body.replaceChildren(...parts.map((part) => frame(part.source, part.content)));
@@ -226,7 +237,7 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
     const parts = list.map((source) => {
       const { units } = source, m = units.length, w = source.of(shown.layer, shown.head);
       const side = Math.max(11, Math.min(22, Math.floor((list.length > 1 ? 440 : 600) / Math.max(m, 1))));
-      let top = source.signed ? 0.05 : 0.3;
+      let top = (source.signed ? 0.05 : 0.3) * source.scale;
       for (const value of w) top = Math.max(top, Math.abs(value));
       const stops = source.signed ? SIGNED : VIRIDIS;
       const canvas = element("canvas", { role: "img" });
@@ -234,7 +245,7 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
       canvas.style.cssText = `width:${m * side}px;height:${m * side}px`;
       let best = 0;
       w.forEach((value, k) => { if (Math.abs(value) > Math.abs(w[best])) best = k; });
-      if (m) canvas.setAttribute("aria-label", `Heatmap of ${headName(shown.layer, [shown.head])}: the strongest weight is ${percent(w[best])}, from ${units[Math.floor(best / m)].label} to ${units[best % m].label}`);
+      if (m) canvas.setAttribute("aria-label", `Heatmap of ${headName(shown.layer, [shown.head])}: the ${panels[0].top ? "largest norm" : "strongest weight"} is ${source.format(w[best])}, from ${units[Math.floor(best / m)].label} to ${units[best % m].label}`);
       const font = `${Math.min(12, side - 1)}px`, mark = element("div", { class: "mark" });
       const left = element("div", { class: "left", role: "group", "aria-label": "tokens that look" });
       const above = element("div", { class: "above" });
@@ -249,8 +260,9 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
       roving(left);
       const cells = element("div", { class: "cells" }, canvas, mark);
       const show = (row, column) => {
-        mark.style.display = row === null ? "none" : "block";
-        if (row === null) return;
+        const seen = row !== null && row < m;
+        mark.style.display = seen ? "block" : "none";
+        if (!seen) return;
         const wide = column === null ? m : 1;
         mark.style.cssText += `;left:${(column || 0) * side}px;top:${row * side}px;width:${wide * side}px;height:${side}px`;
       };
@@ -262,15 +274,15 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
       const map = element("div", { class: "map" }, element("div", { class: "corner" }), above, left, cells);
       const key = element("span", { class: "ramp" });
       key.style.background = gradient(stops);
-      const legend = element("div", {}, source.signed ? percent(-top) : "0", " ", key, ` ${percent(top)}`);
+      const legend = element("div", {}, source.signed ? source.format(-top) : "0", " ", key, ` ${source.format(top)}`);
       return { source, units, w, m, show, content: element("div", {}, element("div", { class: "scroll" }, map), legend) };
     });
     function at(row, column) {
       parts.forEach((part) => part.show(row, column));
       status.textContent = row === null
         ? "A row's token looks at the columns' tokens. Hover over a cell, or focus a row, to read its weights."
-        : parts.map(({ source, units, w, m }) => `${source.title ? `${source.title}: ` : ""}“${units[row].label}” looks at ` +
-            (column === null ? strongest(w.subarray(row * m, (row + 1) * m), units) : `“${units[column].label}” with ${percent(w[row * m + column])}`)).join(" | ");
+        : parts.filter(({ m }) => row < m && (column === null || column < m)).map(({ source, units, w, m }) => `${source.title ? `${source.title}: ` : ""}“${units[row].label}” ${looks()} ` +
+            (column === null ? strongest(w.subarray(row * m, (row + 1) * m), source) : `“${units[column].label}” with ${source.format(w[row * m + column])}`)).join(" | ");
     }
     point = (i) => { focus = i; at(i, null); };
     point(null);
@@ -289,17 +301,8 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
       for (let layer = 0; layer < layers; layer++) {
         grid.append(element("span", {}, String(layer)));
         for (let head = 0; head < count; head++) {
-          const m = source.units.length, w = source.of(layer, head), size = Math.max(1, Math.min(m, 48));
-          const pooled = new Float32Array(size * size); // of many tokens the strongest weight of each patch
-          for (let a = 0; a < m; a++) {
-            const row = Math.floor((a * size) / m) * size;
-            for (let b = 0; b < m; b++) {
-              const k = row + Math.floor((b * size) / m), value = w[a * m + b];
-              if (Math.abs(value) > Math.abs(pooled[k])) pooled[k] = value;
-            }
-          }
           const canvas = element("canvas");
-          paint(canvas, size, (k) => (source.signed ? ramp(SIGNED, 0.5 + pooled[k]) : ramp(VIRIDIS, pooled[k] / 0.5)));
+          paintSmall(canvas, source.of(layer, head), source.units.length, source.scale, source.signed);
           const open = () => change({ view: "heatmap", layer, head });
           const here = layer === shown.layer && head === shown.head;
           const button = element("button", { "aria-label": `open ${headName(layer, [head])}`, "aria-current": here && "true", title: headName(layer, [head]), class: source.last && isOff(layer, head) ? "off" : "", onclick: open }, canvas);
@@ -311,7 +314,7 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
     });
     status.textContent = list[0].signed
       ? "A square a head: blue where the second looks more, orange where it looks less. Click to open."
-      : "A square a head, rows look and columns are looked at; yellow is a weight of 0.5 or more. Click to open.";
+      : `A square a head, rows look and columns are looked at; yellow is ${panels[0].top ? `a norm of ${(panels[0].top / 2).toFixed(2)}` : "a weight of 0.5"} or more. Click to open.`;
     body.replaceChildren(...parts);
   }
 
@@ -324,10 +327,15 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
       body.replaceChildren();
       status.textContent = "There is no token to show but special ones.";
     } else ({ bipartite: drawLines, heatmap: drawHeatmap, overview: drawOverview })[shown.view](list);
-    body.querySelectorAll(".scroll").forEach((box, i) => at[i] && box.scrollTo(...at[i])); // a long text stays where it was
+    body.querySelectorAll(".scroll").forEach((box, i) => at[i] && (at[i][0] || at[i][1]) && box.scrollTo(...at[i])); // a long text stays where it was
     host.dataset.drawn = JSON.stringify({ view: shown.view, layer: shown.layer, head: shown.head, ms: Math.round(performance.now() - start) });
+  }
+  /* The head that is shown in panel p: its units and its weights between them, row by row. */
+  function matrix(p = 0) {
+    const source = sources()[p];
+    return { units: source.units, weights: source.of(shown.layer, shown.head), size: source.units.length };
   }
   makeControls();
   draw();
-  return { set, load };
+  return { set, load, matrix, point: (i) => { pinned = i !== null; point(i); } };
 }

@@ -1,0 +1,669 @@
+/* The attention explorer: one component for JupyterLab and for pages. It shows a text, its prediction and every head,
+   and lets a reader switch heads off, take them over from a second text, and search for what they look at.
+
+   createExplorer(host, options) draws into `host` and returns {set, state, ready}:
+     engine     {info, ask(kind, args, onPart)}: the model, in a kernel or in the page (engine/page_engine.js)
+     state      what is shown first; see EXPLORER_STATE
+     reviews    [[title, text], …] to choose from; pairs: [[title, text, second text], …]
+     corpus     the texts that a search goes through, to open those it finds
+     onChange   called with each part of the state that the reader changes
+     save       called with "png" or "html" and a function that makes the file; null: files are downloaded
+     address    true: the state stands in the page's address
+   Text is put into the page as text only. */
+const EXPLORER_STATE = {
+  text: "",
+  other: "", // a second text to compare with; empty: none
+  silenced: [], // [layer, head] pairs that are switched off
+  taken: [], // [layer, head] pairs whose outputs are taken from the second text
+  compare: "nothing",
+  measure: "weights",
+  grid: "maps",
+  chips: "head",
+  ...STATE,
+};
+const COMPARE = ["nothing", "all heads on", "before fine-tuning", "second text"];
+const MEASURES = { weights: "attention weights", norms: "norms of what is moved" };
+const GRIDS = {
+  maps: "the maps themselves",
+  needs: "need in this text: what switching it off does",
+  patches: "what taking it from the second text does",
+  changed: "what fine-tuning changed",
+};
+const CHIPS = {
+  head: "this head: what they get, or what the chosen word looks at",
+  leaveOut: "the prediction: what leaving the word out takes away",
+  rollout: "rollout: what may reach [CLS]",
+};
+const WAIT = 160; // ms after the last key before a typed text is read
+const PATIENCE = 15000; // ms after which a kernel that has not answered is taken for dead
+const signed = (x, digits = 2) => `${x < 0 ? "−" : "+"}${Math.abs(x).toFixed(digits)}`;
+const headKey = ([layer, head]) => `${layer}·${head}`;
+const toggled = (list, pair) => {
+  const rest = list.filter((one) => headKey(one) !== headKey(pair));
+  return rest.length < list.length ? rest : [...list, pair];
+};
+const labelOf = (logit) => (logit >= 0 ? "positive" : "negative");
+
+/* The state in an address: only what differs from the beginning. */
+function addressOf(state, first) {
+  const parts = new URLSearchParams();
+  for (const [key, value] of Object.entries(state)) {
+    if (JSON.stringify(value) === JSON.stringify(first[key])) continue;
+    parts.set(key, typeof value === "string" ? value : JSON.stringify(value));
+  }
+  return parts.toString();
+}
+
+/* The state that an address asks for. What does not fit is left out: an address can be written by anybody. */
+function stateOf(address, first, { layers, heads }) {
+  const state = {}, fits = (pair) => Array.isArray(pair) && pair.length === 2 && inside(pair[0], layers) && inside(pair[1], heads);
+  const inside = (x, count) => Number.isInteger(x) && x >= 0 && x < count;
+  const allowed = { compare: COMPARE, measure: Object.keys(MEASURES), grid: Object.keys(GRIDS), chips: Object.keys(CHIPS), view: Object.keys(VIEWS) };
+  for (const [key, text] of new URLSearchParams(address)) {
+    if (!Object.hasOwn(first, key)) continue;
+    let value = text;
+    if (typeof first[key] !== "string") {
+      try { value = JSON.parse(text); } catch { continue; }
+    }
+    if (Object.hasOwn(allowed, key) ? !allowed[key].includes(value) : typeof value !== typeof first[key]) continue;
+    if (key === "layer" && !inside(value, layers)) continue;
+    if (key === "head" && !inside(value, heads)) continue;
+    if (Array.isArray(first[key])) {
+      if (!Array.isArray(value) || !value.every(key === "more_heads" ? (x) => inside(x, heads) : fits)) continue;
+    }
+    state[key] = value;
+  }
+  return state;
+}
+
+function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], corpus = [], onChange = () => {}, save = null, address = false }) {
+  const { layers, heads, can } = engine.info;
+  const root = host.shadowRoot || host.attachShadow({ mode: "open" });
+  host.setAttribute("data-lm-suppress-shortcuts", "true"); // the keys are ours, not JupyterLab's
+  const first = { ...EXPLORER_STATE, ...state };
+  let shown = { ...first, ...(address ? stateOf(location.hash.slice(1), first, engine.info) : {}) };
+  let answer = null; // { panels, logit, base, other }, of what is shown
+  let history = []; // states to go back to, with what each action did
+  let pinned = null; // the word whose row is shown
+  let words = null; // { labels, values, signed } that colour the words, when not taken from the head
+  let view = null; // the large picture
+  const values = {}; // of the grid: needs and patches, layers × heads, null where not known yet
+  const running = {}; // asks that can be cancelled
+  let newest = 0, waiting = false; // for the model's answer
+  let drawings = 0; // answers so far
+
+  /* ------------------------------------------------------------------------------------------ the frame */
+  const make = element;
+  const button = (text, action, more = {}) => make("button", { type: "button", onclick: action, ...more }, text);
+  const select = (name, options, key) => {
+    const list = make("select", { "aria-label": name, onchange: () => change({ [key]: list.value }) });
+    for (const [value, text, why] of options) {
+      list.append(make("option", { value, disabled: why ? "" : false, title: why || false }, why ? `${text} (${why})` : text));
+    }
+    refreshers.push(() => (list.value = shown[key]));
+    return list;
+  };
+  const tick = (name, key, inverse = false) => {
+    const box = make("input", { type: "checkbox", onchange: () => change({ [key]: box.checked !== inverse }) });
+    refreshers.push(() => (box.checked = shown[key] !== inverse));
+    return make("label", {}, box, name);
+  };
+  const refreshers = [];
+  const why = (kind) => (can[kind] === true ? "" : can[kind] || "not here");
+
+  const area = make("textarea", { "aria-label": "text of the review", rows: 3, spellcheck: "false", placeholder: "Type a review of your own" });
+  const second = make("textarea", { "aria-label": "text to compare with", rows: 3, spellcheck: "false", placeholder: "A second text, to compare with" });
+  const choices = make("select", { "aria-label": "reviews to choose from", onchange: () => choose(choices.value) });
+  const offered = [];
+  function offer(title, text, other = "") {
+    offered.push({ text, other });
+    choices.append(make("option", { value: String(offered.length - 1) }, title));
+  }
+  choices.append(make("option", { value: "" }, "(a text of your own)"));
+  reviews.forEach(([title, text]) => offer(title, text));
+  pairs.forEach(([title, text, other]) => offer(title, text, other));
+  function choose(at) {
+    const chosen = offered[Number(at)];
+    if (at !== "" && chosen) change({ text: chosen.text, other: chosen.other, silenced: [], taken: [], compare: chosen.other ? "second text" : shown.compare === "second text" ? "nothing" : shown.compare });
+  }
+  let typing = 0;
+  function typed(box, key) {
+    const done = () => {
+      clearTimeout(typing);
+      if (box.value === shown[key]) return;
+      const part = { [key]: box.value };
+      if (key === "other" && box.value) part.compare = "second text";
+      if (key === "other" && !box.value) Object.assign(part, { taken: [] }, shown.compare === "second text" ? { compare: "nothing" } : {});
+      change(part);
+    };
+    box.addEventListener("input", () => {
+      clearTimeout(typing);
+      typing = setTimeout(done, WAIT);
+    });
+    box.addEventListener("change", done); // on leaving the field, so that nothing typed is lost
+  }
+  typed(area, "text");
+  typed(second, "other");
+  refreshers.push(() => {
+    for (const [box, key] of [[area, "text"], [second, "other"]]) if (box.value !== shown[key] && root.activeElement !== box) box.value = shown[key];
+    const at = offered.findIndex(({ text, other }) => text === shown.text && (other === shown.other || (!other && !shown.other)));
+    choices.value = at < 0 ? "" : String(at);
+  });
+
+  const verdicts = make("div", { class: "verdicts" }), actions = make("ol", { class: "actions", "aria-label": "what each action did to the logit" });
+  const undo = button("undo", back, { title: "take the last action back (Ctrl+Z)" });
+  const message = make("p", { class: "message", role: "status", "aria-live": "polite" });
+  const chips = make("div", { class: "words", role: "group", "aria-label": "the words of the review" }), chipsNote = make("span", { class: "note" });
+  const grids = make("div", { class: "grids" }), gridNote = make("div", { class: "note" });
+  const title = make("h3", { class: "head-title" }), large = make("div", { class: "large" });
+  const off = button("switch this head off", () => toggle([shown.layer, shown.head]), { title: "key o", class: "strong" });
+  const take = button("take it from the second text", () => takeOver([[shown.layer, shown.head]]), { title: "key t" });
+  const takeLayer = button("take the whole layer", () => takeOver(wholeLayer(shown.layer)));
+  const allOn = button("all heads as they were", () => change({ silenced: [], taken: [] }));
+  const found = make("div", { class: "found" });
+  const search = button("search", () => searchByHead(), {});
+  const needsOf = (kind) => (kind === "patches" && !shown.other ? "needs a second text" : why(kind));
+
+  root.replaceChildren(
+    make("style"),
+    make("section", { class: "texts", "aria-label": "text" },
+      make("label", { class: "wide" }, "review ", choices), make("div", { class: "areas" }, area, second)),
+    make("section", { class: "answer", "aria-label": "prediction" }, verdicts, make("div", { class: "log" }, actions, undo), message),
+    make("section", { class: "chips-part", "aria-label": "words" },
+      make("label", {}, "words coloured by ", select("words coloured by", Object.entries(CHIPS).map(([key, text]) => [key, text, key === "head" ? "" : why(key)]), "chips")),
+      chips, chipsNote),
+    make("div", { class: "main" },
+      make("section", { class: "left-part", "aria-label": "all heads" },
+        make("label", {}, "all heads by ", select("all heads by", Object.entries(GRIDS).map(([key, text]) => [key, text, key === "maps" ? "" : key === "changed" ? (engine.info.changed ? "" : "not stored") : why(key)]), "grid")),
+        grids, gridNote),
+      make("section", { class: "right-part", "aria-label": "one head" },
+        title,
+        make("div", { class: "bar" }, off, take, takeLayer, allOn),
+        make("div", { class: "bar" },
+          make("label", {}, "as ", select("view", Object.entries(VIEWS), "view")),
+          make("label", {}, "of ", select("measure", Object.entries(MEASURES).map(([key, text]) => [key, text, key === "norms" ? why("norms") : ""]), "measure")),
+          make("label", {}, "beside ", select("beside", COMPARE.map((name) => [name, name, name === "before fine-tuning" ? why("before") : ""]), "compare")),
+          tick("without special tokens", "special", true), tick("whole words", "words"), tick("difference", "difference")),
+        large)),
+    make("details", { class: "search" }, make("summary", {}, "Search by head: which pairs of words does it connect?"),
+      make("div", { class: "bar" }, search, make("span", { class: "note" }, why("search") || "Goes through the stored reviews with all heads on.")), found),
+    make("div", { class: "bar" }, button("save PNG", () => keep("png")), button("save HTML", () => keep("html")),
+      ...(address ? [button("copy link", copyLink)] : []),
+      make("span", { class: "note" }, "Keys: arrows move in the grid, o switches a head off, t takes it from the second text, Ctrl+Z undoes.")),
+  );
+  root.firstChild.textContent = ATTENTION_VIEW_STYLE + EXPLORER_STYLE;
+  if (why("search")) search.disabled = true;
+  root.addEventListener("keydown", (event) => {
+    const writing = event.target.matches("textarea, input, select");
+    if (event.key === "z" && (event.ctrlKey || event.metaKey) && !writing) { event.preventDefault(); back(); return; }
+    if (writing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "o") toggle([shown.layer, shown.head]);
+    if (event.key === "t" && !take.disabled) takeOver([[shown.layer, shown.head]]);
+  });
+
+  /* -------------------------------------------------------------------------------------------- actions */
+  const ASKED = ["text", "other", "silenced", "taken", "compare", "measure"]; // a change of these needs the model
+  const ACTIONS = ["text", "other", "silenced", "taken"]; // a change of these can be undone
+
+  function change(part) {
+    const acted = ACTIONS.some((key) => key in part && JSON.stringify(part[key]) !== JSON.stringify(shown[key]));
+    if (acted) history.push({ before: Object.fromEntries([...ACTIONS, "compare"].map((key) => [key, shown[key]])), name: nameOf(part), logit: answer && answer.logit });
+    set(part);
+    onChange(part);
+  }
+  function nameOf(part) {
+    const names = (key, verb) => {
+      const was = shown[key].map(headKey), is = (part[key] || shown[key]).map(headKey);
+      const came = is.filter((one) => !was.includes(one)), went = was.filter((one) => !is.includes(one));
+      const brief = (list) => (list.length > 3 ? `${list.length} heads` : list.join(", "));
+      return [came.length ? `${brief(came)} ${verb[0]}` : "", went.length ? `${brief(went)} ${verb[1]}` : ""];
+    };
+    if ("text" in part && part.text !== shown.text) return "another text";
+    if ("other" in part && part.other !== shown.other) return "another second text";
+    return [...names("silenced", ["off", "on"]), ...names("taken", ["taken over", "given back"])].filter(Boolean).join(", ");
+  }
+  function back() {
+    const last = history.pop();
+    if (!last) return;
+    set(last.before);
+    onChange(last.before);
+  }
+  const toggle = (pair) => change({ silenced: toggled(shown.silenced, pair), taken: shown.taken.filter((one) => headKey(one) !== headKey(pair)) });
+  const wholeLayer = (layer) => Array.from({ length: heads }, (_, head) => [layer, head]);
+  function takeOver(list) {
+    const have = new Set(shown.taken.map(headKey)), all = list.every((pair) => have.has(headKey(pair)));
+    const asked = new Set(list.map(headKey)), rest = shown.taken.filter((pair) => !asked.has(headKey(pair)));
+    change({ taken: all ? rest : [...rest, ...list], silenced: shown.silenced.filter((pair) => all || !asked.has(headKey(pair))) });
+  }
+
+  /* Changes what is shown, without telling `onChange`. */
+  function set(part) {
+    const moved = (keys) => keys.some((key) => key in part && JSON.stringify(part[key]) !== JSON.stringify(shown[key]));
+    const ask = moved(ASKED) || !answer, words_ = moved([...ACTIONS, "chips"]), cells = moved([...ACTIONS, "grid"]);
+    if (moved(["text"])) pinned = null;
+    shown = { ...shown, ...part };
+    if (address) window.history.replaceState(null, "", `#${addressOf(shown, first)}`);
+    if (ask) read();
+    else if (view) {
+      view.set(pictured());
+      if (answer.panels[0].by_layer && !answer.panels.every((panel) => panel.by_layer[shown.layer])) askLayer();
+    }
+    if (words_) askWords();
+    if (cells) askGrid();
+    draw();
+  }
+  const pictured = () => Object.fromEntries(Object.keys(STATE).map((key) => [key, shown[key]]));
+
+  /* --------------------------------------------------------------------------------------------- asking */
+  /* One ask of a kind at a time; an older one of the same kind is cancelled. */
+  async function ask(slot, kind, args, onPart) {
+    if (running[slot]) running[slot].cancel();
+    const promise = engine.ask(kind, args, onPart);
+    running[slot] = promise;
+    try {
+      return await promise;
+    } finally {
+      if (running[slot] === promise) running[slot] = null;
+    }
+  }
+  /* What is said stays until something else is said; what a reading said, or an error, until the next reading. */
+  let passing = false;
+  function say(text, wrong = false, until = wrong) {
+    message.textContent = text;
+    message.classList.toggle("wrong", wrong);
+    passing = until;
+  }
+  const quiet = (error) => { if (error.name !== "AbortError") say(error.message, true); };
+  const changes = () => ({ off: shown.silenced, take: shown.taken.length ? { text: shown.other, heads: shown.taken } : null });
+
+  async function read() {
+    waiting = true;
+    const mine = (newest += 1), now = shown, whole = { text: now.text, off: [], take: null };
+    const late = setTimeout(() => mine === newest && say("No answer yet. If the kernel is gone, run the cell again.", true), PATIENCE);
+    const altered = now.silenced.length + now.taken.length > 0;
+    const panelOf = async (slot, args, named) => {
+      const it = await ask(slot, "read", { ...args, layer: now.layer });
+      if (now.measure !== "norms") return { ...it, title: named };
+      const { norms, top, by_layer, small, asked } = await ask(`${slot} norms`, "norms", { ...args, layer: now.layer });
+      return { ...it, weights: norms, by_layer, top, small, asked, title: named };
+    };
+    try {
+      const [panel, all, other] = await Promise.all([
+        panelOf("read", { text: now.text, ...changes() }, ""),
+        altered ? ask("base", "read", { ...whole, layer: now.layer }) : null,
+        now.other ? panelOf("other", { text: now.other, off: [], take: null }, "second text") : null,
+      ]);
+      const base = all || panel, panels = [panel];
+      if (now.compare === "second text" && other) panels.push(other);
+      if (now.compare === "all heads on") panels.unshift(await panelOf("whole", whole, "all heads on"));
+      if (now.compare === "before fine-tuning") panels.unshift(await panelOf("before", { ...whole, model: "before" }, "before fine-tuning"));
+      if (mine !== newest) return;
+      if (panels.length > 1) panel.title = now.compare === "second text" ? "review" : "now";
+      answer = { panels, panel, logit: panel.logit, base, other };
+      waiting = false;
+      drawings += 1;
+      drawVerdicts(); // first of all
+      await new Promise((seen) => setTimeout(seen));
+      if (mine !== newest) return;
+      if (panel.cut) say(`${panel.cut} tokens in the middle of the text are left out; the model reads ${panel.tokens.length}.`, false, true);
+      else if (passing) say("");
+      for (const one of panels) Object.assign(one, { layers, heads, floor: 0, windows: engine.info.windows || Array(layers).fill(null) });
+      if (!view || view.panels !== panels.length) {
+        view = createAttentionView(freshHost(), { panels, state: pictured(), toolbar: false, onChange: change });
+        view.panels = panels.length;
+      } else view.load(panels, pictured());
+      draw();
+      if (shown.layer !== now.layer && panels[0].by_layer) askLayer();
+    } catch (error) {
+      quiet(error);
+    } finally {
+      clearTimeout(late);
+    }
+  }
+  function freshHost() {
+    const inner = make("div");
+    large.replaceChildren(inner);
+    return inner;
+  }
+  /* Of long texts only one layer's weights are held at a time. */
+  async function askLayer() {
+    const mine = newest, layer = shown.layer;
+    try {
+      for (const panel of answer.panels) {
+        const args = { ...panel.asked, layer };
+        panel.by_layer[layer] = (await ask(`layer ${panel.title}`, "layer", args)).weights;
+      }
+      if (mine === newest && layer === shown.layer) view.load(answer.panels, pictured());
+    } catch (error) {
+      quiet(error);
+    }
+  }
+
+  async function askGrid() {
+    for (const slot of ["needs", "patches"]) if (running[slot]) running[slot].cancel();
+    const kind = shown.grid;
+    if (kind !== "needs" && kind !== "patches") return;
+    values[kind] = Array(layers).fill(null);
+    if (needsOf(kind)) { drawGrids(); return; }
+    const args = kind === "needs" ? { text: shown.text, ...changes() } : { text: shown.text, other: shown.other, off: shown.silenced };
+    try {
+      await ask(kind, kind, args, ({ layer, values: row }) => {
+        values[kind][layer] = row;
+        drawGrids();
+      });
+    } catch (error) {
+      quiet(error);
+    }
+  }
+  async function askWords() {
+    const kind = shown.chips;
+    words = null;
+    for (const slot of ["leaveOut", "rollout"]) if (running[slot]) running[slot].cancel();
+    if (kind === "head" || why(kind)) return;
+    try {
+      const it = await ask(kind, kind, { text: shown.text, ...changes() }, ({ done, of }) => (chipsNote.textContent = `${done} of ${of} words left out …`));
+      words = kind === "leaveOut" ? { labels: it.words, values: it.effects, signed: true } : { shares: it.shares };
+      drawWords();
+    } catch (error) {
+      quiet(error);
+    }
+  }
+  async function searchByHead() {
+    const at = [shown.layer, shown.head];
+    try {
+      const it = await ask("search", "search", { layer: at[0], head: at[1], top: 12 }, ({ read: done, of }) => {
+        found.replaceChildren(make("p", { class: "note" }, `${done} of ${of} reviews read …`));
+      });
+      showFound(at, it);
+    } catch (error) {
+      quiet(error);
+    }
+  }
+
+  /* -------------------------------------------------------------------------------------------- drawing */
+  function draw() {
+    refreshers.forEach((refresh) => refresh());
+    const patchable = shown.other && !why("patches");
+    for (const one of [take, takeLayer]) one.hidden = one.disabled = !patchable;
+    const here = [shown.layer, shown.head].join(), has = (list) => list.some((pair) => pair.join() === here);
+    off.textContent = has(shown.silenced) ? "switch this head on again" : "switch this head off";
+    off.setAttribute("aria-pressed", String(has(shown.silenced)));
+    take.textContent = has(shown.taken) ? "give it back" : "take it from the second text";
+    takeLayer.textContent = `take all of layer ${shown.layer}`;
+    allOn.hidden = !(shown.silenced.length + shown.taken.length);
+    undo.disabled = !history.length;
+    title.textContent = `Layer ${shown.layer}, head ${shown.head}`;
+    search.textContent = `search with layer ${shown.layer}, head ${shown.head}`;
+    if (answer) {
+      drawVerdicts();
+      drawActions();
+      drawWords();
+      drawGrids();
+      if (!waiting) host.dataset.shown = JSON.stringify({ text: shown.text, layer: shown.layer, head: shown.head, logit: answer.logit });
+    }
+  }
+  function verdict(name, logit, base) {
+    const share = (x) => 1 / (1 + Math.exp(-x)), p = share(logit), moved = base !== undefined && base !== logit;
+    const text = `probability of positive ${p.toFixed(3)}, logit ${signed(logit)}`;
+    const more = moved ? `; with all heads on ${share(base).toFixed(3)}, changed by ${signed(logit - base)}` : "";
+    const bar = make("div", { class: "track" }, make("i", { class: labelOf(logit) }), make("u"));
+    bar.firstChild.style.width = `${100 * p}%`;
+    if (moved) {
+      const mark = make("s");
+      mark.style.left = `${100 * share(base)}%`;
+      bar.append(mark);
+    }
+    return make("div", { class: "verdict", role: "img", "aria-label": `${name}${labelOf(logit)}, ${text}${more}` },
+      make("span", {}, name, make("b", { class: labelOf(logit) }, labelOf(logit)), ` ${text}${more}`), bar);
+  }
+  function drawVerdicts() {
+    const list = [verdict(answer.other ? "review: " : "", answer.logit, answer.base.logit)];
+    if (answer.other) list.push(verdict("second text: ", answer.other.logit));
+    if (shown.taken.length && answer.other && !waiting) {
+      const gap = answer.other.logit - answer.base.logit, share = (answer.logit - answer.base.logit) / gap;
+      if (Math.abs(gap) > 0.05) list.push(make("p", { class: "note" }, `${Math.round(100 * share)} % of the difference between the two texts has come over.`));
+    }
+    verdicts.replaceChildren(...list);
+  }
+  function drawActions() {
+    const rows = history.slice(-6).map(({ name, logit }, i, all) => {
+      const after = i + 1 < all.length ? all[i + 1].logit : answer.logit;
+      if (i + 1 === all.length && waiting) return make("li", {}, `${name} …`);
+      return make("li", {}, logit === null || name.startsWith("another") ? name : `${name}: ${signed(after - logit)}`);
+    });
+    actions.replaceChildren(...rows);
+  }
+
+  function drawWords() {
+    const panel = answer.panel;
+    let units, strengths, mark = null, note;
+    if (words && words.labels) {
+      units = words.labels;
+      const top = Math.max(0.05, ...words.values.map(Math.abs));
+      strengths = words.values.map((x) => x / top);
+      note = `Blue words speak for positive, orange ones for negative; the strongest changes the logit by ${top.toFixed(2)}.`;
+      mark = words.values.map((x) => signed(x));
+    } else {
+      const parts = unitsOf(panel, shown.special, true);
+      units = parts.map(({ label }) => label);
+      let row;
+      if (words && words.shares) {
+        row = parts.map(({ members }) => members.reduce((sum, i) => sum + words.shares[i], 0));
+        note = "Rollout: the share of each word that would reach [CLS] in the last layer if only attention mixed them.";
+      } else {
+        const matrix = matrixOf({ ...panel, floor: 0 }, parts, shown.layer, shown.head, shown.special), n = units.length;
+        row = pinned !== null && pinned < n ? Array.from(matrix.subarray(pinned * n, (pinned + 1) * n)) : parts.map((_, j) => parts.reduce((sum, __, i) => sum + matrix[i * n + j], 0) / n);
+        note = pinned !== null && pinned < n ? `What “${units[pinned]}” looks at in layer ${shown.layer}, head ${shown.head}. Press it again to let go.` : "What each word gets from all words in this head, on average. Press a word to see where it looks.";
+      }
+      const counted = words && words.shares ? row.filter((_, i) => parts[i].word >= 0) : row; // [CLS] keeps most of its own
+      const top = Math.max(...counted, 1e-6);
+      strengths = row.map((x) => x / top);
+      mark = row.map((x) => (panel.top && !(words && words.shares) ? x.toFixed(2) : percent(x)));
+    }
+    if (units.length !== chips.children.length || units.some((label, i) => chips.children[i].textContent !== label)) {
+      chips.replaceChildren(...units.map((label, i) => button(label, () => { pinned = pinned === i ? null : i; draw(); }, { class: "word" })));
+      rove(chips, 1, -1);
+    }
+    [...chips.children].forEach((chip, i) => {
+      const color = words && words.labels && strengths[i] < 0 ? "var(--negative)" : "var(--positive)";
+      chip.style.background = `color-mix(in srgb, ${color} ${Math.round(60 * Math.min(1, Math.abs(strengths[i])))}%, transparent)`;
+      chip.title = `${units[i]}: ${mark[i]}`;
+      chip.setAttribute("aria-pressed", String(pinned === i && !(words && words.labels)));
+    });
+    chipsNote.textContent = note;
+  }
+
+  /* Arrow keys move among the buttons of a group; one of them is a stop of the tab key. */
+  function rove(group, step, at, moved = () => {}) {
+    const items = [...group.querySelectorAll("button:not(.row)")];
+    const stop = at >= 0 && at < items.length ? at : Math.max(0, items.findIndex((item) => item.getAttribute("aria-current")));
+    items.forEach((item, i) => (item.tabIndex = i === stop ? 0 : -1));
+    if (at >= 0 && items[at]) items[at].focus();
+    group.onkeydown = (event) => {
+      const here = items.indexOf(root.activeElement), by = { ArrowDown: step, ArrowUp: -step, ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      const target = by && here >= 0 && items[here + by];
+      if (!target) return;
+      event.preventDefault();
+      items.forEach((item) => (item.tabIndex = item === target ? 0 : -1));
+      target.focus();
+      moved(here + by);
+    };
+  }
+
+  let drawnGrid = ""; // what the grid shows; if only the head changes, it is not painted again
+  function drawGrids() {
+    if (!answer) return;
+    const kind = shown.grid, table = kind === "changed" ? engine.info.changed : values[kind];
+    const cells = table ? table.filter(Boolean).flatMap((row) => Array.from(row)) : [];
+    const top = Math.max(0.01, ...cells.map(Math.abs));
+    const done = table ? table.filter(Boolean).length : layers;
+    const now = JSON.stringify([kind, done, cells, drawings, ...["special", "words", "silenced", "taken", "other"].map((key) => shown[key])]);
+    if (now === drawnGrid) { markHead(); return; }
+    drawnGrid = now;
+    const one = (panel, name, second_) => {
+      const grid = make("div", { class: "cells-grid", role: "group", "aria-label": `${name}; a row a layer, a column a head` });
+      grid.style.gridTemplateColumns = `auto repeat(${heads}, minmax(0, 1fr))`;
+      grid.append(make("span", { class: "axis" }, ""));
+      for (let head = 0; head < heads; head++) grid.append(make("span", { class: "axis" }, String(head)));
+      const units = unitsOf(panel, shown.special, shown.words);
+      for (let layer = 0; layer < layers; layer++) {
+        const label = second_ && !why("patches")
+          ? button(String(layer), () => takeOver(wholeLayer(layer)), { class: "axis row", title: `take all heads of layer ${layer} into the review`, "aria-label": `take all heads of layer ${layer} into the review`, draggable: "true", ondragstart: (event) => event.dataTransfer.setData("text/plain", JSON.stringify(wholeLayer(layer))) })
+          : make("span", { class: "axis" }, String(layer));
+        grid.append(label);
+        for (let head = 0; head < heads; head++) {
+          const pair = [layer, head], is = (list) => list.some((other) => headKey(other) === headKey(pair));
+          const isOff = !second_ && is(shown.silenced), isTaken = is(shown.taken);
+          const value = !second_ && table && table[layer] ? table[layer][head] : null;
+          const says = value === null ? "" : kind === "changed" ? `, changed by ${value.toFixed(3)}` : `, ${kind === "needs" ? "switching it off" : "taking it over"} changes the logit by ${signed(value)}`;
+          const cell = button("", () => change({ layer, head }), {
+            class: `cell${isOff ? " off" : ""}${isTaken ? " taken" : ""}`, draggable: second_ ? "true" : false,
+            "aria-label": `layer ${layer}, head ${head}${isOff ? ", switched off" : ""}${isTaken ? ", taken from the second text" : ""}${says}`,
+            title: `layer ${layer}, head ${head}${says}`, ondblclick: () => (second_ ? takeOver([pair]) : toggle(pair)),
+          });
+          if (second_) cell.addEventListener("dragstart", (event) => event.dataTransfer.setData("text/plain", JSON.stringify([pair])));
+          if (kind === "maps" || second_) {
+            const canvas = make("canvas");
+            const small = panel.small ? smallOf(panel, layer, head) : null;
+            if (small) paintSmall(canvas, small, 48, 1, false);
+            else paintSmall(canvas, matrixOf(panel, units, layer, head, shown.special), units.length, panel.top || 1, false);
+            cell.append(canvas);
+          } else if (value !== null) {
+            const color = kind === "changed" ? ramp(VIRIDIS, value / top) : ramp(SIGNED, 0.5 + value / (2 * top));
+            cell.style.background = `rgb(${color})`;
+          } else cell.classList.add("unknown");
+          grid.append(cell);
+        }
+      }
+      return make("figure", {}, answer.other ? make("figcaption", {}, name) : "", grid);
+    };
+    const old = root.activeElement && root.activeElement.classList.contains("cell") ? root.activeElement.parentElement : null;
+    const place = [...grids.querySelectorAll(".cells-grid")].indexOf(old);
+    const list = [one(answer.panel, "review", false)];
+    if (answer.other) list.push(one(answer.other, "second text", true));
+    grids.replaceChildren(...list);
+    grids.querySelectorAll(".cells-grid").forEach((grid, i) => {
+      const select_ = (at) => change({ layer: Math.floor(at / heads), head: at % heads });
+      rove(grid, heads, i === place ? shown.layer * heads + shown.head : -1, select_);
+    });
+    markHead();
+    const target = grids.firstChild;
+    target.addEventListener("dragover", (event) => event.preventDefault());
+    target.addEventListener("drop", (event) => {
+      event.preventDefault();
+      let list_;
+      try { list_ = JSON.parse(event.dataTransfer.getData("text/plain")); } catch { return; } // something else was dropped
+      if (Array.isArray(list_) && list_.every((pair) => Array.isArray(pair) && pair[0] < layers && pair[1] < heads)) takeOver(list_);
+    });
+    gridNote.textContent = needsOf(kind) && kind !== "maps" && kind !== "changed" ? `This ${needsOf(kind)}.`
+      : kind === "maps" ? `Rows look, columns are looked at; yellow is ${answer.panel.top ? `a norm of ${(answer.panel.top / 2).toFixed(1)}` : "a weight of 0.5"} or more.`
+        : kind === "changed" ? `Yellow: fine-tuning moved most of this head's attention (${top.toFixed(2)}).`
+          : `${done < layers ? `${done} of ${layers} layers. ` : ""}Blue raises the logit of positive, orange lowers it, by up to ${top.toFixed(2)}.`;
+    host.dataset.grid = JSON.stringify({ kind, layers: done });
+  }
+  /* Marks the head that is shown; it alone is a stop of the tab key. */
+  function markHead() {
+    for (const grid of grids.querySelectorAll(".cells-grid")) {
+      grid.querySelectorAll(".cell").forEach((cell, at) => {
+        const here = at === shown.layer * heads + shown.head;
+        if (here) cell.setAttribute("aria-current", "true");
+        else cell.removeAttribute("aria-current");
+        cell.tabIndex = here ? 0 : -1;
+      });
+    }
+  }
+  const smallOf = (panel, layer, head) => Float32Array.from(panel.small.subarray((layer * heads + head) * 2304, (layer * heads + head + 1) * 2304), (q) => SQUARE[q]);
+
+  function showFound([layer, head], { texts, pairs: list, chance }) {
+    const head_ = make("tr", {}, ...["this word", "looks at", "mean weight", "times", "for example"].map((text) => make("th", { scope: "col" }, text)));
+    const rows = list.map((pair) => make("tr", { class: pair.mean > chance ? "" : "weak" },
+      make("td", {}, pair.from), make("td", {}, pair.to), make("td", {}, percent(pair.mean)), make("td", {}, String(pair.count)),
+      make("td", {}, button(`open review ${pair.example.text + 1}`, () => change({ text: pair.example.content ?? corpus[pair.example.text], other: "", silenced: [], taken: [], layer, head })))));
+    const note = list.length
+      ? `Layer ${layer}, head ${head}, in ${texts} reviews. If each row's weights were shuffled, the strongest of all pairs would lie below ${percent(chance)} in 95 of 100 cases; pairs below that are grey.`
+      : `Layer ${layer}, head ${head}: no pair of words occurs often enough in ${texts} reviews.`;
+    found.replaceChildren(make("p", { class: "note" }, note), make("table", {}, make("thead", {}, head_), make("tbody", {}, ...rows)));
+  }
+
+  /* ------------------------------------------------------------------------------------------- keeping */
+  /* The prediction and the head that is shown, as a picture. */
+  function picture() {
+    const { units, weights, size } = view.matrix(view.panels === 1 || shown.compare === "second text" || shown.difference ? 0 : 1);
+    const names = units.map(({ label }) => label), cell = Math.max(6, Math.min(22, Math.floor(640 / Math.max(size, 1)))), scale = 2;
+    const left = 130, above = 150, canvas = make("canvas"), side = size * cell;
+    canvas.width = scale * Math.max(left + side + 20, 560);
+    canvas.height = scale * (above + side + 20);
+    const pen = canvas.getContext("2d");
+    pen.scale(scale, scale);
+    pen.fillStyle = "#fff";
+    pen.fillRect(0, 0, canvas.width, canvas.height);
+    pen.fillStyle = "#222";
+    pen.font = "bold 15px sans-serif";
+    pen.fillText(`Layer ${shown.layer}, head ${shown.head}: ${MEASURES[shown.measure]}`, 10, 22);
+    pen.font = "13px sans-serif";
+    pen.fillText(verdicts.firstChild.getAttribute("aria-label").slice(0, 90), 10, 42);
+    let top = shown.difference ? 0.05 : 1e-6;
+    for (const w of weights) top = Math.max(top, Math.abs(w));
+    const negative = weights.some((w) => w < 0);
+    weights.forEach((w, k) => {
+      pen.fillStyle = `rgb(${ramp(negative ? SIGNED : VIRIDIS, negative ? 0.5 + w / (2 * top) : w / top)})`;
+      pen.fillRect(left + (k % size) * cell, above + Math.floor(k / size) * cell, cell, cell);
+    });
+    pen.fillStyle = "#222";
+    pen.font = `${Math.min(12, cell)}px sans-serif`;
+    names.forEach((name, i) => {
+      pen.textAlign = "right";
+      pen.fillText(name.slice(0, 18), left - 6, above + (i + 0.75) * cell);
+      pen.save();
+      pen.translate(left + (i + 0.75) * cell, above - 6);
+      pen.rotate(-Math.PI / 2);
+      pen.textAlign = "left";
+      pen.fillText(name.slice(0, 14), 0, 0);
+      pen.restore();
+    });
+    return canvas;
+  }
+  /* What is shown as a page of its own: the large picture with every head, without the model. */
+  function pageOf() {
+    const panels = answer.panels.map((panel) => ({ ...panel, weights: undefined, codes: base64Of(panel.weights) }));
+    const data = JSON.stringify({ panels, state: pictured() }).replace(/</g, "\\u003c");
+    const script = `${FRONT_END}\nconst data = JSON.parse(document.getElementById("data").textContent);
+for (const panel of data.panels) panel.weights = bytesOf(panel.codes);
+createAttentionView(document.getElementById("view"), data);`.replace(/<\/script/gi, "<\\/script");
+    const said = make("p");
+    said.textContent = [...verdicts.children].map((one) => one.getAttribute("aria-label") || one.textContent).join(". ");
+    return `<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Attention</title><meta name="viewport" content="width=device-width"><style>:root { color-scheme: light dark; } body { margin: 16px; font-family: sans-serif; }</style></head><body>\n${said.outerHTML}<div id="view"></div><script type="application/json" id="data">${data}</script>\n<script>${script}</script></body></html>\n`;
+  }
+  async function keep(kind) {
+    if (!answer) return;
+    const name = `explorer_${shown.view}_layer${shown.layer}_head${shown.head}.${kind}`;
+    if (save) { say(await save(kind)); return; }
+    if (kind === "html" && answer.panels.some((panel) => panel.by_layer)) { say("This text is too long to keep as a page; save a picture.", true); return; }
+    const blob = kind === "png" ? await new Promise((done) => picture().toBlob(done, "image/png")) : new Blob([pageOf()], { type: "text/html" });
+    const link = make("a", { href: URL.createObjectURL(blob), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+    say(`saved ${name}`);
+  }
+  async function copyLink() {
+    try {
+      await navigator.clipboard.writeText(location.href);
+      say("The link to what you see is copied.");
+    } catch {
+      say("The address of this page is the link to what you see; the browser did not let us copy it.");
+    }
+  }
+
+  if (address) window.addEventListener("hashchange", () => set({ ...first, ...stateOf(location.hash.slice(1), first, engine.info) }));
+  if (!shown.text && reviews.length) shown.text = reviews[0][1];
+  set({ ...shown });
+  askWords();
+  askGrid();
+  return { set, state: () => shown, say, offer: (title_, text) => offer(title_, text) };
+}
+
+function base64Of(bytes) {
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+  return btoa(text);
+}

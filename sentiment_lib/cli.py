@@ -1,4 +1,4 @@
-"""The command line: ``python -m sentiment_lib`` with ``run``, ``train``, ``sweep``, ``predict`` or ``report``."""
+"""The command line: ``python -m sentiment_lib`` with a command such as ``run``, ``predict`` or ``page``."""
 
 import argparse
 import inspect
@@ -117,7 +117,7 @@ def _run(options: argparse.Namespace) -> int:
         print(
             f"\nTest accuracy {test['accuracy']:.3f}, F1 {test['f1']:.3f} on {test['examples']:,} reviews "
             f"({short_path(paths.metrics)})\nFigures: {short_path(paths.figures)}\n"
-            f"To read: {short_path(write_report(paths))}"
+            f"To read: {short_path(write_report(paths, explorer=not options.no_model))}"
         )
     return 0
 
@@ -132,7 +132,28 @@ def _report(options: argparse.Namespace) -> int:
     from .course.report import write_report
 
     other = make_settings(run=options.beside).paths if options.beside else None
-    print(short_path(write_report(make_settings(run=options.name).paths, other)))
+    paths = make_settings(run=options.name).paths
+    print(short_path(write_report(paths, other, explorer=not options.no_model)))
+    return 0
+
+
+def _page(options: argparse.Namespace) -> int:
+    """Write the explorer of a run as a page whose model runs in the page: no kernel, no server, no network.
+
+    examples:
+      python -m sentiment_lib page --name quick
+      python -m sentiment_lib page --name mine --weights float16 --output folder
+      python -m sentiment_lib page --corpus 0      # without reviews of your data, to be published
+    """
+    from .course.run_page import write_run_page
+
+    folder = Path(options.output) if options.output else None
+    if options.corpus < 0:
+        raise SettingsError(f"--corpus {options.corpus} should be 0 or more.")
+    if folder and folder.exists() and not (folder / "model.js").is_file() and any(folder.iterdir()):
+        raise SettingsError(f"--output {options.output} holds other files; give a new folder, or one with a page.")
+    paths = make_settings(run=options.name).paths
+    print(short_path(write_run_page(paths, folder, weights=options.weights, corpus_size=options.corpus)))
     return 0
 
 
@@ -314,9 +335,12 @@ def make_parser() -> argparse.ArgumentParser:
     sweep = _add(commands, _sweep, "train BERT with every combination of settings, sizes and seeds")
     predict = _add(commands, _predict, "classify texts with a fine-tuned model")
     report = _add(commands, _report, "write a run's results, figures and lessons as pages")
+    page = _add(commands, _page, "write the explorer with a run's model as a page")
     for command in (run, train, sweep):
         _add_settings(command)
-    for command in (predict, report):
+    for command in (run, report):
+        command.add_argument("--no-model", action="store_true", help="leave the explorer, 31 MB, out of the report")
+    for command in (predict, report, page):
         command.add_argument("--name", default="quick", metavar="RUN", help="name of the run (default: quick)")
 
     run.add_argument(
@@ -347,6 +371,10 @@ def make_parser() -> argparse.ArgumentParser:
     predict.add_argument("--set", action="extend", default=[], nargs="+", metavar="KEY=VALUE", help=written)
     predict.add_argument("--device", help="auto, cpu, cuda or mps (default: as in the run)")
 
+    page.add_argument("--weights", default="int8", choices=("int8", "float16"), help="how they are stored")
+    searched = "validation reviews to search (default: 200)"
+    page.add_argument("--corpus", type=int, default=200, metavar="N", help=searched)
+    page.add_argument("--output", metavar="FOLDER", help="where to write it (default: results/RUN/page)")
     report.add_argument("--beside", metavar="RUN", help="another run to compare it with")
     return parser
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..errors import MissingResult, ModelError
 from ..evaluation.results import load_metrics
 from ..evaluation.uncertainty import Interval
 from ..run.environment import needs_extra
@@ -37,7 +38,7 @@ MEASURES = {
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write_report(paths: RunPaths, other: RunPaths | None = None) -> Path:
+def write_report(paths: RunPaths, other: RunPaths | None = None, *, explorer: bool = True) -> Path:
     """Write ``results/<run>/report/``. An older report is replaced only when the new one is complete.
 
     Parameters
@@ -46,6 +47,9 @@ def write_report(paths: RunPaths, other: RunPaths | None = None) -> Path:
         A run with lesson 04 done. The report has those figures and lessons that exist.
     other : RunPaths, optional
         Another run, compared with the first on a separate page.
+    explorer : bool
+        Whether the report has the explorer with the run's model (31 MB for the bundled one). Where the model does not
+        fit into a page, the report says why.
 
     Returns
     -------
@@ -73,7 +77,9 @@ def write_report(paths: RunPaths, other: RunPaths | None = None) -> Path:
         pages += [("comparison.html", f"Beside {other.run}")] if other else []
         pages += [(f"{name}.html", title) for name, title in titles.items()]
         pages += [("glossary.html", "Glossary")] if executed else []
-        layout = {"run": paths.run, "pages": pages}
+        reason = _explorer(paths, temporary / "explorer") if explorer else "left out (--no-model)"
+        pages += [] if reason else [("explorer/index.html", "Explorer")]
+        layout = {"run": paths.run, "pages": pages, "no_explorer": reason}
         figures = list(_figures(paths, temporary / "figures", titles))
         _write(temporary / "index.html", "index", **layout, **_results(metrics), figures=figures)
         _write(temporary / "model_card.html", "card", **layout, card=_card(paths))
@@ -83,6 +89,17 @@ def write_report(paths: RunPaths, other: RunPaths | None = None) -> Path:
         for path in [*notebooks, lessons_dir() / GLOSSARY] if executed else []:
             (temporary / f"{path.stem}.html").write_text(_lesson(path, layout), encoding="utf-8")
     return folder / "index.html"
+
+
+def _explorer(paths: RunPaths, folder: Path) -> str:
+    """Write the explorer of the run's model; why there is none, or nothing."""
+    from .run_page import write_run_page
+
+    try:
+        write_run_page(paths, folder, back=("../index.html", f"Report of run {paths.run}"))
+    except (MissingResult, ModelError) as error:
+        return str(error)
+    return ""
 
 
 def comparison(paths: RunPaths, other: RunPaths) -> dict[str, Any]:

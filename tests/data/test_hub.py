@@ -173,7 +173,7 @@ def test_a_fault_of_the_hub_is_one_clear_error_and_the_next_run_works(faulty, tm
     faulty.fault = fault(BIG[code])
     began = time.monotonic()
     done = python(SOON + code, faulty.url, tmp_path)
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 120  # it gives up, and does not wait for the default of minutes
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
     assert re.match(

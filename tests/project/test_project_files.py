@@ -112,7 +112,7 @@ def test_make_targets_of_the_readme_exist(target):
 def test_what_the_readme_shows_and_links_to_is_there():
     text = (CHECKOUT / "README.md").read_text() + (CHECKOUT / "data" / "README.md").read_text()
     links = [link for link in re.findall(r"\]\(([^)#\s]+)\)", text) if "://" not in link]
-    assert "figures/quick/attention_weights.png" in text
+    assert "figures/explorer.png" in text
     for link in links:
         assert (CHECKOUT / link).exists() or (CHECKOUT / "data" / link).exists(), link
 

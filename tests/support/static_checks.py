@@ -19,6 +19,7 @@ COMMANDS = {
     "layers": ["lint-imports"],
     "workflows": ["zizmor", "--offline", "--quiet", "--pedantic", *WORKFLOWS],
     "schema": ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS],
+    "citation": ["check-jsonschema", "--builtin-schema", "vendor.citation-file-format", "CITATION.cff"],
     "JavaScript": ["npm", "run", "--silent", "lint"],
     "types": ["mypy"],
 }

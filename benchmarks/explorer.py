@@ -3,7 +3,7 @@
 Runs lesson 06 in JupyterLab and headless Chromium and measures, for a text of 64 tokens, the time
 
 - from a key on a slider (layer or head) until the new picture is painted, for each view;
-- from a click that switches a head off until the new prediction is shown.
+- from the key that switches a head off until the new prediction is shown.
 
 Needs the results of lessons 01 to 03 with the preset quick (``make run``) and the extra ``test``.
 
@@ -19,23 +19,23 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from support.browser import chromium_page, drawn, jupyterlab, run_all_cells
+from support.browser import chromium_page, jupyterlab, run_all_cells
 
 from sentiment_lib.run.paths import HOME_VARIABLE, home
 
 TEXT = "A tearjerking, wonderful and never boring film about two old friends. " * 6
-# time from an event to the first frame after the change that it caused
-WATCH = """([selector, event, attribute]) => {
-  const picture = [...document.querySelectorAll(selector)].at(-1);
+# time from a key to the first frame after the change that it caused
+WATCH = """([inner, attribute]) => {
+  const explorer = [...document.querySelectorAll('[data-shown]')].at(-1);
+  const watched = inner ? explorer.shadowRoot.querySelector('[data-drawn]') : explorer;
   window.spent = [];
   let start = null;
-  document.addEventListener(event, () => (start = performance.now()), true);
+  document.addEventListener('keydown', () => (start = performance.now()), true);
   const seen = () => requestAnimationFrame(() => setTimeout(() => {
     if (start !== null) window.spent.push(performance.now() - start);
     start = null;
   }));
-  const what = attribute ? { attributes: true, attributeFilter: [attribute] } : { childList: true, subtree: true };
-  new MutationObserver(seen).observe(picture, what);
+  new MutationObserver(seen).observe(watched, { attributes: true, attributeFilter: [attribute] });
 }"""
 
 
@@ -53,15 +53,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, jupyterlab(Path(folder)) as address, chromium_page() as page:
         run_all_cells(page, address.format("06_explore_attention"))
         widget = page.locator(".jp-OutputArea-output:has(.noUi-handle)").last
-        widget.locator("textarea").fill(TEXT)
-        page.wait_for_function(
-            "() => [...document.querySelectorAll('[data-drawn]')].at(-1).shadowRoot"
-            ".querySelectorAll('.left .token').length === 64"
-        )
-        page.evaluate(WATCH, ["[data-drawn]", "keydown", "data-drawn"])
+        explorer = page.locator("[data-shown]").last
+        explorer.get_by_label("text of the review").fill(TEXT)
+        page.wait_for_function("() => document.querySelector('[data-shown]').dataset.shown.includes('tearjerking')")
+        page.evaluate(WATCH, [True, "data-drawn"])
         for view, label in (("heatmap", "heatmap"), ("bipartite", "lines"), ("overview", "all heads")):
-            widget.get_by_role("combobox").nth(1).select_option(label)
-            drawn(page, view=view)
+            explorer.get_by_label("view", exact=True).select_option(view)
             for slider, keys in ((0, ["ArrowLeft", "ArrowRight"] * 10), (1, ["ArrowLeft"] * 10 + ["ArrowRight"] * 10)):
                 page.wait_for_timeout(500)
                 page.evaluate("() => (window.spent = [])")
@@ -69,19 +66,18 @@ def main() -> None:
                 for key in keys:
                     page.keyboard.press(key)
                     page.wait_for_timeout(250)
-                report(
-                    f"{'head' if slider else 'layer'} slider to picture, {label}", page.evaluate("() => window.spent")
-                )
-        prediction = ".jp-OutputArea-output:has(.noUi-handle) .widget-html:has([aria-label*='probability'])"
-        page.evaluate(WATCH, [prediction, "pointerdown", None])
-        for label in ("heatmap", "lines", "all heads"):
-            widget.get_by_role("combobox").nth(1).select_option(label)
+                name = f"{'head' if slider else 'layer'} slider to picture, {label}"
+                report(name, page.evaluate("() => window.spent"))
+        page.evaluate(WATCH, [False, "data-shown"])
+        for view in ("heatmap", "bipartite", "overview"):
+            explorer.get_by_label("view", exact=True).select_option(view)
+            explorer.locator(".cell[aria-current]").first.focus()
             page.wait_for_timeout(1000)
             page.evaluate("() => (window.spent = [])")
             for _ in range(20):
-                widget.get_by_role("button", name="switch this head off").click()
-                page.wait_for_timeout(400)
-            report(f"head switched off to prediction, {label}", page.evaluate("() => window.spent"))
+                page.keyboard.press("o")
+                page.wait_for_timeout(500)
+            report(f"head switched off to prediction, {view}", page.evaluate("() => window.spent"))
 
 
 if __name__ == "__main__":

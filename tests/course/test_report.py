@@ -4,19 +4,18 @@ import html
 import json
 import re
 import shutil
-import subprocess
 
+import numpy as np
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from support import missing
-from support.browser import chromium_page, listen
+from support.browser import chromium_page, listen, serious
 from support.hostile import HOSTILE, check_page
 
 from sentiment_lib.cli import main
 from sentiment_lib.course.report import comparison, write_report
 from sentiment_lib.course.series import lessons
-from sentiment_lib.errors import DataError
+from sentiment_lib.errors import DataError, ModelError
 from sentiment_lib.run.paths import RunPaths
 
 
@@ -143,37 +142,73 @@ def test_keyboard_navigation_and_print_layout(report):
         assert page.locator("h1").is_visible()
 
 
-@pytest.fixture(scope="session")
-def axe(tmp_path_factory):
-    """The source of axe-core, fetched with npm, which verifies its checksum."""
-    folder = tmp_path_factory.mktemp("axe")
-    npm = shutil.which("npm")
-    if npm is None:
-        missing("npm is needed to fetch axe-core and was not found")
-    done = subprocess.run(
-        [npm, "pack", "axe-core@4.10.3", "--silent"], cwd=folder, capture_output=True, text=True, timeout=120
-    )
-    if done.returncode:
-        missing(f"npm could not fetch axe-core: {done.stderr[-300:]}")
-    shutil.unpack_archive(next(folder.glob("*.tgz")), folder, "gztar", filter="data")
-    return (folder / "package" / "axe.min.js").read_text()
+@pytest.mark.browser
+def test_axe_finds_no_serious_violations(report):
+    with chromium_page(offline=True) as page:
+        violations = {}
+        for path in pages(report):
+            page.goto(f"file://{path}")
+            violations[path.name] = serious(page, "heading-order", "image-alt")
+    violations = {name: rules for name, rules in violations.items() if rules}
+    assert not violations, json.dumps(violations, indent=1)
 
 
 @pytest.mark.browser
-def test_axe_finds_no_serious_violations(report, axe):
-    violations = {}
+def test_the_report_has_the_explorer_with_its_model(report):
     with chromium_page(offline=True) as page:
-        for path in pages(report):
-            page.goto(f"file://{path}")
-            page.evaluate(axe)
-            result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-            violations[path.name] = [
-                (rule["id"], len(rule["nodes"]), rule["nodes"][0]["html"][:160])
-                for rule in result["violations"]
-                if rule["impact"] in ("serious", "critical") or rule["id"] in ("heading-order", "image-alt")
-            ]
-    violations = {name: rules for name, rules in violations.items() if rules}
-    assert not violations, json.dumps(violations, indent=1)
+        requested, errors = listen(page)
+        page.goto(f"file://{report / 'index.html'}")
+        page.get_by_role("link", name="Explorer").first.click()
+        page.wait_for_selector("[data-shown]")
+        page.get_by_role("link", name="← Report of run small").click()
+        page.wait_for_selector("text=Results of run small")
+        assert [url for url in requested if not url.startswith(("file:", "blob:"))] == []
+        assert errors == []
+
+
+def test_a_report_without_the_explorer_says_why(small_run, monkeypatch, capsys):
+    settings, _ = small_run
+    assert main(["report", "--name", "small", "--no-model"]) == 0
+    folder = settings.paths.results / "report"
+    assert not (folder / "explorer").exists()
+    assert "This report has no explorer: left out (--no-model)" in (folder / "index.html").read_text()
+
+    def refuse(*_, **__):
+        raise ModelError("A page computes another kind of model.")
+
+    monkeypatch.setattr("sentiment_lib.course.run_page.write_page", refuse)
+    write_report(settings.paths)
+    assert "This report has no explorer: A page computes another kind of model." in (folder / "index.html").read_text()
+
+
+def test_the_page_command(small_run, tmp_path, capsys):
+    settings, _ = small_run
+    assert main(["page", "--name", "small"]) == 0
+    assert capsys.readouterr().out.strip() == "results/small/page/index.html"
+    folder = settings.paths.results / "page"
+    data = data_of(folder / "index.html")
+    assert 0 < len(data["corpus"]) <= 200
+    assert np.shape(data["changed"]) == (2, 2)
+    assert all(len(pair) == 3 for pair in data["pairs"])
+    assert any(title.startswith("validation 1: ") for title, _ in data["reviews"])
+
+    other = tmp_path / "mine"
+    assert main(["page", "--name", "small", "--output", str(other), "--corpus", "0", "--weights", "float16"]) == 0
+    data = data_of(other / "index.html")
+    assert data["corpus"] == []
+    assert not any(title.startswith("validation") for title, _ in data["reviews"])
+    assert main(["page", "--name", "small", "--output", str(other)]) == 0  # a page is replaced
+    (tmp_path / "thesis.txt").write_text("mine")
+    assert main(["page", "--name", "small", "--output", str(tmp_path)]) == 2
+    assert "holds other files" in capsys.readouterr().err
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+    assert main(["page", "--name", "small", "--corpus", "-1"]) == 2
+    assert main(["page", "--name", "nobody"]) == 1
+    assert "Run lesson 03 first" in capsys.readouterr().err
+
+
+def data_of(page):
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page.read_text())[1])
 
 
 def test_the_comparison_page(report, small_run, other):

@@ -6,8 +6,7 @@ import urllib.parse
 
 import numpy as np
 import pytest
-from support import CHECKOUT, missing
-from support.browser import chromium_page, listen
+from support.browser import chromium_page, listen, serious
 from support.hostile import HOSTILE, LISTEN
 
 from sentiment_lib import Classifier, attention_maps
@@ -19,7 +18,6 @@ from sentiment_lib.settings import Encoding
 REVIEWS = {"Good": "A good film, well acted.", "Bad": "A bad film."}
 PAIRS = {"pair": ("A good film.", "A bad film.")}
 CORPUS = ["A film with good scenes and bad scenes.", "Never. Never. Not ever.", "A good film."] * 4
-AXE = CHECKOUT / "node_modules" / "axe-core" / "axe.min.js"
 
 
 def write(folder, tiny, **given):
@@ -213,8 +211,6 @@ def test_pictures_and_pages_can_be_kept(opened, tmp_path):
 @pytest.mark.browser
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 390)])
 def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_screen(tmp_path, tiny, scheme, width):
-    if not AXE.is_file():
-        missing("axe-core is not installed (make lint fetches it)")
     path = write(tmp_path / "page", tiny)
     state = "text=A+good+film.&other=A+bad+film.&compare=second+text&grid=needs&silenced=[[0,0]]&view=heatmap"
     with chromium_page(offline=True, color_scheme=scheme) as page:
@@ -225,10 +221,7 @@ def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_screen(tmp_path
             page.wait_for_selector("[data-shown]")
             page.wait_for_timeout(500)
             assert page.evaluate("document.documentElement.scrollWidth") <= width
-            page.add_script_tag(path=AXE)
-            found = page.evaluate("() => axe.run().then(({violations}) => violations)")
-            serious = [one for one in found if one["impact"] in ("serious", "critical")]
-            assert [(one["id"], [node["target"] for node in one["nodes"]][:3]) for one in serious] == []
+            assert serious(page) == []
 
 
 @pytest.mark.browser

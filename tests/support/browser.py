@@ -43,6 +43,20 @@ def listen(page):
     return requested, errors
 
 
+def serious(page, *also):
+    """What axe-core finds in a page: serious and critical violations, and those of the rules in `also`."""
+    script = CHECKOUT / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.is_file():
+        missing("axe-core is not there (npm ci, or make lint, fetches it)")
+    page.evaluate(script.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [
+        (rule["id"], len(rule["nodes"]), [node["target"] for node in rule["nodes"]][:3])
+        for rule in found
+        if rule["impact"] in ("serious", "critical") or rule["id"] in also
+    ]
+
+
 @contextmanager
 def jupyterlab(folder, program="jupyterlab"):
     """Start JupyterLab, or Notebook 7 (``notebook``), with copies of the lessons; yields a lesson's address, to format."""

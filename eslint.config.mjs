@@ -24,7 +24,7 @@ export default [
       // what the view takes from the browser
       globals: readonly([
         "atob", "Blob", "btoa", "clearTimeout", "crypto", "DecompressionStream", "document", "location", "navigator",
-        "performance", "Response", "setTimeout", "URL", "URLSearchParams", "window",
+        "performance", "requestAnimationFrame", "Response", "setTimeout", "URL", "URLSearchParams", "window",
       ]),
     },
     rules: { "no-unused-vars": ["error", { vars: "local" }] }, // the other file, or the page, uses the rest

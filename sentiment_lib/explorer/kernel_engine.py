@@ -145,6 +145,8 @@ class KernelEngine:
         values = {"tokens": list(maps.tokens), "words": list(maps.words), "word_texts": list(maps.word_texts)}
         values |= {"probability": maps.probability, "logit": float(logit([maps.probability])[0])}
         values["cut"] = len(complete) - len(maps.tokens)
+        if args.get("off") or args.get("take"):
+            values["whole"] = float(logit([self.maps(args["text"]).probability])[0])  # with all heads on
         return values | self._long(args, maps.tokens), self._codes(args, maps.tokens, maps.weights)
 
     def _long(self, args, tokens) -> dict[str, Any]:

@@ -47,6 +47,8 @@ def test_reading_gives_weights_and_prediction(engine, tiny, classifier):
     assert values["cut"] == 0
     np.testing.assert_allclose((arrays["weights"].reshape(maps.weights.shape) / 255.0) ** 2, maps.weights, atol=0.004)
     assert ask(engine, "read", text="film " * 100, layer=0)[0]["cut"] == 38
+    changed, _ = ask(engine, "read", layer=0, off=[[0, 1]])
+    assert changed["whole"] == values["logit"] != changed["logit"]
 
 
 def test_needs_are_those_of_switching_off_each_head(engine, classifier):

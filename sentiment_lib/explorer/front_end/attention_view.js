@@ -52,6 +52,7 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
   }
   function load(others, part = {}) {
     panels = others;
+    overview = "";
     set(part);
   }
 
@@ -290,9 +291,19 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
   }
 
   /* ------------------------------------------------------------------------------------------- overview */
+  let overview = ""; // what the pictures of all heads show; if only the head changes, they are not painted again
   function drawOverview(list) {
     point = () => {};
     const { layers, heads: count } = panels[0];
+    const now = JSON.stringify(["special", "words", "difference", "silenced"].map((key) => shown[key]));
+    if (now === overview && body.querySelector(".grid")) {
+      body.querySelectorAll(".grid").forEach((grid) => grid.querySelectorAll("button").forEach((button, at) => {
+        if (at === shown.layer * count + shown.head) button.setAttribute("aria-current", "true");
+        else button.removeAttribute("aria-current");
+      }));
+      return;
+    }
+    overview = now;
     const parts = list.map((source) => {
       const grid = element("div", { class: "grid", role: "group", "aria-label": "all heads; a row a layer, a column a head" });
       grid.style.gridTemplateColumns = `auto repeat(${count}, auto)`;

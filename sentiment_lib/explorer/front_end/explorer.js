@@ -250,7 +250,8 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
     }
     if (words_) askWords();
     if (cells) askGrid();
-    draw();
+    if (ask || words_ || cells) draw();
+    else requestAnimationFrame(() => setTimeout(draw)); // the large picture first
   }
   const pictured = () => Object.fromEntries(Object.keys(STATE).map((key) => [key, shown[key]]));
 
@@ -288,12 +289,12 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
       return { ...it, weights: norms, by_layer, top, small, asked, title: named };
     };
     try {
-      const [panel, all, other] = await Promise.all([
+      const [panel, other] = await Promise.all([
         panelOf("read", { text: now.text, ...changes() }, ""),
-        altered ? ask("base", "read", { ...whole, layer: now.layer }) : null,
         now.other ? panelOf("other", { text: now.other, off: [], take: null }, "second text") : null,
       ]);
-      const base = all || panel, panels = [panel];
+      const panels = [panel], told = panel.whole !== undefined; // a kernel says at once what it is with all heads on
+      const base = !altered ? panel : told ? { logit: panel.whole } : await ask("base", "read", { ...whole, layer: now.layer });
       if (now.compare === "second text" && other) panels.push(other);
       if (now.compare === "all heads on") panels.unshift(await panelOf("whole", whole, "all heads on"));
       if (now.compare === "before fine-tuning") panels.unshift(await panelOf("before", { ...whole, model: "before" }, "before fine-tuning"));
@@ -303,6 +304,8 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
       waiting = false;
       drawings += 1;
       drawVerdicts(); // first of all
+      drawActions();
+      tell();
       await new Promise((seen) => setTimeout(seen));
       if (mine !== newest) return;
       if (panel.cut) say(`${panel.cut} tokens in the middle of the text are left out; the model reads ${panel.tokens.length}.`, false, true);
@@ -399,8 +402,13 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
       drawActions();
       drawWords();
       drawGrids();
-      if (!waiting) host.dataset.shown = JSON.stringify({ text: shown.text, layer: shown.layer, head: shown.head, logit: answer.logit });
+      tell();
     }
+  }
+  /* What is shown, for tests and for those who look into the page. */
+  function tell() {
+    const { text, layer, head } = shown;
+    if (!waiting) host.dataset.shown = JSON.stringify({ text, layer, head, logit: answer.logit });
   }
   function verdict(name, logit, base) {
     const share = (x) => 1 / (1 + Math.exp(-x)), p = share(logit), moved = base !== undefined && base !== logit;
@@ -497,8 +505,8 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
     const cells = table ? table.filter(Boolean).flatMap((row) => Array.from(row)) : [];
     const top = Math.max(0.01, ...cells.map(Math.abs));
     const done = table ? table.filter(Boolean).length : layers;
-    const now = JSON.stringify([kind, done, cells, drawings, ...["special", "words", "silenced", "taken", "other"].map((key) => shown[key])]);
-    if (now === drawnGrid) { markHead(); return; }
+    const now = JSON.stringify([kind, done, cells, drawings, shown.special, shown.words]);
+    if (now === drawnGrid) { markHeads(); return; }
     drawnGrid = now;
     const one = (panel, name, second_) => {
       const grid = make("div", { class: "cells-grid", role: "group", "aria-label": `${name}; a row a layer, a column a head` });
@@ -512,15 +520,10 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
           : make("span", { class: "axis" }, String(layer));
         grid.append(label);
         for (let head = 0; head < heads; head++) {
-          const pair = [layer, head], is = (list) => list.some((other) => headKey(other) === headKey(pair));
-          const isOff = !second_ && is(shown.silenced), isTaken = is(shown.taken);
-          const value = !second_ && table && table[layer] ? table[layer][head] : null;
+          const pair = [layer, head], value = !second_ && table && table[layer] ? table[layer][head] : null;
           const says = value === null ? "" : kind === "changed" ? `, changed by ${value.toFixed(3)}` : `, ${kind === "needs" ? "switching it off" : "taking it over"} changes the logit by ${signed(value)}`;
-          const cell = button("", () => change({ layer, head }), {
-            class: `cell${isOff ? " off" : ""}${isTaken ? " taken" : ""}`, draggable: second_ ? "true" : false,
-            "aria-label": `layer ${layer}, head ${head}${isOff ? ", switched off" : ""}${isTaken ? ", taken from the second text" : ""}${says}`,
-            title: `layer ${layer}, head ${head}${says}`, ondblclick: () => (second_ ? takeOver([pair]) : toggle(pair)),
-          });
+          const cell = button("", () => change({ layer, head }), { class: "cell", draggable: second_ ? "true" : false, ondblclick: () => (second_ ? takeOver([pair]) : toggle(pair)) });
+          cell.says = says;
           if (second_) cell.addEventListener("dragstart", (event) => event.dataTransfer.setData("text/plain", JSON.stringify([pair])));
           if (kind === "maps" || second_) {
             const canvas = make("canvas");
@@ -546,7 +549,7 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
       const select_ = (at) => change({ layer: Math.floor(at / heads), head: at % heads });
       rove(grid, heads, i === place ? shown.layer * heads + shown.head : -1, select_);
     });
-    markHead();
+    markHeads();
     const target = grids.firstChild;
     target.addEventListener("dragover", (event) => event.preventDefault());
     target.addEventListener("drop", (event) => {
@@ -561,16 +564,20 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
           : `${done < layers ? `${done} of ${layers} layers. ` : ""}Blue raises the logit of positive, orange lowers it, by up to ${top.toFixed(2)}.`;
     host.dataset.grid = JSON.stringify({ kind, layers: done });
   }
-  /* Marks the head that is shown; it alone is a stop of the tab key. */
-  function markHead() {
-    for (const grid of grids.querySelectorAll(".cells-grid")) {
-      grid.querySelectorAll(".cell").forEach((cell, at) => {
-        const here = at === shown.layer * heads + shown.head;
-        if (here) cell.setAttribute("aria-current", "true");
-        else cell.removeAttribute("aria-current");
-        cell.tabIndex = here ? 0 : -1;
-      });
-    }
+  /* Marks the head that is shown, which alone is a stop of the tab key, and those that are off or taken over. */
+  function markHeads() {
+    const off = new Set(shown.silenced.map(headKey)), taken = new Set(shown.taken.map(headKey));
+    grids.querySelectorAll(".cells-grid").forEach((grid, second_) => grid.querySelectorAll(".cell").forEach((cell, at) => {
+      const layer = Math.floor(at / heads), head = at % heads, here = layer === shown.layer && head === shown.head;
+      const isOff = !second_ && off.has(headKey([layer, head])), isTaken = taken.has(headKey([layer, head]));
+      if (here) cell.setAttribute("aria-current", "true");
+      else cell.removeAttribute("aria-current");
+      cell.tabIndex = here ? 0 : -1;
+      cell.classList.toggle("off", isOff);
+      cell.classList.toggle("taken", isTaken);
+      cell.title = `layer ${layer}, head ${head}${cell.says}`;
+      cell.setAttribute("aria-label", `layer ${layer}, head ${head}${isOff ? ", switched off" : ""}${isTaken ? ", taken from the second text" : ""}${cell.says}`);
+    }));
   }
   const smallOf = (panel, layer, head) => Float32Array.from(panel.small.subarray((layer * heads + head) * 2304, (layer * heads + head + 1) * 2304), (q) => SQUARE[q]);
 

@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 import pytest
 
-from sentiment_lib import Classifier
+from sentiment_lib import Classifier, initialize_model_and_tokenizer
 from sentiment_lib.attention import (
     attention_maps,
     leave_one_word_out,
@@ -109,3 +109,22 @@ def test_the_search_reads_the_corpus_and_names_pairs(engine):
     assert maps.weights[1, 0, example["row"], example["column"]] == pytest.approx(example["weight"], abs=0.004)
     assert maps.tokens[example["row"]] == values["pairs"][0]["from"]
     assert maps.tokens[example["column"]] == values["pairs"][0]["to"]
+
+
+def test_every_architecture_answers(each_checkpoint):
+    model, tokenizer = initialize_model_and_tokenizer(str(each_checkpoint))
+    engine = KernelEngine(model, tokenizer, max_length=32, corpus=CORPUS)
+    layers, heads = engine.info["layers"], engine.info["heads"]
+    whole = ask(engine, "read", layer=0)[0]["logit"]
+    effects = silence_each([TEXT, OTHER], [1, 0], Classifier(model, tokenizer, Encoding(32, "head+tail"), "float32"))
+    needs = [ask(engine, "needs", layer=layer)[0]["values"] for layer in range(layers)]
+    np.testing.assert_allclose(needs, effects.without[:, :, 0] - effects.baseline[0], atol=1e-4)
+    every = [[layer, head] for layer in range(layers) for head in range(heads)]
+    same, _ = ask(engine, "read", layer=0, take={"text": TEXT, "heads": every})
+    assert same["logit"] == pytest.approx(whole, abs=1e-4)  # taken from itself, nothing changes
+    assert np.abs(ask(engine, "patches", other=TEXT, layer=0)[0]["values"]).max() < 1e-4
+    _, arrays = ask(engine, "norms", layer=0)
+    assert arrays["weights"].size == engine.maps(TEXT).weights.size
+    assert len(ask(engine, "leaveOut")[0]["effects"]) == len(TEXT.split())
+    assert sum(ask(engine, "rollout")[0]["shares"]) == pytest.approx(1, abs=1e-4)
+    assert ask(engine, "search", layer=0, head=0)[0]["pairs"]

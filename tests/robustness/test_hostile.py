@@ -49,7 +49,7 @@ weights = np.full((1, 1, len(HOSTILE), len(HOSTILE)), 1 / len(HOSTILE), "float32
 attention_view(AttentionMaps(HOSTILE, weights, 0.5, tuple(range(len(HOSTILE)))))
 """,
     "attention_view({text: AttentionMaps(['a', 'b'], np.full((1, 1, 2, 2), 0.5, 'float32'), 0.5) for text in HOSTILE[:2]})",
-    "explorer = AttentionExplorer(model, tokenizer, {text: text for text in HOSTILE}, max_length=64, corpus=HOSTILE)\nexplorer",
+    "explorer = AttentionExplorer(model, tokenizer, {text: text for text in HOSTILE}, pairs={text: (text, text) for text in HOSTILE}, max_length=64, corpus=HOSTILE)\nexplorer",
     "for text in HOSTILE:\n    explorer.text = text\n    explorer.peculiar()",
     "labels = [i % 2 for i in range(len(HOSTILE))]\nbrowser = PredictionBrowser(prediction_table(HOSTILE, labels, [0.9 - 0.8 * label for label in labels]))\nbrowser",
     "browser.contains = HOSTILE[3]",

@@ -339,7 +339,7 @@ def make_parser() -> argparse.ArgumentParser:
     for command in (run, train, sweep):
         _add_settings(command)
     for command in (run, report):
-        command.add_argument("--no-model", action="store_true", help="leave the explorer, 31 MB, out of the report")
+        command.add_argument("--no-model", action="store_true", help="leave the explorer, 33 MB, out of the report")
     for command in (predict, report, page):
         command.add_argument("--name", default="quick", metavar="RUN", help="name of the run (default: quick)")
 

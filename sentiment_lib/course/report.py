@@ -48,7 +48,7 @@ def write_report(paths: RunPaths, other: RunPaths | None = None, *, explorer: bo
     other : RunPaths, optional
         Another run, compared with the first on a separate page.
     explorer : bool
-        Whether the report has the explorer with the run's model (31 MB for the bundled one). Where the model does not
+        Whether the report has the explorer with the run's model (33 MB for the bundled one). Where the model does not
         fit into a page, the report says why.
 
     Returns

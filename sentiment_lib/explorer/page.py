@@ -54,7 +54,7 @@ def write_page(
     """Write the explorer as a folder of three files: ``index.html``, ``explorer.js`` and ``model.js``.
 
     Opened in a browser, the page computes everything itself: prediction, attention maps, what switching off or taking
-    over a head does, norms, and the search by head. The bundled model takes about 31 MB with int8 weights.
+    over a head does, norms, and the search by head. The bundled model takes about 33 MB with int8 weights.
 
     Parameters
     ----------

@@ -17,6 +17,8 @@ from support import CHECKOUT, missing
 from support.killing import KILLS
 from support.version_bounds import lowest, requirements
 
+import sentiment_lib
+
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
 
 
@@ -103,18 +105,10 @@ def test_the_pip_section_of_environment_yml_installs(tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no make")
 @pytest.mark.parametrize("target", ["run", "lab", "check", "test", "notebooks"])
-def test_make_targets_of_the_readme_exist(target):
-    assert f"make {target}" in (CHECKOUT / "README.md").read_text()
+def test_make_targets_of_the_documents_exist(target):
+    assert any(f"make {target}" in (CHECKOUT / name).read_text() for name in ("README.md", "CONTRIBUTING.md"))
     done = subprocess.run(["make", "-n", target], cwd=CHECKOUT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-
-
-def test_what_the_readme_shows_and_links_to_is_there():
-    text = (CHECKOUT / "README.md").read_text() + (CHECKOUT / "data" / "README.md").read_text()
-    links = [link for link in re.findall(r"\]\(([^)#\s]+)\)", text) if "://" not in link]
-    assert "figures/explorer.png" in text
-    for link in links:
-        assert (CHECKOUT / link).exists() or (CHECKOUT / "data" / link).exists(), link
 
 
 def test_the_readme_shows_the_table_that_was_made_from_the_records():
@@ -195,13 +189,33 @@ def test_each_promise_of_reliability_md_names_a_test_that_is_there():
     assert all("test" in row.rpartition(" | ")[2] for row in rows)
 
 
-def test_readme_and_data_card_have_the_same_table_of_sources():
-    tables = []
-    for name in ("README.md", "data/README.md"):
-        table = (CHECKOUT / name).read_text(encoding="utf-8").partition("| you have | you type")[2]
-        tables.append([line for line in table.partition("\n\n")[0].splitlines() if line.startswith("|")])
-    assert tables[0] == tables[1]
-    assert len(tables[0]) > 15
+DOCUMENTS = [CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md", "LICENSES.md", "data/README.md")]
+DOCUMENTS += sorted((CHECKOUT / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(CHECKOUT).as_posix())
+def test_links_of_documents_lead_somewhere(path):
+    def anchors(target):
+        headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+        return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+    for link, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)", path.read_text(encoding="utf-8")):
+        if "://" not in link:
+            target = path.parent / link if link else path
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target), f"{link}#{anchor}"
+
+
+def test_the_readme_is_short_and_the_index_of_documents_is_complete():
+    assert len((CHECKOUT / "README.md").read_text(encoding="utf-8").split()) <= 900
+    index = (CHECKOUT / "docs" / "README.md").read_text(encoding="utf-8")
+    for path in (CHECKOUT / "docs").glob("*.md"):
+        assert path.name == "README.md" or f"({path.name})" in index, path.name
+
+
+def test_the_citation_names_the_version():
+    cited = yaml.safe_load((CHECKOUT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert cited["version"] == sentiment_lib.__version__
 
 
 def test_the_lowest_versions_are_those_of_pyproject():

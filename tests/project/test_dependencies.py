@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
-from support import CHECKOUT
+from support import CHECKOUT, missing, write_reviews
 from support.version_bounds import requirements
 
 EXTRAS = ("lessons", "sweep", "bench", "test")
@@ -225,9 +225,10 @@ from sentiment_lib import Classifier, Encoding
 from sentiment_lib.cli import main
 from sentiment_lib.data import example_reviews
 from sentiment_lib.experiments import shipped_records
-from sentiment_lib.explorer.view import front_end
+from sentiment_lib.explorer.page_model import engine_scripts
+from sentiment_lib.explorer.view import explorer_front_end, source
 
-front_end()
+explorer_front_end(), engine_scripts(), source("front_end/page.js"), source("front_end/explorer_widget.js")
 codes = [main(words) for words in (["run"], ["report"], ["predict", "A joy."])]
 print(json.dumps([
     sentiment_lib.__file__,
@@ -239,14 +240,43 @@ print(json.dumps([
 """
 
 
+def build_wheel(folder):
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder]
+    subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.mark.slow
+def test_the_wheel_in_an_empty_environment_trains_and_predicts(tmp_path, tiny_checkpoint):
+    wheel, environment = build_wheel(tmp_path), tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    python = environment / ("Scripts" if os.name == "nt" else "bin") / "python"
+    install = [python, "-m", "pip", "install", "--quiet", "-c", CHECKOUT / "constraints.txt", wheel]
+    done = subprocess.run(install, capture_output=True, text=True)
+    if done.returncode:
+        missing(f"pip could not install the wheel: {done.stderr[-500:]}")
+    # Nothing of the checkout or of this environment is on the path.
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "SENTIMENT_LIB"))}
+
+    def lib(*words):
+        command = [python, "-m", "sentiment_lib", *words]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=clean)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+    source = write_reviews(tmp_path)
+    settings = ["epochs=1", "batch_size=8", "max_length=16"]
+    lib("train", "--source", str(source), "--model", str(tiny_checkpoint), "--name", "empty", "--set", *settings)
+    assert (tmp_path / "results" / "empty" / "model" / "model.safetensors").is_file()
+    assert re.match(r"(positive|negative) +0\.\d{3}  A joy\.", lib("predict", "--name", "empty", "A joy."))
+
+
 @pytest.mark.slow
 def test_the_wheel_has_what_the_library_needs(home, tmp_path):
     from sentiment_lib.data import example_reviews
     from sentiment_lib.experiments import shipped_records
 
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", tmp_path]
-    subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")  # a zip file, from which Python would import; pip unpacks it, too
+    wheel = build_wheel(tmp_path)  # a zip file, from which Python would import; pip unpacks it, too
     installed = tmp_path / "installed"
     subprocess.run([sys.executable, "-m", "zipfile", "-e", wheel, installed], check=True)
     done = subprocess.run(

@@ -189,7 +189,9 @@ def test_each_promise_of_reliability_md_names_a_test_that_is_there():
     assert all("test" in row.rpartition(" | ")[2] for row in rows)
 
 
-DOCUMENTS = [CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md", "LICENSES.md", "data/README.md")]
+DOCUMENTS = [
+    CHECKOUT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSES.md", "data/README.md")
+]
 DOCUMENTS += sorted((CHECKOUT / "docs").glob("*.md"))
 
 

@@ -23,7 +23,7 @@ export default [
       sourceType: "script",
       // what the view takes from the browser
       globals: readonly([
-        "atob", "Blob", "btoa", "clearTimeout", "crypto", "DecompressionStream", "document", "location", "navigator",
+        "atob", "Blob", "btoa", "clearTimeout", "crypto", "DecompressionStream", "document", "HTMLTextAreaElement", "location", "navigator",
         "performance", "requestAnimationFrame", "Response", "setTimeout", "URL", "URLSearchParams", "window",
       ]),
     },

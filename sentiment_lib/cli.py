@@ -143,7 +143,7 @@ def _page(options: argparse.Namespace) -> int:
     examples:
       python -m sentiment_lib page --name quick
       python -m sentiment_lib page --name mine --weights float16 --output folder
-      python -m sentiment_lib page --corpus 0      # without reviews of your data, to be published
+      python -m sentiment_lib page --corpus 0      # for publishing: without reviews from your data
     """
     from .course.run_page import write_run_page
 

@@ -128,7 +128,7 @@ def pair_texts(tokenizer: PreTrainedTokenizerBase, first: Sequence[str], second:
     """
     if not first or len(first) != len(second):
         raise ArgumentError(
-            f"{len(first)} first and {len(second)} second texts; give as many of either, and one at least."
+            f"{len(first)} first and {len(second)} second texts; give the same number of each, and at least one."
         )
     ids = [tokenizer(list(texts))["input_ids"] for texts in (first, second)]
     for a, b, one, other in zip(first, second, *ids, strict=True):

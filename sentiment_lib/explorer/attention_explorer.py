@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 NOTHING, ALL_ON, BEFORE, SECOND = COMPARE = ("nothing", "all heads on", "before fine-tuning", "second text")
 MEASURES = ("weights", "norms")
-GRIDS = ("maps", "needs", "patches", "changed")
+GRIDS = ("maps", "needs", "patches")
 CHIPS = ("head", "leaveOut", "rollout")
 
 
@@ -115,7 +115,7 @@ class AttentionExplorer(ipw.VBox):
     compare = traitlets.Enum(COMPARE, NOTHING)
     difference = traitlets.Bool(False)
     measure = traitlets.Enum(MEASURES, MEASURES[0])
-    grid = traitlets.Enum(GRIDS[:3], GRIDS[0])
+    grid = traitlets.Enum(GRIDS, GRIDS[0])
     chips = traitlets.Enum(CHIPS, CHIPS[0])
 
     def __init__(
@@ -224,11 +224,15 @@ class AttentionExplorer(ipw.VBox):
         try:
             if content.get("kind") == "save":
                 name = f"explorer_{self.view}_layer{self.layer}_head{self.head}.{content['args']['kind']}"
-                reply["answer"] = {"said": f"saved {short_path(self.save(name))}"}
+                of = " (its attention weights)" if self.measure == "norms" else ""
+                reply["answer"] = {"said": f"saved {short_path(self.save(name))}{of}"}
             else:
                 reply["answer"], buffers = self.engine.answer(content["kind"], content["args"])
-        except (WorkbookError, OSError) as error:
-            reply["error"] = str(error)
+        except Exception as error:  # whatever it is, the browser waits for an answer
+            self.component.send({**reply, "names": [], "error": str(error) or type(error).__name__}, [])
+            if not isinstance(error, (WorkbookError, OSError)):
+                raise
+            return
         self.component.send({**reply, "names": list(buffers)}, list(buffers.values()))
 
     def peculiar(self, n: int = 5) -> pd.DataFrame:
@@ -261,7 +265,7 @@ class AttentionExplorer(ipw.VBox):
         return attention_view(self._shown(), **{name: getattr(self, name) for name in STATE})
 
     def save(self, name: str) -> Path:
-        """Write what is shown into the explorer's folder.
+        """Write the attention weights that are shown into the explorer's folder, also when the browser shows norms.
 
         Parameters
         ----------

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 LONG = 128  # tokens; of longer texts, the browser gets one layer at a time, and small pictures of all heads
 SMALL = 48  # cells to a side of a small picture
 SLICE = 32  # texts of the corpus that are read at a time
+MOST = 256 * 2**20  # bytes of weights that are kept of a corpus
 Heads = Sequence[tuple[int, int]]
 
 
@@ -115,7 +116,7 @@ class KernelEngine:
         if len(ids) != len(others):
             raise ArgumentError(
                 f"The two texts have {len(ids)} and {len(others)} tokens. Heads can be taken only from a text of the "
-                "same length: replace a word by another one, and do not add any."
+                "same length: replace one word with another, and add none."
             )
         return others
 
@@ -221,7 +222,9 @@ class KernelEngine:
         return {"shares": rollout(self._asked(args).weights)[rows].mean(axis=0).tolist()}, {}
 
     def _search(self, args):
-        """Read a slice of the corpus; when all is read, the pairs that a head connects."""
+        """Read a slice of the corpus; when all is read, the pairs that a head connects. 256 MB of weights are kept."""
+        if sum(codes.nbytes for _, codes, _ in self._read) > MOST:
+            self.corpus = self.corpus[: len(self._read)]
         if len(self._read) < len(self.corpus):
             self._read += self._slice(self.corpus[len(self._read) : len(self._read) + SLICE])
         if len(self._read) < len(self.corpus):

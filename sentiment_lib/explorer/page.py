@@ -48,7 +48,7 @@ def write_page(
     changed: np.ndarray | None = None,
     max_length: int = 64,
     weights: str = "int8",
-    title: str = "A BERT classifier to question",
+    title: str = "Question a BERT classifier",
     back: tuple[str, str] | None = None,
 ) -> Path:
     """Write the explorer as a folder of three files: ``index.html``, ``explorer.js`` and ``model.js``.

@@ -104,7 +104,7 @@ def use_the_explorer(page, errors):
     page.wait_for_function(
         "() => /4·0 off: [+−]\\d/.test([...document.querySelectorAll('[data-shown]')].at(-1).shadowRoot.querySelector('.actions').textContent)"
     )
-    assert "with all heads on" in verdict.get_attribute("aria-label")
+    assert "without changes" in verdict.get_attribute("aria-label")
     page.keyboard.press("Control+z")
     explorer.get_by_role("button", name=re.compile("^layer 4, head 0$")).wait_for()
 
@@ -118,7 +118,7 @@ def use_the_explorer(page, errors):
 
     explorer.get_by_label("reviews to choose from").select_option("pair: really / not boring")
     explorer.get_by_role("button", name="take all heads of layer 5 into the review").click()
-    explorer.get_by_text("of the difference between the two texts has come over").wait_for()
+    explorer.get_by_text("The heads taken over account for").wait_for()
     keep_screenshot(page, "explorer_pair")
     explorer.get_by_role("button", name="all heads as they were").click()
     explorer.get_by_label("beside").select_option("before fine-tuning")

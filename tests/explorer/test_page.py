@@ -127,7 +127,7 @@ def test_layers_of_the_second_text_can_be_dragged_or_pressed(opened):
     alone = explorer.logit
     take = explorer.button("take all heads of layer 1 into the review")
     take.drag_to(explorer.host.locator(".cells-grid").first)
-    explorer.host.get_by_text("of the difference between the two texts has come over").wait_for()
+    explorer.host.get_by_text("The heads taken over account for").wait_for()
     taken = explorer.logit
     assert taken != alone
     assert explorer.host.locator(".cells-grid").first.locator(".taken").count() == 2
@@ -141,6 +141,29 @@ def test_layers_of_the_second_text_can_be_dragged_or_pressed(opened):
 
 
 @pytest.mark.browser
+def test_what_cannot_be_computed_says_why_and_the_old_answer_looks_old(opened):
+    explorer = opened("text=A+good+film.&other=A+much+longer+film.")
+    pictures = "grids => grids.map(grid => new Set([...grid.querySelectorAll('canvas')].map(c => c.toDataURL())).size)"
+    assert explorer.host.locator(".cells-grid").evaluate_all(pictures) == [4, 4]  # beside "nothing", too
+    explorer.label("all heads by").select_option("patches")
+    reason = explorer.host.locator(".message", has_text=re.compile("The two texts have 6 and [0-9]+ tokens"))
+    reason.wait_for()
+    explorer.label("text of the review").fill("A bad film.")
+    explorer.wait(text="A bad film.")
+    explorer.page.wait_for_timeout(300)
+    reason.wait_for()  # a reading that works does not take it away
+    explorer.button("take it from the second text").click()
+    explorer.host.locator(".verdicts.old").wait_for()
+    explorer.button("all heads as they were").click()
+    explorer.host.locator(".verdicts:not(.old)").wait_for()
+    effects = explorer.host.locator(".actions li").all_text_contents()
+    assert not any(re.search(r"[+−]\d", effect) for effect in effects)  # nothing is known of what was not computed
+    explorer.page.goto(explorer.page.url.partition("#")[0] + "#compare=before+fine-tuning&taken=[[0,0]]&text=Kept.")
+    explorer.wait(text="Kept.")
+    assert explorer.label("beside").input_value() == "nothing"
+
+
+@pytest.mark.browser
 def test_grid_words_and_search_ask_the_model(opened):
     explorer = opened(changed=np.array([[0.1, 0.2], [0.3, 0.4]]))
     explorer.label("all heads by").select_option("needs")
@@ -149,7 +172,7 @@ def test_grid_words_and_search_ask_the_model(opened):
         "switching it off changes the logit by [+−]", explorer.button("layer 1, head 1").get_attribute("aria-label")
     )
     explorer.label("all heads by").select_option("patches")
-    explorer.host.get_by_text("This needs a second text.").wait_for()
+    explorer.host.get_by_text("Not shown: type a second text first.").wait_for()
     explorer.label("all heads by").select_option("changed")
     assert explorer.button("layer 1, head 1, changed by 0.400").count() == 1
     explorer.label("words coloured by").select_option("leaveOut")
@@ -180,6 +203,7 @@ def test_the_address_leads_to_what_is_shown(opened):
     explorer.button(re.compile("^layer 1, head 1$")).click()
     explorer.page.keyboard.press("o")
     explorer.label("view").select_option("heatmap")
+    explorer.page.wait_for_function("() => location.hash.includes('view=heatmap')")
     address = explorer.page.evaluate("location.hash").removeprefix("#")
     assert urllib.parse.parse_qs(address)["silenced"] == ["[[1,1]]"]
     again = opened(address)

@@ -94,7 +94,12 @@ function connectEngine(port, start) {
       close();
       reject(error);
     };
-    port.onerror = (event) => fail(new Error(event.message));
+    port.onerror = (event) => {
+      const stopped = `The model in this page has stopped (${event.message || "no reason given"}); reload the page.`;
+      for (const question of asked.values()) question.reject(failure(stopped));
+      asked.clear();
+      fail(new Error(event.message));
+    };
     port.onmessage = ({ data: { info, id, part, answer, error } }) => {
       const question = asked.get(id);
       if (info) resolve({ info, ask, close });

@@ -74,6 +74,12 @@ function paint(canvas, size, colorOf) {
   context.putImageData(image, 0, 0);
 }
 
+/* The small picture of a head that comes with a long text, 48 × 48 cells. */
+function smallOf(panel, layer, head) {
+  const at = (layer * panel.heads + head) * 2304;
+  return Float32Array.from(panel.small.subarray(at, at + 2304), (q) => (panel.top || 1) * SQUARE[q]);
+}
+
 /* One head as a small square picture; of many units the strongest weight of each patch is shown. */
 function paintSmall(canvas, w, m, scale, signed) {
   const size = Math.max(1, Math.min(m, 48)), pooled = new Float32Array(size * size);

@@ -67,7 +67,8 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
       const units = unitsOf(panel, shown.special, shown.words), scale = panel.top || 1;
       const of = (layer, head) => matrixOf(panel, units, layer, head, shown.special);
       const format = panel.top ? (x) => x.toFixed(2) : percent;
-      return { title: panel.title, units, of, scale, format, last: i === panels.length - 1 };
+      const small = panel.small ? (layer, head) => smallOf(panel, layer, head) : null;
+      return { title: panel.title, units, of, scale, format, small, last: panel.altered ?? i === panels.length - 1 };
     });
     const [first, second] = list;
     if (!shown.difference || !second || first.units.length !== second.units.length) return list;
@@ -79,7 +80,7 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
       const before = first.of(layer, head);
       return second.of(layer, head).map((w, k) => w - before[k]);
     };
-    return [{ ...second, title: `${second.title} minus ${first.title}`, units, of, signed: true }];
+    return [{ ...second, small: null, last: true, title: `${second.title} minus ${first.title}`, units, of, signed: true }];
   }
 
   /* ------------------------------------------------------------------------------------------- controls */
@@ -313,7 +314,8 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
         grid.append(element("span", {}, String(layer)));
         for (let head = 0; head < count; head++) {
           const canvas = element("canvas");
-          paintSmall(canvas, source.of(layer, head), source.units.length, source.scale, source.signed);
+          if (source.small) paintSmall(canvas, source.small(layer, head), 48, source.scale, false);
+          else paintSmall(canvas, source.of(layer, head), source.units.length, source.scale, source.signed);
           const open = () => change({ view: "heatmap", layer, head });
           const here = layer === shown.layer && head === shown.head;
           const button = element("button", { "aria-label": `open ${headName(layer, [head])}`, "aria-current": here && "true", title: headName(layer, [head]), class: source.last && isOff(layer, head) ? "off" : "", onclick: open }, canvas);

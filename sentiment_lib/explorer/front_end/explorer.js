@@ -1,7 +1,7 @@
 /* The attention explorer: one component for JupyterLab and for pages. It shows a text, its prediction and every head,
    and lets a reader switch heads off, take them over from a second text, and search for what they look at.
 
-   createExplorer(host, options) draws into `host` and returns {set, state, ready}:
+   createExplorer(host, options) draws into `host` and returns {set, state}:
      engine     {info, ask(kind, args, onPart)}: the model, in a kernel or in the page (engine/page_engine.js)
      state      what is shown first; see EXPLORER_STATE
      reviews    [[title, text], …] to choose from; pairs: [[title, text, second text], …]
@@ -35,7 +35,8 @@ const CHIPS = {
   rollout: "rollout: what may reach [CLS]",
 };
 const WAIT = 160; // ms after the last key before a typed text is read
-const PATIENCE = 15000; // ms after which a kernel that has not answered is taken for dead
+const PATIENCE = 15000; // ms after which a reader is told that there is no answer
+const LATE = "No answer yet. A long text takes a while; if the kernel is gone, run the cell again, and reload a page.";
 const signed = (x, digits = 2) => `${x < 0 ? "−" : "+"}${Math.abs(x).toFixed(digits)}`;
 const headKey = ([layer, head]) => `${layer}·${head}`;
 const toggled = (list, pair) => {
@@ -55,7 +56,7 @@ function addressOf(state, first) {
 }
 
 /* The state that an address asks for. What does not fit is left out: an address can be written by anybody. */
-function stateOf(address, first, { layers, heads }) {
+function stateOf(address, first, { layers, heads, can }) {
   const state = {}, fits = (pair) => Array.isArray(pair) && pair.length === 2 && inside(pair[0], layers) && inside(pair[1], heads);
   const inside = (x, count) => Number.isInteger(x) && x >= 0 && x < count;
   const allowed = { compare: COMPARE, measure: Object.keys(MEASURES), grid: Object.keys(GRIDS), chips: Object.keys(CHIPS), view: Object.keys(VIEWS) };
@@ -73,6 +74,7 @@ function stateOf(address, first, { layers, heads }) {
     }
     state[key] = value;
   }
+  if (state.compare === "before fine-tuning" && can.before !== true) delete state.compare;
   return state;
 }
 
@@ -81,45 +83,51 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
   const root = host.shadowRoot || host.attachShadow({ mode: "open" });
   host.setAttribute("data-lm-suppress-shortcuts", "true"); // the keys are ours, not JupyterLab's
   const first = { ...EXPLORER_STATE, ...state };
+  if (!first.text && reviews.length) first.text = reviews[0][1];
   let shown = { ...first, ...(address ? stateOf(location.hash.slice(1), first, engine.info) : {}) };
   let answer = null; // { panels, logit, base, other }, of what is shown
-  let history = []; // states to go back to, with what each action did
+  const history = []; // states to go back to, with what each action did to the logit
+  let latest = null; // the latest logit that was answered
   let pinned = null; // the word whose row is shown
-  let words = null; // { labels, values, signed } that colour the words, when not taken from the head
+  let words = null; // { labels, values } or { shares } that colour the words, when not taken from the head
   let view = null; // the large picture
   const values = {}; // of the grid: needs and patches, layers × heads, null where not known yet
   const running = {}; // asks that can be cancelled
   let newest = 0, waiting = false; // for the model's answer
+  let failed = false; // the latest reading
   let drawings = 0; // answers so far
 
   /* ------------------------------------------------------------------------------------------ the frame */
-  const make = element;
-  const button = (text, action, more = {}) => make("button", { type: "button", onclick: action, ...more }, text);
+  const button = (text, action, more = {}) => element("button", { type: "button", onclick: action, ...more }, text);
   const select = (name, options, key) => {
-    const list = make("select", { "aria-label": name, onchange: () => change({ [key]: list.value }) });
+    const list = element("select", { "aria-label": name, onchange: () => change({ [key]: list.value }) });
     for (const [value, text, why] of options) {
-      list.append(make("option", { value, disabled: why ? "" : false, title: why || false }, why ? `${text} (${why})` : text));
+      list.append(element("option", { value, disabled: why ? "" : false, title: why || false }, why ? `${text} (${why})` : text));
     }
     refreshers.push(() => (list.value = shown[key]));
     return list;
   };
+  const withSecond = (list) => { // an option that needs a second text
+    refreshers.push(() => (list.querySelector("[value='second text']").disabled = !shown.other));
+    return list;
+  };
   const tick = (name, key, inverse = false) => {
-    const box = make("input", { type: "checkbox", onchange: () => change({ [key]: box.checked !== inverse }) });
+    const box = element("input", { type: "checkbox", onchange: () => change({ [key]: box.checked !== inverse }) });
     refreshers.push(() => (box.checked = shown[key] !== inverse));
-    return make("label", {}, box, name);
+    return element("label", {}, box, name);
   };
   const refreshers = [];
   const why = (kind) => (can[kind] === true ? "" : can[kind] || "not here");
 
-  const area = make("textarea", { "aria-label": "text of the review", rows: 3, spellcheck: "false", placeholder: "Type a review of your own" });
-  const second = make("textarea", { "aria-label": "text to compare with", rows: 3, spellcheck: "false", placeholder: "A second text, to compare with" });
-  const choices = make("select", { "aria-label": "reviews to choose from", onchange: () => choose(choices.value) });
+  const area = element("textarea", { "aria-label": "text of the review", rows: 3, spellcheck: "false", placeholder: "Type a review of your own" });
+  const second = element("textarea", { "aria-label": "text to compare with", rows: 3, spellcheck: "false", placeholder: "A second text, to compare with" });
+  const choices = element("select", { "aria-label": "reviews to choose from", onchange: () => choose(choices.value) });
   const offered = [];
   function offer(title, text, other = "") {
     offered.push({ text, other });
-    choices.append(make("option", { value: String(offered.length - 1) }, title));
+    choices.append(element("option", { value: String(offered.length - 1) }, title));
   }
-  choices.append(make("option", { value: "" }, "(a text of your own)"));
+  choices.append(element("option", { value: "" }, "(a text of your own)"));
   reviews.forEach(([title, text]) => offer(title, text));
   pairs.forEach(([title, text, other]) => offer(title, text, other));
   function choose(at) {
@@ -146,57 +154,58 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
   typed(second, "other");
   refreshers.push(() => {
     for (const [box, key] of [[area, "text"], [second, "other"]]) if (box.value !== shown[key] && root.activeElement !== box) box.value = shown[key];
-    const at = offered.findIndex(({ text, other }) => text === shown.text && (other === shown.other || (!other && !shown.other)));
+    const at = offered.findIndex(({ text, other }) => text === shown.text && (other === shown.other));
     choices.value = at < 0 ? "" : String(at);
   });
 
-  const verdicts = make("div", { class: "verdicts" }), actions = make("ol", { class: "actions", "aria-label": "what each action did to the logit" });
+  const verdicts = element("div", { class: "verdicts" }), actions = element("ol", { class: "actions", "aria-label": "what each action did to the logit" });
   const undo = button("undo", back, { title: "take the last action back (Ctrl+Z)" });
-  const message = make("p", { class: "message", role: "status", "aria-live": "polite" });
-  const chips = make("div", { class: "words", role: "group", "aria-label": "the words of the review" }), chipsNote = make("span", { class: "note" });
-  const grids = make("div", { class: "grids" }), gridNote = make("div", { class: "note" });
-  const title = make("h3", { class: "head-title" }), large = make("div", { class: "large" });
+  const spoken = element("span", { class: "spoken", role: "status", "aria-live": "polite" });
+  const message = element("p", { class: "message", role: "status", "aria-live": "polite" });
+  const chips = element("div", { class: "words", role: "group", "aria-label": "the words of the review" }), chipsNote = element("span", { class: "note" });
+  const grids = element("div", { class: "grids" }), gridNote = element("div", { class: "note" });
+  const title = element("h3", { class: "head-title" }), large = element("div", { class: "large" });
   const off = button("switch this head off", () => toggle([shown.layer, shown.head]), { title: "key o", class: "strong" });
   const take = button("take it from the second text", () => takeOver([[shown.layer, shown.head]]), { title: "key t" });
   const takeLayer = button("take the whole layer", () => takeOver(wholeLayer(shown.layer)));
   const allOn = button("all heads as they were", () => change({ silenced: [], taken: [] }));
-  const found = make("div", { class: "found" });
+  const found = element("div", { class: "found" });
   const search = button("search", () => searchByHead(), {});
-  const needsOf = (kind) => (kind === "patches" && !shown.other ? "needs a second text" : why(kind));
+  const needsOf = (kind) => (kind === "patches" && !shown.other ? "type a second text first" : why(kind));
 
   root.replaceChildren(
-    make("style"),
-    make("section", { class: "texts", "aria-label": "text" },
-      make("label", { class: "wide" }, "review ", choices), make("div", { class: "areas" }, area, second)),
-    make("section", { class: "answer", "aria-label": "prediction" }, verdicts, make("div", { class: "log" }, actions, undo), message),
-    make("section", { class: "chips-part", "aria-label": "words" },
-      make("label", {}, "words coloured by ", select("words coloured by", Object.entries(CHIPS).map(([key, text]) => [key, text, key === "head" ? "" : why(key)]), "chips")),
+    element("style"),
+    element("section", { class: "texts", "aria-label": "text" },
+      element("label", { class: "wide" }, "review ", choices), element("div", { class: "areas" }, area, second)),
+    element("section", { class: "answer", "aria-label": "prediction" }, verdicts, element("div", { class: "log" }, actions, undo), message, spoken),
+    element("section", { class: "chips-part", "aria-label": "words" },
+      element("label", {}, "words coloured by ", select("words coloured by", Object.entries(CHIPS).map(([key, text]) => [key, text, key === "head" ? "" : why(key)]), "chips")),
       chips, chipsNote),
-    make("div", { class: "main" },
-      make("section", { class: "left-part", "aria-label": "all heads" },
-        make("label", {}, "all heads by ", select("all heads by", Object.entries(GRIDS).map(([key, text]) => [key, text, key === "maps" ? "" : key === "changed" ? (engine.info.changed ? "" : "not stored") : why(key)]), "grid")),
+    element("div", { class: "main" },
+      element("section", { class: "left-part", "aria-label": "all heads" },
+        element("label", {}, "all heads by ", select("all heads by", Object.entries(GRIDS).map(([key, text]) => [key, text, key === "maps" ? "" : key === "changed" ? (engine.info.changed ? "" : "not stored") : why(key)]), "grid")),
         grids, gridNote),
-      make("section", { class: "right-part", "aria-label": "one head" },
+      element("section", { class: "right-part", "aria-label": "one head" },
         title,
-        make("div", { class: "bar" }, off, take, takeLayer, allOn),
-        make("div", { class: "bar" },
-          make("label", {}, "as ", select("view", Object.entries(VIEWS), "view")),
-          make("label", {}, "of ", select("measure", Object.entries(MEASURES).map(([key, text]) => [key, text, key === "norms" ? why("norms") : ""]), "measure")),
-          make("label", {}, "beside ", select("beside", COMPARE.map((name) => [name, name, name === "before fine-tuning" ? why("before") : ""]), "compare")),
+        element("div", { class: "bar" }, off, take, takeLayer, allOn),
+        element("div", { class: "bar" },
+          element("label", {}, "as ", select("view", Object.entries(VIEWS), "view")),
+          element("label", {}, "of ", select("measure", Object.entries(MEASURES).map(([key, text]) => [key, text, key === "norms" ? why("norms") : ""]), "measure")),
+          element("label", {}, "beside ", withSecond(select("beside", COMPARE.map((name) => [name, name, name === "before fine-tuning" ? why("before") : ""]), "compare"))),
           tick("without special tokens", "special", true), tick("whole words", "words"), tick("difference", "difference")),
         large)),
-    make("details", { class: "search" }, make("summary", {}, "Search by head: which pairs of words does it connect?"),
-      make("div", { class: "bar" }, search, make("span", { class: "note" }, why("search") || "Goes through the stored reviews with all heads on.")), found),
-    make("div", { class: "bar" }, button("save PNG", () => keep("png")), button("save HTML", () => keep("html")),
+    element("details", { class: "search" }, element("summary", {}, "Search by head: which pairs of words does it connect?"),
+      element("div", { class: "bar" }, search, element("span", { class: "note" }, why("search") || "Goes through the stored reviews with all heads on.")), found),
+    element("div", { class: "bar" }, button("save PNG", () => keep("png")), button("save HTML", () => keep("html")),
       ...(address ? [button("copy link", copyLink)] : []),
-      make("span", { class: "note" }, "Keys: arrows move in the grid, o switches a head off, t takes it from the second text, Ctrl+Z undoes.")),
+      element("span", { class: "note" }, "Keys: arrows move in the grid, o switches a head off, t takes it from the second text, Ctrl+Z undoes.")),
   );
   root.firstChild.textContent = ATTENTION_VIEW_STYLE + EXPLORER_STYLE;
   if (why("search")) search.disabled = true;
   root.addEventListener("keydown", (event) => {
-    const writing = event.target.matches("textarea, input, select");
-    if (event.key === "z" && (event.ctrlKey || event.metaKey) && !writing) { event.preventDefault(); back(); return; }
-    if (writing || event.ctrlKey || event.metaKey || event.altKey) return;
+    const text = event.target.matches("textarea"), writing_ = text || event.target.matches("select");
+    if (event.key === "z" && (event.ctrlKey || event.metaKey) && !text) { event.preventDefault(); back(); return; }
+    if (writing_ || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "o") toggle([shown.layer, shown.head]);
     if (event.key === "t" && !take.disabled) takeOver([[shown.layer, shown.head]]);
   });
@@ -207,7 +216,12 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
 
   function change(part) {
     const acted = ACTIONS.some((key) => key in part && JSON.stringify(part[key]) !== JSON.stringify(shown[key]));
-    if (acted) history.push({ before: Object.fromEntries([...ACTIONS, "compare"].map((key) => [key, shown[key]])), name: nameOf(part), logit: answer && answer.logit });
+    const name = acted ? nameOf(part) : "", last = history[history.length - 1];
+    const typedOn = last && last.typed && name === last.name && root.activeElement instanceof HTMLTextAreaElement;
+    if (acted && !typedOn) {
+      const before = Object.fromEntries([...ACTIONS, "compare"].map((key) => [key, shown[key]]));
+      history.push({ before, name, typed: root.activeElement instanceof HTMLTextAreaElement, effect: null, open: true });
+    }
     set(part);
     onChange(part);
   }
@@ -239,19 +253,28 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
   /* Changes what is shown, without telling `onChange`. */
   function set(part) {
     const moved = (keys) => keys.some((key) => key in part && JSON.stringify(part[key]) !== JSON.stringify(shown[key]));
-    const ask = moved(ASKED) || !answer, words_ = moved([...ACTIONS, "chips"]), cells = moved([...ACTIONS, "grid"]);
-    if (moved(["text"])) pinned = null;
+    const ask = moved(ASKED) || !answer, words_ = moved([...ACTIONS, "chips"]);
+    const patches = (part.grid || shown.grid) === "patches"; // each head alone, whatever else is taken over
+    const cells = moved([...ACTIONS.filter((key) => !patches || key !== "taken"), "grid"]);
+    if (moved(["text", "special", "chips"])) pinned = null;
     shown = { ...shown, ...part };
-    if (address) window.history.replaceState(null, "", `#${addressOf(shown, first)}`);
+    if (!shown.other && shown.compare === "second text") shown.compare = "nothing";
+    if (address) writeAddress();
     if (ask) read();
     else if (view) {
       view.set(pictured());
-      if (answer.panels[0].by_layer && !answer.panels.every((panel) => panel.by_layer[shown.layer])) askLayer();
+      if (answer.panels.some((panel) => panel.by_layer && !panel.by_layer[shown.layer])) askLayer();
     }
     if (words_) askWords();
     if (cells) askGrid();
     if (ask || words_ || cells) draw();
     else requestAnimationFrame(() => setTimeout(draw)); // the large picture first
+  }
+  /* A little later, since browsers allow only so many changes of the address at a time. */
+  let writing = 0;
+  function writeAddress() {
+    clearTimeout(writing);
+    writing = setTimeout(() => window.history.replaceState(null, "", `#${addressOf(shown, first)}`), WAIT);
   }
   const pictured = () => Object.fromEntries(Object.keys(STATE).map((key) => [key, shown[key]]));
 
@@ -267,25 +290,31 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
       if (running[slot] === promise) running[slot] = null;
     }
   }
-  /* What is said stays until something else is said; what a reading said, or an error, until the next reading. */
-  let passing = false;
-  function say(text, wrong = false, until = wrong) {
-    message.textContent = text;
-    message.classList.toggle("wrong", wrong);
-    passing = until;
+  /* What is said about one matter stays until something else is said about it. */
+  const said = {};
+  function say(matter, text, wrong = false) {
+    if (text) said[matter] = { text, wrong };
+    else delete said[matter];
+    const parts = Object.values(said);
+    message.replaceChildren(...parts.map((part) => element("span", {}, `${part.text} `)));
+    message.classList.toggle("wrong", parts.some((part) => part.wrong));
   }
-  const quiet = (error) => { if (error.name !== "AbortError") say(error.message, true); };
-  const changes = () => ({ off: shown.silenced, take: shown.taken.length ? { text: shown.other, heads: shown.taken } : null });
+  const report = (matter) => (error) => { if (error.name !== "AbortError") say(matter, error.message, true); };
+  const changes = () => ({ off: shown.silenced, take: shown.taken.length && shown.other ? { text: shown.other, heads: shown.taken } : null });
 
   async function read() {
     waiting = true;
     const mine = (newest += 1), now = shown, whole = { text: now.text, off: [], take: null };
-    const late = setTimeout(() => mine === newest && say("No answer yet. If the kernel is gone, run the cell again.", true), PATIENCE);
+    const late = setTimeout(() => mine === newest && say("read", LATE, true), PATIENCE);
     const altered = now.silenced.length + now.taken.length > 0;
+    const asker = async (...args) => { // an old reading asks for nothing more
+      if (mine !== newest) throw Object.assign(new Error("old"), { name: "AbortError" });
+      return ask(...args);
+    };
     const panelOf = async (slot, args, named) => {
-      const it = await ask(slot, "read", { ...args, layer: now.layer });
+      const it = await asker(slot, "read", { ...args, layer: now.layer });
       if (now.measure !== "norms") return { ...it, title: named };
-      const { norms, top, by_layer, small, asked } = await ask(`${slot} norms`, "norms", { ...args, layer: now.layer });
+      const { norms, top, by_layer, small, asked } = await asker(`${slot} norms`, "norms", { ...args, layer: now.layer });
       return { ...it, weights: norms, by_layer, top, small, asked, title: named };
     };
     try {
@@ -294,57 +323,76 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
         now.other ? panelOf("other", { text: now.other, off: [], take: null }, "second text") : null,
       ]);
       const panels = [panel], told = panel.whole !== undefined; // a kernel says at once what it is with all heads on
-      const base = !altered ? panel : told ? { logit: panel.whole } : await ask("base", "read", { ...whole, layer: now.layer });
+      const base = !altered ? panel : told ? { logit: panel.whole } : await asker("base", "read", { ...whole, layer: now.layer });
       if (now.compare === "second text" && other) panels.push(other);
       if (now.compare === "all heads on") panels.unshift(await panelOf("whole", whole, "all heads on"));
       if (now.compare === "before fine-tuning") panels.unshift(await panelOf("before", { ...whole, model: "before" }, "before fine-tuning"));
       if (mine !== newest) return;
       if (panels.length > 1) panel.title = now.compare === "second text" ? "review" : "now";
+      const windows = engine.info.windows || Array(layers).fill(null);
+      for (const one of new Set([panel, other, ...panels])) if (one) Object.assign(one, { layers, heads, floor: 0, windows });
+      panel.altered = true;
       answer = { panels, panel, logit: panel.logit, base, other };
-      waiting = false;
+      waiting = failed = false;
       drawings += 1;
+      noteEffects();
+      say("read", panel.cut ? `${panel.cut} tokens in the middle of the text are left out; the model reads ${panel.tokens.length}.` : "");
       drawVerdicts(); // first of all
       drawActions();
       tell();
       await new Promise((seen) => setTimeout(seen));
       if (mine !== newest) return;
-      if (panel.cut) say(`${panel.cut} tokens in the middle of the text are left out; the model reads ${panel.tokens.length}.`, false, true);
-      else if (passing) say("");
-      for (const one of panels) Object.assign(one, { layers, heads, floor: 0, windows: engine.info.windows || Array(layers).fill(null) });
       if (!view || view.panels !== panels.length) {
         view = createAttentionView(freshHost(), { panels, state: pictured(), toolbar: false, onChange: change });
         view.panels = panels.length;
       } else view.load(panels, pictured());
       draw();
-      if (shown.layer !== now.layer && panels[0].by_layer) askLayer();
+      if (panels.some((one) => one.by_layer && !one.by_layer[shown.layer])) askLayer();
     } catch (error) {
-      quiet(error);
+      if (mine === newest && error.name !== "AbortError") { // what is still seen belongs to an earlier state
+        waiting = false;
+        failed = true;
+        noteEffects();
+        draw();
+      }
+      report("read")(error);
     } finally {
       clearTimeout(late);
     }
   }
+  /* An action's effect is the change of the logit, if no other action came in between. */
+  function noteEffects() {
+    const open = history.filter((entry) => entry.open);
+    if (!failed && open.length === 1 && latest !== null) open[0].effect = answer.logit - latest;
+    for (const entry of open) entry.open = false;
+    latest = failed ? null : answer.logit;
+  }
   function freshHost() {
-    const inner = make("div");
+    const inner = element("div");
     large.replaceChildren(inner);
     return inner;
   }
-  /* Of long texts only one layer's weights are held at a time. */
+  /* Of a long text, a layer's weights come when it is shown. */
   async function askLayer() {
     const mine = newest, layer = shown.layer;
     try {
-      for (const panel of answer.panels) {
+      for (const panel of answer.panels.filter((one) => one.by_layer && !one.by_layer[layer])) {
         const args = { ...panel.asked, layer };
         panel.by_layer[layer] = (await ask(`layer ${panel.title}`, "layer", args)).weights;
       }
-      if (mine === newest && layer === shown.layer) view.load(answer.panels, pictured());
+      if (mine === newest && layer === shown.layer) {
+        view.load(answer.panels, pictured());
+        draw();
+      }
     } catch (error) {
-      quiet(error);
+      report("read")(error);
     }
   }
 
   async function askGrid() {
     for (const slot of ["needs", "patches"]) if (running[slot]) running[slot].cancel();
     const kind = shown.grid;
+    say("grid", "");
     if (kind !== "needs" && kind !== "patches") return;
     values[kind] = Array(layers).fill(null);
     if (needsOf(kind)) { drawGrids(); return; }
@@ -355,31 +403,32 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
         drawGrids();
       });
     } catch (error) {
-      quiet(error);
+      report("grid")(error);
     }
   }
   async function askWords() {
     const kind = shown.chips;
     words = null;
+    say("words", "");
     for (const slot of ["leaveOut", "rollout"]) if (running[slot]) running[slot].cancel();
     if (kind === "head" || why(kind)) return;
     try {
       const it = await ask(kind, kind, { text: shown.text, ...changes() }, ({ done, of }) => (chipsNote.textContent = `${done} of ${of} words left out …`));
-      words = kind === "leaveOut" ? { labels: it.words, values: it.effects, signed: true } : { shares: it.shares };
+      words = kind === "leaveOut" ? { labels: it.words, values: it.effects } : { shares: it.shares };
       drawWords();
     } catch (error) {
-      quiet(error);
+      report("words")(error);
     }
   }
   async function searchByHead() {
     const at = [shown.layer, shown.head];
     try {
       const it = await ask("search", "search", { layer: at[0], head: at[1], top: 12 }, ({ read: done, of }) => {
-        found.replaceChildren(make("p", { class: "note" }, `${done} of ${of} reviews read …`));
+        found.replaceChildren(element("p", { class: "note" }, `${done} of ${of} reviews read …`));
       });
       showFound(at, it);
     } catch (error) {
-      quiet(error);
+      report("search")(error);
     }
   }
 
@@ -390,7 +439,7 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
     for (const one of [take, takeLayer]) one.hidden = one.disabled = !patchable;
     const here = [shown.layer, shown.head].join(), has = (list) => list.some((pair) => pair.join() === here);
     off.textContent = has(shown.silenced) ? "switch this head on again" : "switch this head off";
-    off.setAttribute("aria-pressed", String(has(shown.silenced)));
+    off.classList.toggle("active", has(shown.silenced));
     take.textContent = has(shown.taken) ? "give it back" : "take it from the second text";
     takeLayer.textContent = `take all of layer ${shown.layer}`;
     allOn.hidden = !(shown.silenced.length + shown.taken.length);
@@ -413,32 +462,30 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
   function verdict(name, logit, base) {
     const share = (x) => 1 / (1 + Math.exp(-x)), p = share(logit), moved = base !== undefined && base !== logit;
     const text = `probability of positive ${p.toFixed(3)}, logit ${signed(logit)}`;
-    const more = moved ? `; with all heads on ${share(base).toFixed(3)}, changed by ${signed(logit - base)}` : "";
-    const bar = make("div", { class: "track" }, make("i", { class: labelOf(logit) }), make("u"));
+    const more = moved ? `; without changes ${share(base).toFixed(3)}, the logit changed by ${signed(logit - base)}` : "";
+    const bar = element("div", { class: "track" }, element("i", { class: labelOf(logit) }), element("u"));
     bar.firstChild.style.width = `${100 * p}%`;
     if (moved) {
-      const mark = make("s");
+      const mark = element("s");
       mark.style.left = `${100 * share(base)}%`;
       bar.append(mark);
     }
-    return make("div", { class: "verdict", role: "img", "aria-label": `${name}${labelOf(logit)}, ${text}${more}` },
-      make("span", {}, name, make("b", { class: labelOf(logit) }, labelOf(logit)), ` ${text}${more}`), bar);
+    return element("div", { class: "verdict", role: "img", "aria-label": `${name}${labelOf(logit)}, ${text}${more}` },
+      element("span", {}, name, element("b", { class: labelOf(logit) }, labelOf(logit)), ` ${text}${more}`), bar);
   }
   function drawVerdicts() {
     const list = [verdict(answer.other ? "review: " : "", answer.logit, answer.base.logit)];
     if (answer.other) list.push(verdict("second text: ", answer.other.logit));
-    if (shown.taken.length && answer.other && !waiting) {
+    if (shown.taken.length && !shown.silenced.length && answer.other && !waiting) {
       const gap = answer.other.logit - answer.base.logit, share = (answer.logit - answer.base.logit) / gap;
-      if (Math.abs(gap) > 0.05) list.push(make("p", { class: "note" }, `${Math.round(100 * share)} % of the difference between the two texts has come over.`));
+      if (Math.abs(gap) > 0.05) list.push(element("p", { class: "note" }, `The heads taken over account for ${Math.round(100 * share)} % of the difference between the two texts' logits.`));
     }
+    verdicts.classList.toggle("old", failed);
     verdicts.replaceChildren(...list);
+    if (!waiting) spoken.textContent = failed ? "" : list[0].getAttribute?.("aria-label") || "";
   }
   function drawActions() {
-    const rows = history.slice(-6).map(({ name, logit }, i, all) => {
-      const after = i + 1 < all.length ? all[i + 1].logit : answer.logit;
-      if (i + 1 === all.length && waiting) return make("li", {}, `${name} …`);
-      return make("li", {}, logit === null || name.startsWith("another") ? name : `${name}: ${signed(after - logit)}`);
-    });
+    const rows = history.slice(-6).map(({ name, effect, open }) => element("li", {}, open ? `${name} …` : effect === null || name.startsWith("another") ? name : `${name}: ${signed(effect)}`));
     actions.replaceChildren(...rows);
   }
 
@@ -459,7 +506,7 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
         row = parts.map(({ members }) => members.reduce((sum, i) => sum + words.shares[i], 0));
         note = "Rollout: the share of each word that would reach [CLS] in the last layer if only attention mixed them.";
       } else {
-        const matrix = matrixOf({ ...panel, floor: 0 }, parts, shown.layer, shown.head, shown.special), n = units.length;
+        const matrix = matrixOf(panel, parts, shown.layer, shown.head, shown.special), n = units.length;
         row = pinned !== null && pinned < n ? Array.from(matrix.subarray(pinned * n, (pinned + 1) * n)) : parts.map((_, j) => parts.reduce((sum, __, i) => sum + matrix[i * n + j], 0) / n);
         note = pinned !== null && pinned < n ? `What “${units[pinned]}” looks at in layer ${shown.layer}, head ${shown.head}. Press it again to let go.` : "What each word gets from all words in this head, on average. Press a word to see where it looks.";
       }
@@ -509,15 +556,15 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
     if (now === drawnGrid) { markHeads(); return; }
     drawnGrid = now;
     const one = (panel, name, second_) => {
-      const grid = make("div", { class: "cells-grid", role: "group", "aria-label": `${name}; a row a layer, a column a head` });
+      const grid = element("div", { class: "cells-grid", role: "group", "aria-label": `${name}; a row a layer, a column a head` });
       grid.style.gridTemplateColumns = `auto repeat(${heads}, minmax(0, 1fr))`;
-      grid.append(make("span", { class: "axis" }, ""));
-      for (let head = 0; head < heads; head++) grid.append(make("span", { class: "axis" }, String(head)));
+      grid.append(element("span", { class: "axis" }, ""));
+      for (let head = 0; head < heads; head++) grid.append(element("span", { class: "axis" }, String(head)));
       const units = unitsOf(panel, shown.special, shown.words);
       for (let layer = 0; layer < layers; layer++) {
         const label = second_ && !why("patches")
           ? button(String(layer), () => takeOver(wholeLayer(layer)), { class: "axis row", title: `take all heads of layer ${layer} into the review`, "aria-label": `take all heads of layer ${layer} into the review`, draggable: "true", ondragstart: (event) => event.dataTransfer.setData("text/plain", JSON.stringify(wholeLayer(layer))) })
-          : make("span", { class: "axis" }, String(layer));
+          : element("span", { class: "axis" }, String(layer));
         grid.append(label);
         for (let head = 0; head < heads; head++) {
           const pair = [layer, head], value = !second_ && table && table[layer] ? table[layer][head] : null;
@@ -526,9 +573,9 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
           cell.says = says;
           if (second_) cell.addEventListener("dragstart", (event) => event.dataTransfer.setData("text/plain", JSON.stringify([pair])));
           if (kind === "maps" || second_) {
-            const canvas = make("canvas");
+            const canvas = element("canvas");
             const small = panel.small ? smallOf(panel, layer, head) : null;
-            if (small) paintSmall(canvas, small, 48, 1, false);
+            if (small) paintSmall(canvas, small, 48, panel.top || 1, false);
             else paintSmall(canvas, matrixOf(panel, units, layer, head, shown.special), units.length, panel.top || 1, false);
             cell.append(canvas);
           } else if (value !== null) {
@@ -538,7 +585,7 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
           grid.append(cell);
         }
       }
-      return make("figure", {}, answer.other ? make("figcaption", {}, name) : "", grid);
+      return element("figure", {}, answer.other ? element("figcaption", {}, name) : "", grid);
     };
     const old = root.activeElement && root.activeElement.classList.contains("cell") ? root.activeElement.parentElement : null;
     const place = [...grids.querySelectorAll(".cells-grid")].indexOf(old);
@@ -558,9 +605,9 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
       try { list_ = JSON.parse(event.dataTransfer.getData("text/plain")); } catch { return; } // something else was dropped
       if (Array.isArray(list_) && list_.every((pair) => Array.isArray(pair) && pair[0] < layers && pair[1] < heads)) takeOver(list_);
     });
-    gridNote.textContent = needsOf(kind) && kind !== "maps" && kind !== "changed" ? `This ${needsOf(kind)}.`
+    gridNote.textContent = needsOf(kind) && kind !== "maps" && kind !== "changed" ? `Not shown: ${needsOf(kind)}.`
       : kind === "maps" ? `Rows look, columns are looked at; yellow is ${answer.panel.top ? `a norm of ${(answer.panel.top / 2).toFixed(1)}` : "a weight of 0.5"} or more.`
-        : kind === "changed" ? `Yellow: fine-tuning moved most of this head's attention (${top.toFixed(2)}).`
+        : kind === "changed" ? `Yellow: the heads that fine-tuning changed most, by up to ${top.toFixed(2)}.`
           : `${done < layers ? `${done} of ${layers} layers. ` : ""}Blue raises the logit of positive, orange lowers it, by up to ${top.toFixed(2)}.`;
     host.dataset.grid = JSON.stringify({ kind, layers: done });
   }
@@ -579,17 +626,16 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
       cell.setAttribute("aria-label", `layer ${layer}, head ${head}${isOff ? ", switched off" : ""}${isTaken ? ", taken from the second text" : ""}${cell.says}`);
     }));
   }
-  const smallOf = (panel, layer, head) => Float32Array.from(panel.small.subarray((layer * heads + head) * 2304, (layer * heads + head + 1) * 2304), (q) => SQUARE[q]);
 
   function showFound([layer, head], { texts, pairs: list, chance }) {
-    const head_ = make("tr", {}, ...["this word", "looks at", "mean weight", "times", "for example"].map((text) => make("th", { scope: "col" }, text)));
-    const rows = list.map((pair) => make("tr", { class: pair.mean > chance ? "" : "weak" },
-      make("td", {}, pair.from), make("td", {}, pair.to), make("td", {}, percent(pair.mean)), make("td", {}, String(pair.count)),
-      make("td", {}, button(`open review ${pair.example.text + 1}`, () => change({ text: pair.example.content ?? corpus[pair.example.text], other: "", silenced: [], taken: [], layer, head })))));
+    const head_ = element("tr", {}, ...["this word", "looks at", "mean weight", "times", "for example"].map((text) => element("th", { scope: "col" }, text)));
+    const rows = list.map((pair) => element("tr", { class: pair.mean > chance ? "" : "weak" },
+      element("td", {}, pair.from), element("td", {}, pair.to), element("td", {}, percent(pair.mean)), element("td", {}, String(pair.count)),
+      element("td", {}, button(`open review ${pair.example.text + 1}`, () => change({ text: pair.example.content ?? corpus[pair.example.text], other: "", silenced: [], taken: [], layer, head, compare: shown.compare === "second text" ? "nothing" : shown.compare })))));
     const note = list.length
       ? `Layer ${layer}, head ${head}, in ${texts} reviews. If each row's weights were shuffled, the strongest of all pairs would lie below ${percent(chance)} in 95 of 100 cases; pairs below that are grey.`
       : `Layer ${layer}, head ${head}: no pair of words occurs often enough in ${texts} reviews.`;
-    found.replaceChildren(make("p", { class: "note" }, note), make("table", {}, make("thead", {}, head_), make("tbody", {}, ...rows)));
+    found.replaceChildren(element("p", { class: "note" }, note), element("table", {}, element("thead", {}, head_), element("tbody", {}, ...rows)));
   }
 
   /* ------------------------------------------------------------------------------------------- keeping */
@@ -597,7 +643,7 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
   function picture() {
     const { units, weights, size } = view.matrix(view.panels === 1 || shown.compare === "second text" || shown.difference ? 0 : 1);
     const names = units.map(({ label }) => label), cell = Math.max(6, Math.min(22, Math.floor(640 / Math.max(size, 1)))), scale = 2;
-    const left = 130, above = 150, canvas = make("canvas"), side = size * cell;
+    const left = 130, above = 150, canvas = element("canvas"), side = size * cell;
     canvas.width = scale * Math.max(left + side + 20, 560);
     canvas.height = scale * (above + side + 20);
     const pen = canvas.getContext("2d");
@@ -637,36 +683,39 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
     const script = `${FRONT_END}\nconst data = JSON.parse(document.getElementById("data").textContent);
 for (const panel of data.panels) panel.weights = bytesOf(panel.codes);
 createAttentionView(document.getElementById("view"), data);`.replace(/<\/script/gi, "<\\/script");
-    const said = make("p");
+    const said = element("p");
     said.textContent = [...verdicts.children].map((one) => one.getAttribute("aria-label") || one.textContent).join(". ");
     return `<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Attention</title><meta name="viewport" content="width=device-width"><style>:root { color-scheme: light dark; } body { margin: 16px; font-family: sans-serif; }</style></head><body>\n${said.outerHTML}<div id="view"></div><script type="application/json" id="data">${data}</script>\n<script>${script}</script></body></html>\n`;
   }
   async function keep(kind) {
     if (!answer) return;
     const name = `explorer_${shown.view}_layer${shown.layer}_head${shown.head}.${kind}`;
-    if (save) { say(await save(kind)); return; }
-    if (kind === "html" && answer.panels.some((panel) => panel.by_layer)) { say("This text is too long to keep as a page; save a picture.", true); return; }
+    if (save) {
+      try { say("keep", await save(kind)); } catch (error) { report("keep")(error); }
+      return;
+    }
+    if (kind === "html" && answer.panels.some((panel) => panel.by_layer)) { say("keep", "This text is too long to keep as a page; save a picture.", true); return; }
     const blob = kind === "png" ? await new Promise((done) => picture().toBlob(done, "image/png")) : new Blob([pageOf()], { type: "text/html" });
-    const link = make("a", { href: URL.createObjectURL(blob), download: name });
+    const link = element("a", { href: URL.createObjectURL(blob), download: name });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-    say(`saved ${name}`);
+    say("keep", `saved ${name}`);
   }
   async function copyLink() {
+    window.history.replaceState(null, "", `#${addressOf(shown, first)}`);
     try {
       await navigator.clipboard.writeText(location.href);
-      say("The link to what you see is copied.");
+      say("keep", "The link to what you see is copied.");
     } catch {
-      say("The address of this page is the link to what you see; the browser did not let us copy it.");
+      say("keep", "The address of this page is the link to what you see; the browser did not let us copy it.");
     }
   }
 
   if (address) window.addEventListener("hashchange", () => set({ ...first, ...stateOf(location.hash.slice(1), first, engine.info) }));
-  if (!shown.text && reviews.length) shown.text = reviews[0][1];
   set({ ...shown });
   askWords();
   askGrid();
-  return { set, state: () => shown, say, offer: (title_, text) => offer(title_, text) };
+  return { set, state: () => shown };
 }
 
 function base64Of(bytes) {

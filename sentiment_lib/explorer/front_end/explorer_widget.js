@@ -1,7 +1,7 @@
 /* The explorer as an anywidget: what it shows are traits of the widget's model, and the kernel answers what it asks. */
 /* global EXPLORER_STATE, createExplorer, inflated */
 function kernelEngine(model) {
-  const waiting = new Map(), mine = crypto.randomUUID(); // several views may show one widget
+  const waiting = new Map(), mine = `${Date.now()} ${Math.random()}`; // several views may show one widget
   let number = 0;
   model.on("msg:custom", async (content, buffers) => {
     const asked = waiting.get(content.id);

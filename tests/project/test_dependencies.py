@@ -257,6 +257,7 @@ def test_the_wheel_in_an_empty_environment_trains_and_predicts(tmp_path, tiny_ch
         missing(f"pip could not install the wheel: {done.stderr[-500:]}")
     # Nothing of the checkout or of this environment is on the path.
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "SENTIMENT_LIB"))}
+    clean["SENTIMENT_LIB_HOME"] = str(tmp_path)
 
     def lib(*words):
         command = [python, "-m", "sentiment_lib", *words]

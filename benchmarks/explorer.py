@@ -35,7 +35,9 @@ WATCH = """([inner, attribute]) => {
     if (start !== null) window.spent.push(performance.now() - start);
     start = null;
   }));
-  new MutationObserver(seen).observe(watched, { attributes: true, attributeFilter: [attribute] });
+  window.watching?.disconnect(); // one thing at a time
+  window.watching = new MutationObserver(seen);
+  window.watching.observe(watched, { attributes: true, attributeFilter: [attribute] });
 }"""
 
 

@@ -141,17 +141,16 @@ class KernelEngine:
         return self.maps(args["text"], args.get("off", ()), args.get("take"), args.get("model", "now"))
 
     def _maps(self, args):
-        maps, texts = self._asked(args), [args["text"]]
-        (complete,) = self.tokenizer(texts, add_special_tokens=True)["input_ids"]
+        maps = self._asked(args)
         values = {"tokens": list(maps.tokens), "words": list(maps.words), "word_texts": list(maps.word_texts)}
         values |= {"probability": maps.probability, "logit": float(logit([maps.probability])[0])}
-        values["cut"] = len(complete) - len(maps.tokens)
+        values["cut"] = len(self.tokenizer(args["text"])["input_ids"]) - len(maps.tokens)
         if args.get("off") or args.get("take"):
             values["whole"] = float(logit([self.maps(args["text"]).probability])[0])  # with all heads on
         return values | self._long(args, maps.tokens), self._codes(args, maps.tokens, maps.weights)
 
-    def _long(self, args, tokens) -> dict[str, Any]:
-        return {"layer": args["layer"], "asked": {**args, "measure": "weights"}} if len(tokens) > LONG else {}
+    def _long(self, args, tokens, measure: str = "weights") -> dict[str, Any]:
+        return {"layer": args["layer"], "asked": {**args, "measure": measure}} if len(tokens) > LONG else {}
 
     def _codes(self, args, tokens, weights, top=1.0) -> dict[str, np.ndarray]:
         if len(tokens) <= LONG:
@@ -174,10 +173,7 @@ class KernelEngine:
     def _norms(self, args):
         maps, norms = self._moved(args)
         top = float(norms.max()) or 1.0
-        values = {"top": top} | self._long(args, maps.tokens)
-        if "asked" in values:
-            values["asked"]["measure"] = "norms"
-        return values, self._codes(args, maps.tokens, norms, top)
+        return {"top": top} | self._long(args, maps.tokens, "norms"), self._codes(args, maps.tokens, norms, top)
 
     @torch.inference_mode()
     def _logits(self, model: PreTrainedModel, text: str, copies: int) -> np.ndarray:
@@ -188,7 +184,7 @@ class KernelEngine:
 
     def _needs(self, args):
         """What switching off each head of a layer does to the logit, beyond the heads that are off."""
-        off, layer, heads = args.get("off", ()), args["layer"], self.info["heads"]
+        off, layer, heads = args.get("off", ()), args["layer"], self.model.config.num_attention_heads
         gates = torch.ones(heads + 1, heads, device=device_of(self.model))
         gates[torch.arange(heads), torch.arange(heads)] = 0  # the last copy keeps all heads
         with self.changed(args["text"], off, args.get("take")) as model, gated(model, {layer: gates}):
@@ -197,14 +193,12 @@ class KernelEngine:
 
     def _patches(self, args):
         """What taking each head of a layer from the other text does to the logit."""
-        layer, heads, text = args["layer"], self.info["heads"], args["text"]
-        with self.changed(text, args.get("off", ())) as model:
-            whole = float(self._logits(model, text, 1)[0])
+        layer, heads, text = args["layer"], self.model.config.num_attention_heads, args["text"]
         pairs = [(layer, head) for head in range(heads)]
         ids, now = self._paired(text, args["other"]), self.model
         with heads_taken(now, ids, pairs, one_per_text=True), self.changed(text, args.get("off", ())) as model:
-            taken = self._logits(model, text, heads)
-        return {"layer": layer, "values": [float(value) - whole for value in taken]}, {}
+            *taken, whole = self._logits(model, text, heads + 1)  # the last copy keeps its own heads
+        return {"layer": layer, "values": [float(value - whole) for value in taken]}, {}
 
     def _leave_out(self, args):
         if args.get("take"):

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..run.files import replacing
 from .page_model import engine_scripts, packed_model
-from .view import explorer_front_end, front_end, source
+from .view import explorer_front_end, front_end, json_for_page, source
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -101,7 +101,7 @@ def write_page(
         title=html.escape(title),
         back=link,
         about=about,
-        data=json.dumps(data, ensure_ascii=True).replace("<", "\\u003c"),
+        data=json_for_page(data),
     )
     page_script, worker_script = engine_scripts()
     scripts = [

@@ -45,6 +45,11 @@ def explorer_front_end() -> str:
     return "\n".join([front_end(), style, source("front_end/explorer.js")])
 
 
+def json_for_page(data: Any) -> str:
+    """Data as JSON that can stand in an HTML page: a text in it may contain ``</script>``."""
+    return json.dumps(data, ensure_ascii=True).replace("<", "\\u003c")
+
+
 def pack_panel(maps: AttentionMaps, title: str = "") -> tuple[dict[str, Any], bytes]:
     """What the front end needs to know about some maps, and their packed weights.
 
@@ -71,8 +76,7 @@ class AttentionView:
 
     def _repr_html_(self) -> str:
         panels = [panel | {"packed": base64.b64encode(packed).decode()} for panel, packed in self._panels]
-        # a text may contain "</script>"; JSON can escape the "<"
-        text = json.dumps({"panels": panels, "state": self._state}, ensure_ascii=True).replace("<", "\\u003c")
+        text = json_for_page({"panels": panels, "state": self._state})
         name = hashlib.sha256(text.encode()).hexdigest()[:16]
         return (
             f'<div data-attention-view="{name}"><p>{html.escape(self.alt)} The view itself needs JavaScript; in '

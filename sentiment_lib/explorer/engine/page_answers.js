@@ -3,7 +3,7 @@
 
 const TEXTS_KEPT = 6; // latest texts whose runs are kept
 
-/* round(255 √(w / top)) in one byte, as view.py stores weights. */
+/* round(255 √(w / top)) in one byte, as codes_of in kernel_engine.py stores weights. */
 function asCodes(weights, top = 1) {
   const codes = new Uint8Array(weights.length), factor = 255 / Math.sqrt(top);
   for (let i = 0; i < weights.length; i++) codes[i] = Math.round(factor * Math.sqrt(weights[i]));

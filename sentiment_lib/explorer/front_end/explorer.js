@@ -7,7 +7,7 @@
      reviews    [[title, text], …] to choose from; pairs: [[title, text, second text], …]
      corpus     the texts that a search goes through, to open those it finds
      onChange   called with each part of the state that the reader changes
-     save       called with "png" or "html" and a function that makes the file; null: files are downloaded
+     save       called with "png" or "html", promises what to say about the file; null: files are downloaded
      address    true: the state stands in the page's address
    Text is put into the page as text only. */
 const EXPLORER_STATE = {
@@ -132,7 +132,7 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
   pairs.forEach(([title, text, other]) => offer(title, text, other));
   function choose(at) {
     const chosen = offered[Number(at)];
-    if (at !== "" && chosen) change({ text: chosen.text, other: chosen.other, silenced: [], taken: [], compare: chosen.other ? "second text" : shown.compare === "second text" ? "nothing" : shown.compare });
+    if (at !== "" && chosen) change({ text: chosen.text, other: chosen.other, silenced: [], taken: [], ...(chosen.other ? { compare: "second text" } : {}) });
   }
   let typing = 0;
   function typed(box, key) {
@@ -141,7 +141,7 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
       if (box.value === shown[key]) return;
       const part = { [key]: box.value };
       if (key === "other" && box.value) part.compare = "second text";
-      if (key === "other" && !box.value) Object.assign(part, { taken: [] }, shown.compare === "second text" ? { compare: "nothing" } : {});
+      if (key === "other" && !box.value) part.taken = [];
       change(part);
     };
     box.addEventListener("input", () => {
@@ -154,7 +154,7 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
   typed(second, "other");
   refreshers.push(() => {
     for (const [box, key] of [[area, "text"], [second, "other"]]) if (box.value !== shown[key] && root.activeElement !== box) box.value = shown[key];
-    const at = offered.findIndex(({ text, other }) => text === shown.text && (other === shown.other));
+    const at = offered.findIndex(({ text, other }) => text === shown.text && other === shown.other);
     choices.value = at < 0 ? "" : String(at);
   });
 
@@ -215,6 +215,7 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
   const ACTIONS = ["text", "other", "silenced", "taken"]; // a change of these can be undone
 
   function change(part) {
+    if (part.other === "" && shown.compare === "second text") part = { ...part, compare: "nothing" };
     const acted = ACTIONS.some((key) => key in part && JSON.stringify(part[key]) !== JSON.stringify(shown[key]));
     const name = acted ? nameOf(part) : "", last = history[history.length - 1];
     const typedOn = last && last.typed && name === last.name && root.activeElement instanceof HTMLTextAreaElement;
@@ -631,7 +632,7 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
     const head_ = element("tr", {}, ...["this word", "looks at", "mean weight", "times", "for example"].map((text) => element("th", { scope: "col" }, text)));
     const rows = list.map((pair) => element("tr", { class: pair.mean > chance ? "" : "weak" },
       element("td", {}, pair.from), element("td", {}, pair.to), element("td", {}, percent(pair.mean)), element("td", {}, String(pair.count)),
-      element("td", {}, button(`open review ${pair.example.text + 1}`, () => change({ text: pair.example.content ?? corpus[pair.example.text], other: "", silenced: [], taken: [], layer, head, compare: shown.compare === "second text" ? "nothing" : shown.compare })))));
+      element("td", {}, button(`open review ${pair.example.text + 1}`, () => change({ text: pair.example.content ?? corpus[pair.example.text], other: "", silenced: [], taken: [], layer, head })))));
     const note = list.length
       ? `Layer ${layer}, head ${head}, in ${texts} reviews. If each row's weights were shuffled, the strongest of all pairs would lie below ${percent(chance)} in 95 of 100 cases; pairs below that are grey.`
       : `Layer ${layer}, head ${head}: no pair of words occurs often enough in ${texts} reviews.`;

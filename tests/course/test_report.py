@@ -37,9 +37,11 @@ def other(small_run):
 
 
 @pytest.fixture(scope="module")
-def report(small_run, other):
+def report(small_run, other, tmp_path_factory):
+    """A copy of the report with a comparison: other tests write the run's own report anew."""
     settings, _ = small_run
-    return write_report(settings.paths, other).parent
+    written = write_report(settings.paths, other).parent
+    return shutil.copytree(written, tmp_path_factory.mktemp("übung 日本") / "report")
 
 
 def pages(report):

@@ -129,8 +129,9 @@ class KernelEngine:
             For something else than the component can ask, and for texts that do not fit together.
         """
         asks = {
-            "read": self._maps, "layer": self._layer, "norms": self._norms, "needs": self._needs,
-            "patches": self._patches, "leaveOut": self._leave_out, "rollout": self._rollout, "search": self._search,
+            "read": self._maps, "logit": self._logit, "layer": self._layer, "norms": self._norms,
+            "needs": self._needs, "patches": self._patches, "leaveOut": self._leave_out, "rollout": self._rollout,
+            "search": self._search,
         }  # fmt: skip
         if kind not in asks:
             raise ArgumentError(f"The explorer asked for {kind!r}; it can ask for {', '.join(asks)}.")
@@ -145,9 +146,19 @@ class KernelEngine:
         values = {"tokens": list(maps.tokens), "words": list(maps.words), "word_texts": list(maps.word_texts)}
         values |= {"probability": maps.probability, "logit": float(logit([maps.probability])[0])}
         values["cut"] = len(self.tokenizer(args["text"])["input_ids"]) - len(maps.tokens)
-        if args.get("off") or args.get("take"):
-            values["whole"] = float(logit([self.maps(args["text"]).probability])[0])  # with all heads on
+        values |= self._whole(args)
         return values | self._long(args, maps.tokens), self._codes(args, maps.tokens, maps.weights)
+
+    def _whole(self, args) -> dict[str, float]:
+        """The logit with all heads on, where some are changed."""
+        changed = args.get("off") or args.get("take")
+        return {"whole": float(logit([self.maps(args["text"]).probability])[0])} if changed else {}
+
+    def _logit(self, args):
+        """The prediction alone, which takes half the time of the maps."""
+        text, changes = args["text"], (args.get("off", ()), args.get("take"), args.get("model", "now"))
+        with self.changed(text, *changes) as model:
+            return {"logit": float(self._logits(model, text, 1)[0])} | self._whole(args), {}
 
     def _long(self, args, tokens, measure: str = "weights") -> dict[str, Any]:
         return {"layer": args["layer"], "asked": {**args, "measure": measure}} if len(tokens) > LONG else {}

@@ -151,7 +151,7 @@ def test_the_browser_gets_answers_and_errors(explorer):
     assert content["answer"]["tokens"] == explorer.maps.tokens
     assert (content["names"], len(buffers)) == (["weights"], 1)
     content, _ = asked(explorer, "dance", {})
-    assert "asked for 'dance'; it can ask for read, layer, norms" in content["error"]
+    assert "asked for 'dance'; it can ask for read, logit, layer, norms" in content["error"]
     take = {"text": "Much longer than that.", "heads": [[0, 0]]}
     content, _ = asked(explorer, "read", {"text": "Short.", "off": [], "take": take, "layer": 0})
     assert "The two texts have 4 and 7 tokens" in content["error"]

@@ -49,6 +49,9 @@ def test_reading_gives_weights_and_prediction(engine, tiny, classifier):
     assert ask(engine, "read", text="film " * 100, layer=0)[0]["cut"] == 38
     changed, _ = ask(engine, "read", layer=0, off=[[0, 1]])
     assert changed["whole"] == values["logit"] != changed["logit"]
+    alone, _ = ask(engine, "logit", off=[[0, 1]])
+    assert alone == pytest.approx({"logit": changed["logit"], "whole": changed["whole"]}, abs=1e-5)
+    assert ask(engine, "logit")[0] == pytest.approx({"logit": values["logit"]}, abs=1e-5)
 
 
 def test_needs_are_those_of_switching_off_each_head(engine, classifier):

@@ -20,6 +20,14 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
+# How many heads have a picture of their own in the canvas that shows all of them: a canvas and [layers, heads].
+HEADS_DRAWN = """(canvas, [layers, heads]) => {
+  const [width, height] = [canvas.width / heads, canvas.height / layers], pen = canvas.getContext("2d");
+  const part = (i) => pen.getImageData((i % heads) * width, Math.floor(i / heads) * height, width, height).data;
+  return new Set(Array.from({ length: layers * heads }, (_, i) => part(i).join())).size;
+}"""
+
+
 @contextmanager
 def chromium_page(**context):
     """A tab of headless Chromium; `context` is what Playwright's new_context takes."""

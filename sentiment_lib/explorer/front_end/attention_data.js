@@ -80,18 +80,42 @@ function smallOf(panel, layer, head) {
   return Float32Array.from(panel.small.subarray(at, at + 2304), (q) => (panel.top || 1) * SQUARE[q]);
 }
 
-/* One head as a small square picture; of many units the strongest weight of each patch is shown. */
-function paintSmall(canvas, w, m, scale, signed) {
-  const size = Math.max(1, Math.min(m, 48)), pooled = new Float32Array(size * size);
-  for (let a = 0; a < m; a++) {
-    const row = Math.floor((a * size) / m) * size;
-    for (let b = 0; b < m; b++) {
-      const k = row + Math.floor((b * size) / m), value = w[a * m + b];
-      if (Math.abs(value) > Math.abs(pooled[k])) pooled[k] = value;
+/* 256 colours of a ramp, each a pixel of a canvas (red in the lowest byte). */
+const pixels = (stops) => Uint32Array.from({ length: 256 }, (_, q) => {
+  const [r, g, b] = ramp(stops, q / 255);
+  return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+});
+const VIRIDIS_PIXELS = pixels(VIRIDIS), SIGNED_PIXELS = pixels(SIGNED);
+
+/* All heads as small square pictures in one canvas: a browser composes it much faster than a canvas for each head.
+   weightsOf(layer, head) gives the weights between m units, row by row; of many units the strongest weight of each
+   patch is shown. */
+function paintHeads(canvas, layers, heads, m, weightsOf, scale, signed) {
+  const size = Math.max(1, Math.min(m, 48)), width = heads * size, pooled = new Float32Array(size * size);
+  canvas.width = width;
+  canvas.height = layers * size;
+  const context = canvas.getContext("2d"), image = context.createImageData(width, layers * size);
+  const out = new Uint32Array(image.data.buffer), place = Uint8Array.from({ length: m }, (_, a) => Math.floor((a * size) / m));
+  const colors = signed ? SIGNED_PIXELS : VIRIDIS_PIXELS, [low, slope] = signed ? [127.5, 255 / scale] : [0, 510 / scale];
+  for (let layer = 0; layer < layers; layer++) {
+    for (let head = 0; head < heads; head++) {
+      const w = weightsOf(layer, head), corner = layer * size * width + head * size;
+      pooled.fill(0);
+      for (let a = 0; a < m; a++) {
+        for (let b = 0; b < m; b++) {
+          const k = place[a] * size + place[b], value = w[a * m + b];
+          if (Math.abs(value) > Math.abs(pooled[k])) pooled[k] = value;
+        }
+      }
+      for (let a = 0; a < size; a++) {
+        for (let b = 0; b < size; b++) {
+          const q = Math.round(low + slope * pooled[a * size + b]);
+          out[corner + a * width + b] = colors[Math.min(Math.max(q, 0), 255)];
+        }
+      }
     }
   }
-  const color = (x) => (signed ? ramp(SIGNED, 0.5 + x / scale) : ramp(VIRIDIS, x / (0.5 * scale)));
-  paint(canvas, size, (k) => color(pooled[k]));
+  context.putImageData(image, 0, 0);
 }
 
 /* Weights are packed with deflate; every browser of today unpacks that by itself. */

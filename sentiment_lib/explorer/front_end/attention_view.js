@@ -307,19 +307,17 @@ function createAttentionView(host, { panels, state = {}, toolbar = true, onChang
     overview = now;
     const parts = list.map((source) => {
       const grid = element("div", { class: "grid", role: "group", "aria-label": "all heads; a row a layer, a column a head" });
-      grid.style.gridTemplateColumns = `auto repeat(${count}, auto)`;
-      grid.append(element("span", {}, "layer"));
+      grid.style.gridTemplate = `auto repeat(${layers}, auto) / auto repeat(${count}, auto)`;
+      const canvas = element("canvas", { "aria-hidden": "true" });
+      paintHeads(canvas, layers, count, source.small ? 48 : source.units.length, source.small ?? source.of, source.scale, source.signed);
+      grid.append(canvas, element("span", {}, "layer"));
       for (let head = 0; head < count; head++) grid.append(element("span", {}, String(head)));
       for (let layer = 0; layer < layers; layer++) {
         grid.append(element("span", {}, String(layer)));
         for (let head = 0; head < count; head++) {
-          const canvas = element("canvas");
-          if (source.small) paintSmall(canvas, source.small(layer, head), 48, source.scale, false);
-          else paintSmall(canvas, source.of(layer, head), source.units.length, source.scale, source.signed);
           const open = () => change({ view: "heatmap", layer, head });
           const here = layer === shown.layer && head === shown.head;
-          const button = element("button", { "aria-label": `open ${headName(layer, [head])}`, "aria-current": here && "true", title: headName(layer, [head]), class: source.last && isOff(layer, head) ? "off" : "", onclick: open }, canvas);
-          grid.append(button);
+          grid.append(element("button", { "aria-label": `open ${headName(layer, [head])}`, "aria-current": here && "true", title: headName(layer, [head]), class: source.last && isOff(layer, head) ? "off" : "", onclick: open }));
         }
       }
       roving(grid, count);

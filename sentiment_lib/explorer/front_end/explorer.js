@@ -307,20 +307,25 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
     waiting = true;
     const mine = (newest += 1), now = shown, whole = { text: now.text, off: [], take: null };
     const late = setTimeout(() => mine === newest && say("read", LATE, true), PATIENCE);
-    const altered = now.silenced.length + now.taken.length > 0;
+    const altered = now.silenced.length + now.taken.length > 0, texts = JSON.stringify([now.text, now.other]);
     const asker = async (...args) => { // an old reading asks for nothing more
       if (mine !== newest) throw Object.assign(new Error("old"), { name: "AbortError" });
       return ask(...args);
     };
-    const panelOf = async (slot, args, named) => {
-      const it = await asker(slot, "read", { ...args, layer: now.layer });
+    /* A kernel tells the prediction before the maps. It is shown beside the old maps if the texts are the same. */
+    const early = ({ logit, whole: base = logit }) => {
+      if (mine !== newest || !answer || answer.texts !== texts) return;
+      answered({ ...answer, logit, base: { logit: base } });
+    };
+    const panelOf = async (slot, args, named, onPart) => {
+      const it = await asker(slot, "read", { ...args, layer: now.layer }, onPart);
       if (now.measure !== "norms") return { ...it, title: named };
       const { norms, top, by_layer, small, asked } = await asker(`${slot} norms`, "norms", { ...args, layer: now.layer });
       return { ...it, weights: norms, by_layer, top, small, asked, title: named };
     };
     try {
       const [panel, other] = await Promise.all([
-        panelOf("read", { text: now.text, ...changes() }, ""),
+        panelOf("read", { text: now.text, ...changes() }, "", early),
         now.other ? panelOf("other", { text: now.other, off: [], take: null }, "second text") : null,
       ]);
       const panels = [panel], told = panel.whole !== undefined; // a kernel says at once what it is with all heads on
@@ -333,14 +338,9 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
       const windows = engine.info.windows || Array(layers).fill(null);
       for (const one of new Set([panel, other, ...panels])) if (one) Object.assign(one, { layers, heads, floor: 0, windows });
       panel.altered = true;
-      answer = { panels, panel, logit: panel.logit, base, other };
-      waiting = failed = false;
       drawings += 1;
-      noteEffects();
       say("read", panel.cut ? `${panel.cut} tokens in the middle of the text are left out; the model reads ${panel.tokens.length}.` : "");
-      drawVerdicts(); // first of all
-      drawActions();
-      tell();
+      answered({ panels, panel, logit: panel.logit, base, other, texts });
       await new Promise((seen) => setTimeout(seen));
       if (mine !== newest) return;
       if (!view || view.panels !== panels.length) {
@@ -360,6 +360,15 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
     } finally {
       clearTimeout(late);
     }
+  }
+  /* The prediction is drawn first of all. */
+  function answered(it) {
+    answer = it;
+    waiting = failed = false;
+    noteEffects();
+    drawVerdicts();
+    drawActions();
+    tell();
   }
   /* An action's effect is the change of the logit, if no other action came in between. */
   function noteEffects() {
@@ -558,10 +567,15 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
     drawnGrid = now;
     const one = (panel, name, second_) => {
       const grid = element("div", { class: "cells-grid", role: "group", "aria-label": `${name}; a row a layer, a column a head` });
-      grid.style.gridTemplateColumns = `auto repeat(${heads}, minmax(0, 1fr))`;
+      grid.style.gridTemplate = `auto repeat(${layers}, auto) / auto repeat(${heads}, minmax(0, 1fr))`;
+      if (kind === "maps" || second_) {
+        const units = unitsOf(panel, shown.special, shown.words), canvas = element("canvas", { "aria-hidden": "true" });
+        const weightsOf = (layer, head) => (panel.small ? smallOf(panel, layer, head) : matrixOf(panel, units, layer, head, shown.special));
+        paintHeads(canvas, layers, heads, panel.small ? 48 : units.length, weightsOf, panel.top || 1, false);
+        grid.append(canvas);
+      }
       grid.append(element("span", { class: "axis" }, ""));
       for (let head = 0; head < heads; head++) grid.append(element("span", { class: "axis" }, String(head)));
-      const units = unitsOf(panel, shown.special, shown.words);
       for (let layer = 0; layer < layers; layer++) {
         const label = second_ && !why("patches")
           ? button(String(layer), () => takeOver(wholeLayer(layer)), { class: "axis row", title: `take all heads of layer ${layer} into the review`, "aria-label": `take all heads of layer ${layer} into the review`, draggable: "true", ondragstart: (event) => event.dataTransfer.setData("text/plain", JSON.stringify(wholeLayer(layer))) })
@@ -573,16 +587,10 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
           const cell = button("", () => change({ layer, head }), { class: "cell", draggable: second_ ? "true" : false, ondblclick: () => (second_ ? takeOver([pair]) : toggle(pair)) });
           cell.says = says;
           if (second_) cell.addEventListener("dragstart", (event) => event.dataTransfer.setData("text/plain", JSON.stringify([pair])));
-          if (kind === "maps" || second_) {
-            const canvas = element("canvas");
-            const small = panel.small ? smallOf(panel, layer, head) : null;
-            if (small) paintSmall(canvas, small, 48, panel.top || 1, false);
-            else paintSmall(canvas, matrixOf(panel, units, layer, head, shown.special), units.length, panel.top || 1, false);
-            cell.append(canvas);
-          } else if (value !== null) {
+          if (kind !== "maps" && value !== null) {
             const color = kind === "changed" ? ramp(VIRIDIS, value / top) : ramp(SIGNED, 0.5 + value / (2 * top));
-            cell.style.background = `rgb(${color})`;
-          } else cell.classList.add("unknown");
+            cell.style.backgroundColor = `rgb(${color})`;
+          } else if (kind !== "maps" && !second_) cell.classList.add("unknown");
           grid.append(cell);
         }
       }

@@ -36,6 +36,7 @@ function kernelEngine(model) {
         }
         return table;
       }
+      if (kind === "read") send("logit", args).then((part) => cancelled || onPart(part), () => {}); // the maps say what failed
       for (;;) {
         const answer = await send(kind, args);
         stopped();

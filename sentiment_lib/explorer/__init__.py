@@ -2,7 +2,6 @@
 
 In the browser, plain JavaScript from ``front_end/`` draws the views and answers the user.
 
-- :mod:`~sentiment_lib.explorer.rendering`: predictions as HTML
 - :mod:`~sentiment_lib.explorer.view`: attention in a page without a kernel
 - :mod:`~sentiment_lib.explorer.kernel_engine`: what the explorer asks, answered by the model in a kernel
 - :mod:`~sentiment_lib.explorer.attention_explorer`: the explorer in a notebook

@@ -2,7 +2,5 @@ from .attention_explorer import AttentionExplorer as AttentionExplorer
 from .page import write_page as write_page
 from .page_model import packed_model as packed_model
 from .prediction_browser import PredictionBrowser as PredictionBrowser
-from .rendering import render_prediction as render_prediction
-from .rendering import render_predictions as render_predictions
 from .view import AttentionView as AttentionView
 from .view import attention_view as attention_view

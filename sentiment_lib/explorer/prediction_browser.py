@@ -1,14 +1,15 @@
 """A table of predictions to filter and to read, with ipywidgets. Used in lesson 05."""
 
+import html
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from ..data.labels import LABEL_NAMES
 from ..errors import ArgumentError
 from ..evaluation.examples import label_flip_probability
 from ..run.environment import needs_extra
-from .rendering import render_predictions
 
 with needs_extra("lessons"):
     import ipywidgets as ipw
@@ -18,6 +19,9 @@ ROWS = 8  # predictions on a page
 WHICH = ("all", "wrong", "wrong: called positive", "wrong: called negative", "right")
 ORDERS = ("most confident first", "least confident first", "shortest first", "longest first")
 EVERYWHERE = "all reviews"
+POSITIVE, NEGATIVE = "#0072B2", "#D55E00"
+TEXT = "var(--jp-content-font-color1, #222)"
+FONT = "font-family: var(--jp-content-font-family, sans-serif)"
 
 
 class PredictionBrowser(ipw.VBox):
@@ -135,3 +139,32 @@ class PredictionBrowser(ipw.VBox):
         if len(rows):
             caption += f"; shown are {first + 1} to {first + len(rows)}"
         self._shown.value = render_predictions(rows, caption)
+
+
+def render_predictions(table: pd.DataFrame, caption: str) -> str:
+    """Rows of predictions as an HTML table. The text of a review is shown; markup in it never runs.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``text``, ``label``, ``predicted`` (0 or 1) and ``confidence``; optionally ``rating`` and ``doubt``.
+    caption : str
+    """
+    extra = [name for name in ("rating", "doubt") if name in table]
+    titles = {"rating": "human rating", "doubt": "doubt about the label"}
+    heads = ["review", "label", "predicted", "confidence", *(titles[name] for name in extra)]
+    cell = 'style="text-align:left;vertical-align:top;padding:4px 8px;white-space:normal"'
+    rows = []
+    for row in table.to_dict("records"):
+        right = row["label"] == row["predicted"]
+        mark = f'<b style="color:{POSITIVE if right else NEGATIVE}">{"✓" if right else "✗"}</b>'
+        values = [html.escape(row["text"]), LABEL_NAMES[row["label"]], f"{mark} {LABEL_NAMES[row['predicted']]}"]
+        values.append(f"{row['confidence']:.3f}")
+        values += [f"{row[name]:+.2f}" if name == "rating" else f"{row[name]:.0%}" for name in extra]
+        rows.append("<tr>" + "".join(f"<td {cell}>{value}</td>" for value in values) + "</tr>")
+    head = "".join(f'<th scope="col" {cell}>{name}</th>' for name in heads)
+    return (
+        f'<table style="{FONT};color:{TEXT};line-height:1.35;max-width:960px;border-collapse:collapse">'
+        f'<caption style="text-align:left;padding:4px 8px">{html.escape(caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    )

@@ -21,7 +21,6 @@ from .lean_attention import register_lean_attention as register_lean_attention
 from .pretrained import bundled_checkpoint as bundled_checkpoint
 from .pretrained import checkpoint_folder as checkpoint_folder
 from .pretrained import initialize_model_and_tokenizer as initialize_model_and_tokenizer
-from .pretrained import load_config_and_tokenizer as load_config_and_tokenizer
 from .pretrained import train_only as train_only
 from .training import TrainingResult as TrainingResult
 from .training import check_trained as check_trained

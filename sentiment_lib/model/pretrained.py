@@ -113,21 +113,6 @@ def initialize_model_and_tokenizer(
     return model.to(compute.device).eval(), tokenizer
 
 
-def load_config_and_tokenizer(
-    name_or_path: str = "bundled", *, revision: str | None = None
-) -> tuple[PreTrainedConfig, PreTrainedTokenizerBase]:
-    """A model's configuration and tokenizer, checked as :func:`initialize_model_and_tokenizer` does, in a second.
-
-    A model on the hub is downloaded. Its weights are not read.
-
-    Raises
-    ------
-    ModelError, HubUnreachable
-        As :func:`initialize_model_and_tokenizer`.
-    """
-    return _without_weights(str(name_or_path), revision)[1:]
-
-
 def _without_weights(name: str, revision: str | None) -> tuple[Path, PreTrainedConfig, PreTrainedTokenizerBase]:
     """The folder, configuration and tokenizer of a model, after all checks that need no weights."""
     from transformers import AutoConfig, AutoTokenizer

@@ -5,7 +5,6 @@ import traitlets
 from sentiment_lib import AttentionExplorer, attention_maps, initialize_model_and_tokenizer, predict
 from sentiment_lib.attention.maps import condense
 from sentiment_lib.attention.silencing import silenced
-from sentiment_lib.explorer.rendering import render_prediction
 
 REVIEWS = {"Good": "A good film, well acted.", "Bad": "A bad film."}
 PAIRS = {"pair": ("A good film.", "A bad film.")}
@@ -194,12 +193,3 @@ def test_an_empty_text_is_no_error(explorer):
 def test_no_reviews_is_an_error(tiny):
     with pytest.raises(ValueError, match="reviews is empty"):
         AttentionExplorer(*tiny, {})
-
-
-@pytest.mark.parametrize(("probability", "label"), [(0.9, "positive"), (0.1, "negative"), (0.5, "positive")])
-def test_the_prediction_is_stated_in_words(probability, label):
-    assert "<b style" in render_prediction(probability)
-    assert f'aria-label="{label}, probability of positive {probability:.3f}"' in render_prediction(probability)
-    compared = render_prediction(probability, 0.5)
-    assert "with all heads on 0.500" in compared
-    assert f"by {np.log(probability / (1 - probability)):+.2f}" in compared

@@ -15,7 +15,7 @@ from sentiment_lib.model import architectures
 from sentiment_lib.model.architectures import attention_windows, model_limits
 from sentiment_lib.model.compute import Compute
 from sentiment_lib.model.encoder import encoder_layers, first_token_only, queries_keys_values
-from sentiment_lib.model.pretrained import load_config_and_tokenizer, train_only
+from sentiment_lib.model.pretrained import train_only
 
 TEXTS = [
     "A wonderful film. The acting is superb, and the story is moving, to say nothing of the pictures.",
@@ -171,14 +171,6 @@ def test_the_longest_input_is_read_and_no_longer_one(each_checkpoint):
     assert model(ids).logits.isfinite().all()
 
 
-def test_configuration_and_tokenizer_are_the_models(each_checkpoint):
-    model, tokenizer = initialize_model_and_tokenizer(str(each_checkpoint))
-    config, same_tokenizer = load_config_and_tokenizer(str(each_checkpoint))
-    assert (config.model_type, config.num_hidden_layers) == (model.config.model_type, LAYERS)
-    assert same_tokenizer.model_max_length == tokenizer.model_max_length
-    assert same_tokenizer(TEXTS)["input_ids"] == tokenizer(TEXTS)["input_ids"]
-
-
 def test_what_lessons_show_differently_is_known_from_the_configuration():
     limits = {kind: " ".join(model_limits(tiny_config(kind))) for kind in ARCHITECTURES}
     assert limits["bert"] == limits["distilbert"] == limits["roberta"] == ""
@@ -235,8 +227,6 @@ def test_others_are_refused_with_the_reason_before_weights_are_read(tmp_path, mo
         ModelError, match=rf"\(model_type '{model_type}'\) cannot be used here: .*{reason}.*Use a BERT, "
     ):
         initialize_model_and_tokenizer(str(tmp_path))
-    with pytest.raises(ModelError, match=reason):
-        load_config_and_tokenizer(str(tmp_path))
 
 
 ORDERS = [("negative", "positive"), ("NEG", "Pos"), ("LABEL_0", "LABEL_1"), ("POSITIVE", "NEGATIVE"), ("pos", "neg")]

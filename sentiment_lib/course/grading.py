@@ -121,7 +121,7 @@ def export_course(folder: Path, lessons: Sequence[str] = (), secret: str | None 
     Parameters
     ----------
     folder : pathlib.Path
-        New or empty.
+        A new one.
     lessons : sequence of str
         Such as ``"04"``; all, if there are none.
     secret : str, optional
@@ -135,48 +135,45 @@ def export_course(folder: Path, lessons: Sequence[str] = (), secret: str | None 
     Raises
     ------
     SettingsError
-        For a folder that holds something, a lesson that has no exercises, or a secret that can be guessed.
+        For a folder that exists, a lesson that has no exercises, or a secret that can be guessed.
     StorageError
         When the folder cannot be written.
     """
     known = graded_lessons()
     if unknown := [lesson for lesson in lessons if lesson not in known]:
         raise SettingsError(f"Lesson {unknown[0]!r} has no exercises. Those that have: {', '.join(known)}.")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise SettingsError(f"{folder} holds other files; give a new folder. (A course is never written over another.)")
+    if folder.exists():
+        raise SettingsError(f"{folder} exists already; name a new folder. A course is never written over other files.")
     secret = secrets.token_hex(16) if secret is None else secret.strip()
     if len(secret) < 16:
         raise SettingsError(f"The secret has {len(secret)} characters, which can be guessed. Take 16 or more.")
     notebooks = {lesson: _notebook(lesson, secret) for lesson in lessons or known}
     with replacing(folder) as temporary:
-        for lesson, notebook in notebooks.items():
-            path = temporary / "source" / f"lesson_{lesson}" / f"lesson_{lesson}.ipynb"
-            path.parent.mkdir(parents=True)
-            path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        (temporary / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8")
-        (temporary / "secret.txt").touch(mode=0o600)
-        (temporary / "secret.txt").write_text(f"{secret}\n", encoding="utf-8")
+        _write(temporary, notebooks, secret)
     return [_summary(lesson, notebook) for lesson, notebook in notebooks.items()]
 
 
+def _write(folder: Path, notebooks: dict[str, dict[str, Any]], secret: str) -> None:
+    for lesson, notebook in notebooks.items():
+        path = folder / "source" / f"lesson_{lesson}" / f"lesson_{lesson}.ipynb"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8")
+    kept = folder / "secret.txt"
+    kept.touch(mode=0o600)
+    kept.write_text(f"{secret}\n", encoding="utf-8")
+
+
 def _summary(lesson: str, notebook: dict[str, Any]) -> dict[str, Any]:
-    roles = [cell["metadata"]["nbgrader"] for cell in notebook["cells"]]
-    points = {
-        manual: sum(role["points"] for role in roles if role["grade"] and role["solution"] == manual)
-        for manual in (False, True)
-    }
-    return {
-        "lesson": lesson,
-        "exercises": len(exercises(lesson)),
-        "points": sum(points.values()),
-        "by hand": points[True],
-    }
+    graded = [role for cell in notebook["cells"] if (role := cell["metadata"]["nbgrader"])["grade"]]
+    by_hand = sum(role["points"] for role in graded if role["solution"])
+    points = sum(role["points"] for role in graded)
+    return {"lesson": lesson, "exercises": len(exercises(lesson)), "points": points, "by hand": by_hand}
 
 
 def _notebook(lesson: str, secret: str) -> dict[str, Any]:
-    cells = [
-        _cell(f"{lesson}-introduction", INTRODUCTION.format(lesson=lesson, points=POINTS), "markdown", locked=True)
-    ]
+    introduction = INTRODUCTION.format(lesson=lesson, points=POINTS)
+    cells = [_cell(f"{lesson}-introduction", introduction, "markdown", locked=True)]
     for exercise in exercises(lesson):
         cells += _cells(exercise, seed_of(exercise.name, secret))
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -205,20 +202,22 @@ def _cells(exercise: Exercise, seed: int) -> list[dict[str, Any]]:
     if kind == "run":
         answer = f"### BEGIN SOLUTION\n```python\n{exercise.solution}\n```\n### END SOLUTION"
         return [*cells, _cell(f"{prefix}-answer", answer, "markdown", solution=True, points=POINTS)]
-    answers = exercise.answer if exercise.assigns else exercise.function.__name__
-    numbers = "".join(f", {name}={number}" for name, number in exercise.numbers.items())
-    head = "from sentiment_lib.course import grade\n\n"
-    call = f'{head}grade("{exercise.name}", {answers}{numbers})'
-    hidden = f'{head}grade("{exercise.name}", {answers}, seed={seed})'
-    check_points = POINTS - HIDDEN_POINTS if kind == "hidden" else POINTS
-    cells += [
-        _cell(f"{prefix}-answer", _with_solution(exercise), solution=True),
-        _cell(f"{prefix}-check", call, locked=True, points=check_points),
+    cells.append(_cell(f"{prefix}-answer", _with_solution(exercise), solution=True))
+    if kind != "hidden":
+        return [*cells, _cell(f"{prefix}-check", _call(exercise, exercise.numbers), locked=True, points=POINTS)]
+    hidden = f"### BEGIN HIDDEN TESTS\n{_call(exercise, {'seed': seed})}\n### END HIDDEN TESTS"
+    return [
+        *cells,
+        _cell(f"{prefix}-check", _call(exercise, {}), locked=True, points=POINTS - HIDDEN_POINTS),
+        _cell(f"{prefix}-hidden", f"# Other inputs are tried here.\n{hidden}", locked=True, points=HIDDEN_POINTS),
     ]
-    if kind == "hidden":
-        source = f"# Other inputs are tried here.\n### BEGIN HIDDEN TESTS\n{hidden}\n### END HIDDEN TESTS"
-        cells.append(_cell(f"{prefix}-hidden", source, locked=True, points=HIDDEN_POINTS))
-    return cells
+
+
+def _call(exercise: Exercise, options: dict[str, int]) -> str:
+    """The code of a cell that grades."""
+    answers = exercise.answer if exercise.assigns else exercise.function.__name__
+    given = ", ".join([f'"{exercise.name}"', answers, *(f"{name}={value}" for name, value in options.items())])
+    return f"from sentiment_lib.course import grade\n\ngrade({given})"
 
 
 def _with_solution(exercise: Exercise) -> str:

@@ -16,7 +16,6 @@ from sentiment_lib.course import export_course, grade
 from sentiment_lib.course.exercises import exercises
 from sentiment_lib.course.exercises.exercise import judge
 from sentiment_lib.course.grading import NotSolved, drawn, graded_lessons, seed_of
-from sentiment_lib.errors import SettingsError
 
 SECRET = "a secret that only this test knows"
 EXERCISES = {exercise.name: exercise for lesson in graded_lessons() for exercise in exercises(lesson)}
@@ -52,6 +51,7 @@ def test_every_exercise_is_graded_and_only_those_about_a_run_by_hand(course):
     by_hand = {name for name, kind in kinds.items() if kind == ["answer"]}
     assert by_hand == {name for name, exercise in EXERCISES.items() if exercise.own_run} - {"01.6"}
     assert {name for name, kind in kinds.items() if "hidden" in kind} == set(PROBED)
+    assert (len(PROBED), len(VARIED), len(by_hand)) == (35, 9, 11)  # as docs/teaching.md says
     assert set(EXERCISES) - by_hand - set(PROBED) - set(VARIED) == {"08.5"}
 
 
@@ -71,7 +71,7 @@ def test_the_same_secret_gives_the_same_course_and_another_one_other_numbers(cou
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--to", "nbgrader", "FULL"], "holds other files; give a new folder"),
+        (["--to", "nbgrader", "FULL"], "exists already; name a new folder"),
         (["--to", "nbgrader", "NEW", "--lessons", "04", "12"], "Lesson '12' has no exercises. Those that have: 01, 02"),
         (["--to", "nbgrader", "NEW", "--secret", "SHORT"], "has 4 characters, which can be guessed. Take 16 or more"),
         (["--to", "nbgrader", "NEW", "--secret", "NOWHERE"], "cannot be read"),
@@ -289,9 +289,3 @@ def test_checks_accept_all_solutions_and_no_stub_and_write_nothing_to_stderr(cou
                 with pytest.raises(NotSolved, match="not attempted yet"):
                     exec(code, scope)
     assert not capfd.readouterr().err
-
-
-def test_the_folder_cannot_be_a_file(tmp_path):
-    (tmp_path / "course").touch()
-    with pytest.raises(SettingsError, match="holds other files"):
-        export_course(tmp_path / "course")

@@ -157,6 +157,30 @@ def _page(options: argparse.Namespace) -> int:
     return 0
 
 
+def _export(options: argparse.Namespace) -> int:
+    """Write the exercises of the lessons as a course for nbgrader, with numbers and hidden inputs of its own.
+
+    examples:
+      python -m sentiment_lib course export --to nbgrader grading
+      python -m sentiment_lib course export --to nbgrader spring --lessons 01 04
+      python -m sentiment_lib course export --to nbgrader again --secret grading/secret.txt     # the same course
+    """
+    from .course.grading import export_course
+
+    folder, secret = Path(options.folder), None
+    if options.secret:
+        try:
+            secret = Path(options.secret).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"--secret {options.secret} cannot be read ({error}); give a text file.") from None
+    for row in export_course(folder, options.lessons, secret):
+        print("lesson {lesson}: {exercises} exercises, {points} points, {by hand} of them by hand".format(**row))
+    print(
+        f"{short_path(folder)}; numbers and hidden inputs are drawn from {short_path(folder / 'secret.txt')}, keep it"
+    )
+    return 0
+
+
 def _train(options: argparse.Namespace) -> int:
     """Prepare the data and fine-tune, as lessons 01 and 03 do. The model goes to results/RUN.
 
@@ -336,6 +360,10 @@ def make_parser() -> argparse.ArgumentParser:
     predict = _add(commands, _predict, "classify texts with a fine-tuned model")
     report = _add(commands, _report, "write a run's results, figures and lessons as pages")
     page = _add(commands, _page, "write the explorer with a run's model as a page")
+    course = commands.add_parser("course", help="write the exercises for another program").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    export = _add(course, _export, "write a course for nbgrader")
     for command in (run, train, sweep):
         _add_settings(command)
     for command in (run, report):
@@ -375,6 +403,11 @@ def make_parser() -> argparse.ArgumentParser:
     searched = "validation reviews to search (default: 200)"
     page.add_argument("--corpus", type=int, default=200, metavar="N", help=searched)
     page.add_argument("--output", metavar="FOLDER", help="where to write it (default: results/RUN/page)")
+    export.add_argument("folder", metavar="FOLDER", help="new folder for the course")
+    export.add_argument("--to", required=True, choices=("nbgrader",), help="the program that grades")
+    export.add_argument("--lessons", nargs="+", default=[], metavar="NN", help="such as 01 04 (default: all)")
+    drawn = "file with 16 characters or more, from which numbers and inputs are drawn (default: new ones)"
+    export.add_argument("--secret", metavar="FILE", help=drawn)
     report.add_argument("--beside", metavar="RUN", help="another run to compare it with")
     return parser
 

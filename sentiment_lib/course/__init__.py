@@ -3,6 +3,7 @@
 - :mod:`~sentiment_lib.course.flow`: the diagram at the top of each lesson
 - :mod:`~sentiment_lib.course.attempts`: the answers that a learner has given
 - :mod:`~sentiment_lib.course.exercises`: exercises that check themselves
+- :mod:`~sentiment_lib.course.grading`: the exercises as assignments of nbgrader
 - :mod:`~sentiment_lib.course.question_bank`: all quiz questions
 - :mod:`~sentiment_lib.course.quizzes`: interactive forms for the questions
 - :mod:`~sentiment_lib.course.practice`: short trainings and spoiled data for the learner's own trials

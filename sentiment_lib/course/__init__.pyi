@@ -1,4 +1,6 @@
 from .exercises import check as check
+from .grading import export_course as export_course
+from .grading import grade as grade
 from .learner import solved_table as solved_table
 from .machine import HubButton as HubButton
 from .machine import check_environment as check_environment

@@ -59,14 +59,14 @@ def _names(code: CodeType) -> set[str]:
     return names.union(*(_names(constant) for constant in code.co_consts if isinstance(constant, CodeType)))
 
 
-def random_maps(*shape: int, seed: int) -> np.ndarray:
+def random_maps(*shape: int, seed: int | np.random.Generator) -> np.ndarray:
     """Random attention weights of this shape; rows sum to 1."""
     scores = np.exp(np.random.default_rng(seed).normal(0, 2, shape))
     return scores / scores.sum(axis=-1, keepdims=True)
 
 
-def tiny_bert(heads: int = 2):
-    """A random BERT for two labels: 2 layers, hidden size 16, 50 words. PyTorch's random state is left as it was."""
+def tiny_bert(heads: int = 2, layers: int = 2):
+    """A random BERT for two labels: hidden size 16, 50 words. PyTorch's random state is left as it was."""
     import torch
     from transformers import BertConfig, BertForSequenceClassification
 
@@ -74,7 +74,7 @@ def tiny_bert(heads: int = 2):
         vocab_size=50,
         hidden_size=16,
         intermediate_size=32,
-        num_hidden_layers=2,
+        num_hidden_layers=layers,
         num_attention_heads=heads,
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,

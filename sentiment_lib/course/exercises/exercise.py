@@ -19,6 +19,19 @@ module that it uses.
 
 What learners find out in runs of their own is checked by what the runs gave. Such a solution uses variables of its
 lesson: it names them as keyword-only parameters, or in `call`.
+
+For grading, exercises vary. One that asks for values has its numbers as keyword-only parameters with defaults; its
+task, check and wrong answers use them, and a function draws others::
+
+    @everything_positive.varied
+    def _(rng):
+        return {"reviews": 1000 * rng.integers(3, 9), "positive": 100 * rng.integers(11, 19)}
+
+One that asks for a function is probed: what a probe returns for the answer must be what it returns for the solution::
+
+    @f1_from_counts.probed()
+    def _(f1, rng):
+        return [f1(*counts) for counts in rng.integers(1, 60, (8, 3))]
 """
 
 from __future__ import annotations
@@ -36,6 +49,7 @@ import textwrap
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 LEVELS = {
@@ -63,8 +77,8 @@ class Exercise:
     ----------
     name : str
         Lesson and number, such as ``"04.2"``.
-    title, level, task : str
-        `level` is one of :data:`LEVELS`, rising; `task` is Markdown.
+    title, level, template : str
+        `level` is one of :data:`LEVELS`, rising; `template` is the task in Markdown, with its numbers in braces.
     hints : tuple of str
         Two, the second one saying more.
     function : callable
@@ -74,49 +88,106 @@ class Exercise:
     call : str
         What the lesson hands to :func:`check` where that is not the function itself, such as ``"overfit(model)"``.
     check : callable
-        Takes the answers; raises :class:`Wrong`; may return a sentence for those who are right.
-    wrong_answers : list of (str, tuple)
-        For the tests: a part of the message, and plausible wrong answers that must get it.
+        Takes the answers, and after them the numbers if it has any; raises :class:`Wrong`; may return a sentence for
+        those who are right.
+    numbers : dict
+        Of the task.
+    draw : callable, optional
+        Takes a random generator, returns other numbers.
+    probe : callable, optional
+        Takes a function and a random generator, returns what the function makes of drawn inputs.
+    within : float
+        How far results of the probe may differ.
     """
 
     name: str
     title: str
     level: str
-    task: str
+    template: str
     hints: tuple[str, str]
     function: Callable[..., Any]
     extra_imports: tuple[str, ...] = ()
     call: str = ""
     check: Callable[..., str | None] = field(init=False)
-    wrong_answers: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
+    numbers: dict[str, Any] = field(init=False)
+    draw: Callable[[Any], dict[str, Any]] | None = field(init=False, default=None)
+    probe: Callable[[Any, Any], Any] | None = field(init=False, default=None)
+    within: float = field(init=False, default=1e-6)
+    _wrong: list[tuple[str, tuple[Any, ...]]] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.numbers = {p.name: p.default for p in self._keywords if p.default is not p.empty}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the solution."""
-        return self.function(*args, **kwargs)
+        return self.function(*args, **self.numbers, **kwargs)
+
+    def with_numbers(self, numbers: dict[str, Any]) -> Exercise:
+        """The same exercise with other numbers in its task."""
+        other = copy.copy(self)
+        other.numbers = numbers
+        return other
 
     def checker(self, check: Callable[..., str | None]) -> Callable[..., str | None]:
         """Take a function as the check; a decorator."""
         self.check = check
         return check
 
+    def varied(self, draw: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+        """Take a function that draws numbers for the task; a decorator."""
+        self.draw = draw
+        return draw
+
+    def probed(self, within: float = 1e-6) -> Callable[[Callable[[Any, Any], Any]], Callable[[Any, Any], Any]]:
+        """Take a function as the probe; a decorator."""
+
+        def take(probe: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+            self.probe, self.within = probe, within
+            return probe
+
+        return take
+
     def wrong(self, message: str, *answers: Any) -> Any:
-        """Add wrong answers, and a part of the message that they must get. Without answers it is a decorator."""
+        """Add wrong answers, and a part of the message that they must get. Without answers it is a decorator.
+
+        If the task has numbers, the one answer is a function of them that returns all values.
+        """
 
         def add(*answers: Any) -> Any:
-            self.wrong_answers.append((message, answers))
+            self._wrong.append((message, answers))
             return answers[0]
 
         return add(*answers) if answers else add
 
     @property
+    def wrong_answers(self) -> list[tuple[str, tuple[Any, ...]]]:
+        """For the tests: a part of the message, and plausible wrong answers that must get it."""
+        return [(part, answers[0](*self.given) if self.numbers else answers) for part, answers in self._wrong]
+
+    @property
+    def given(self) -> tuple[SimpleNamespace, ...]:
+        """What the check gets after the answers: the numbers of the task, if it has any."""
+        return (SimpleNamespace(**self.numbers),) if self.numbers else ()
+
+    @property
+    def task(self) -> str:
+        """What is to be done, with its numbers, in lines of 100 characters as the level comes before it."""
+        text = self.template.format(**self.numbers) if self.numbers else self.template
+        return textwrap.fill(" ".join(text.split()), 100)
+
+    @property
+    def _keywords(self) -> list[inspect.Parameter]:
+        return [p for p in inspect.signature(self.function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+
+    @property
     def assigns(self) -> bool:
         """Whether the cell assigns values; otherwise it defines a function."""
-        return all(p.kind is p.KEYWORD_ONLY for p in inspect.signature(self.function).parameters.values())
+        return len(self._keywords) == len(inspect.signature(self.function).parameters)
 
     @property
     def own_run(self) -> bool:
         """Whether the cell needs variables of its lesson, so that it runs only there."""
-        return bool(self.call or (self.assigns and inspect.signature(self.function).parameters))
+        return bool(self.call) or (self.assigns and any(p.default is p.empty for p in self._keywords))
 
     @property
     def answer(self) -> str:
@@ -126,13 +197,17 @@ class Exercise:
         return ast.unparse(self._definition.body[-1]).removeprefix("return ").strip("()")
 
     @property
+    def blank(self) -> str:
+        """The solution's code with dots in the place of what is asked for."""
+        if self.assigns:
+            return _ANSWER.sub(r"\1 ...", self._cell())
+        return self._cell(upto=self._definition.body[0]) + "\n    ..."
+
+    @property
     def stub(self) -> str:
         """The cell as the lesson has it."""
-        if self.assigns:
-            code = _ANSWER.sub(r"\1 ...", self._cell()) + "\n\n"
-        else:
-            code = self._cell(upto=self._definition.body[0]) + "\n    ...\n\n\n"
-        return f'{code}check("{self.name}", {self.answer})'
+        gap = "\n\n" if self.assigns else "\n\n\n"
+        return f'{self.blank}{gap}check("{self.name}", {self.answer})'
 
     @property
     def solution(self) -> str:
@@ -151,6 +226,8 @@ class Exercise:
         first, last = (body[0], body[-2]) if self.assigns else (self._definition, upto or body[-1])
         lines = inspect.getsource(self.function).splitlines()[first.lineno - 1 : last.end_lineno]
         code = textwrap.dedent("\n".join(lines))
+        if self.numbers:
+            code = re.sub(rf"\b({'|'.join(self.numbers)})\b", lambda name: str(self.numbers[name[0]]), code)
         used = {node.id for part in body for node in ast.walk(part) if isinstance(node, ast.Name)}
         imports = []
         for node in ast.parse(inspect.getsource(sys.modules[self.function.__module__])).body:
@@ -174,8 +251,7 @@ def exercise(
     call: str = "",
 ) -> Callable[[Callable[..., Any]], Exercise]:
     """Make an exercise of its solution; a decorator."""
-    paragraph = textwrap.fill(" ".join(task.split()), 100)  # the level comes before it
-    return lambda function: Exercise(name, title, level, paragraph, hints, function, extra_imports, call)
+    return lambda function: Exercise(name, title, level, task, hints, function, extra_imports, call)
 
 
 def judge(exercise: Exercise, *answers: Any) -> tuple[str, str]:
@@ -187,7 +263,7 @@ def judge(exercise: Exercise, *answers: Any) -> tuple[str, str]:
             return "open", "not attempted yet. (The function returns nothing: it needs a `return`.)"
         # what the learner's code prints, and what NumPy warns of, while it is tried with odd values
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(action="ignore"):
-            praise = exercise.check(*(_guarded(copy.copy(answer)) for answer in answers))
+            praise = exercise.check(*(_guarded(copy.copy(answer)) for answer in answers), *exercise.given)
     except NotAttempted:
         return "open", "not attempted yet. Replace the dots with your answer and run the cell again."
     except Wrong as mistake:
@@ -228,15 +304,17 @@ def _guarded(answer: Any) -> Any:
     if isinstance(answer, type) or not callable(answer) or not hasattr(answer, "__code__"):
         return answer
 
+    def called_with(args, kwargs):
+        return f"It was called with ({', '.join(_short(value) for value in [*args, *kwargs.values()])})."
+
     @functools.wraps(answer)
     def call(*args, **kwargs):
-        given = ", ".join(_short(value) for value in [*args, *kwargs.values()])
         try:
             returned = answer(*args, **kwargs)
         except Exception as error:
-            raise Wrong(f"It raises {type(error).__name__}: {error}. It was called with ({given}).") from error
+            raise Wrong(f"It raises {type(error).__name__}: {error}. {called_with(args, kwargs)}") from error
         if returned is None or returned is ...:
-            raise Wrong(f"It returns nothing. Does it end with return? It was called with ({given}).")
+            raise Wrong(f"It returns nothing. Does it end with return? {called_with(args, kwargs)}")
         return returned
 
     return call

@@ -21,42 +21,60 @@ from .exercise import exercise
     "Predict a batch",
     "predict",
     task="""
-    A batch holds three texts. Without `[CLS]` and `[SEP]` they have 3, 10 and 30 tokens. You call `tokenizer(texts,
-    padding=True, truncation=True, max_length=16)`. Predict how many columns `input_ids` has, how many values of
-    `attention_mask` are 1, and how many of the texts' own tokens are lost.
+    A batch holds three texts. Without `[CLS]` and `[SEP]` they have {short}, {middle} and {long} tokens. You call
+    `tokenizer(texts, padding=True, truncation=True, max_length={most})`. Predict how many columns `input_ids` has, how
+    many values of `attention_mask` are 1, and how many of the texts' own tokens are lost.
     """,
     hints=(
         "First add the special tokens, then cut what is longer than 16. What is the longest text of the batch now?",
         "With `[CLS]` and `[SEP]`, the texts have 5, 12 and 32 tokens. The last is cut to 16, special tokens included.",
     ),
 )
-def predict_a_batch():
-    columns = 16  # answer
-    ones = 5 + 12 + 16  # answer
-    lost = 30 - 14  # answer
+def predict_a_batch(*, short=3, middle=10, long=30, most=16):
+    columns = most  # answer
+    ones = short + 2 + middle + 2 + most  # answer
+    lost = long - (most - 2)  # answer
     return columns, ones, lost
 
 
-predict_a_batch.wrong("special tokens", 16, 3 + 10 + 14, 14)
-predict_a_batch.wrong("longest text before", 32, 33, 16)
-predict_a_batch.wrong("padding is 1", 16, 48, 16)
-predict_a_batch.wrong("room for 14", 16, 33, 14)
+predict_a_batch.wrong("special tokens", lambda n: (n.most, n.short + n.middle + n.most - 2, n.long - n.most + 2))
+predict_a_batch.wrong("longest text before", lambda n: (n.long + 2, n.short + n.middle + n.most + 4, n.most))
+predict_a_batch.wrong("padding is 1", lambda n: (n.most, 3 * n.most, n.long - n.most + 2))
+predict_a_batch.wrong("leaves room for", lambda n: (n.most, n.short + n.middle + n.most + 4, n.most - 2))
+
+
+@predict_a_batch.varied
+def _(rng):
+    most = rng.integers(17, 29)
+    return {
+        "short": rng.integers(4, 8),
+        "middle": rng.integers(9, 14),
+        "long": 2 * most + rng.integers(2, 20),
+        "most": most,
+    }
 
 
 @predict_a_batch.checker
-def _(columns, ones, lost):
+def _(columns, ones, lost, n):
     columns, ones, lost = number_of(columns, "columns"), number_of(ones, "ones"), number_of(lost, "lost")
+    own = n.short + n.middle + n.most - 2
     refuse(
-        (columns in (30, 32), "That is the longest text before it is cut. max_length comes first."),
-        (columns == 18, "max_length includes the special tokens; they are not added to it."),
-        (columns != 16, f"The batch does not have {columns:g} columns. All texts are padded to the longest one."),
-        (ones == 48, "In yours the mask of the padding is 1 as well. It is 0 there, so that nothing reads it."),
-        (ones == 27, "The special tokens are tokens, too: the mask is 1 for them."),
-        (ones != 33, f"The mask does not have {ones:g} ones. Count the real tokens of each text."),
-        (lost == 14, "The limit leaves room for 14 of the last text's own tokens; that many are kept."),
-        (lost != 16, f"Not {lost:g} tokens are lost. How many of 30 fit between [CLS] and [SEP]?"),
+        (columns in (n.long, n.long + 2), "That is the longest text before it is cut. max_length comes first."),
+        (columns == n.most + 2, "max_length includes the special tokens; they are not added to it."),
+        (columns != n.most, f"The batch does not have {columns:g} columns. All texts are padded to the longest one."),
+        (ones == 3 * n.most, "In yours the mask of the padding is 1 as well. It is 0 there, so that nothing reads it."),
+        (ones == own, "The special tokens are tokens, too: the mask is 1 for them."),
+        (ones != own + 6, f"The mask does not have {ones:g} ones. Count the real tokens of each text."),
+        (
+            lost == n.most - 2,
+            f"The limit leaves room for {n.most - 2} of the last text's own tokens; that many are kept.",
+        ),
+        (
+            lost != n.long - n.most + 2,
+            f"Not {lost:g} tokens are lost. How many of {n.long} fit between [CLS] and [SEP]?",
+        ),
     )
-    return "More than half of the longest text is lost, and a third of the batch is padding."
+    return f"More than half of the longest text is lost, and {1 - ones / (3 * n.most):.0%} of the batch is padding."
 
 
 @exercise(
@@ -199,6 +217,12 @@ def _(truncate):
     return "The model cannot see where the cut is: the last id of the head and the first of the tail are neighbours."
 
 
+@truncate.probed()
+def _(truncate, rng):
+    ids, shares = [101, *rng.integers(1000, 30_000, 50).tolist(), 102], [0.0, 1.0, *rng.random(8).tolist()]
+    return [truncate(list(ids), most, share) for share in shares for most in (int(rng.integers(5, 40)), 60)]
+
+
 @exercise(
     "01.4",
     "Take out the leaks",
@@ -283,6 +307,15 @@ def _(without_leaks):
     return "The texts go out of training, never out of test: the test stays what everybody else reports on."
 
 
+@without_leaks.probed()
+def _(without_leaks, rng):
+    words = [f"Film{number}" for number in rng.permutation(1000)[:9]]
+    some = [" ".join(rng.choice(words, rng.integers(1, 4))) for _ in range(20)]
+    test, leaks = [*some[:5], " ".join(words)], [some[0].upper(), some[1].lower(), f" {some[2]}\n\t", some[3]]
+    train = [*some[5:], *leaks, *some[5:8], *words[:3]]
+    return without_leaks(train, test), train, test
+
+
 @exercise(
     "01.5",
     "A place of its own",
@@ -352,6 +385,29 @@ def _(in_test):
     return "A review that is added tomorrow gets its own place, and moves no other."
 
 
+@in_test.probed(within=0.07)
+def _(in_test, rng):
+    texts, share, seed = (
+        [f"{n} of them" for n in rng.integers(10**9, size=2000)],
+        rng.uniform(0.15, 0.35),
+        rng.integers(999),
+    )
+    anagrams = ["".join(rng.permutation(list("wonderful"))) for _ in range(1000)]
+
+    def ask(texts, seed):
+        return np.array([in_test(text, share, int(seed)) for text in texts], dtype=bool)
+
+    first = ask(texts, seed)
+    again, other = ask(texts[::-1], seed)[::-1], ask(texts, seed + 1)
+    return (
+        first.mean(),
+        (first == again).mean(),
+        (first == other).mean(),
+        ask(anagrams, seed).mean(),
+        refers_to(in_test, hash),
+    )
+
+
 @exercise(
     "01.6",
     "How was each copy spoiled?",
@@ -382,12 +438,12 @@ def what_is_wrong(copy, original):
     return "sorted"
 
 
-def _example():
+def _example(seed=3):
     """Splits of made-up reviews, and their three spoiled copies."""
     kinds = ("dull", "fine")
     rows = [{"text": f"Review {i} is {kinds[i % 2]}.", "label": i % 2} for i in range(240)]
     splits = {"train": Dataset.from_list(rows[:200]), "validation": Dataset.from_list(rows[200:])}
-    return suspects(splits, seed=3), splits
+    return suspects(splits, seed), splits
 
 
 def _by_share(copy, original):
@@ -401,7 +457,8 @@ what_is_wrong.wrong("none of the three names", lambda copy, original: "bad", *_e
 
 
 @what_is_wrong.checker
-def _(what_is_wrong, copies, original):
+def _(what_is_wrong, *given):
+    copies, original = given or _example()
     found = {name: what_is_wrong(copy, original) for name, copy in copies.items()}
     for name, answer in found.items():
         right = copies.spoiling[name]
@@ -415,3 +472,9 @@ def _(what_is_wrong, copies, original):
             (answer != right, f"The copy spoiled by {right!r} is called {answer!r}. Look at what makes it different."),
         )
     return "Each kind needs a check of its own."
+
+
+@what_is_wrong.probed()
+def _(what_is_wrong, rng):
+    copies, original = _example(int(rng.integers(4, 10**6)))
+    return [what_is_wrong(copy, original) for copy in copies.values()]

@@ -18,8 +18,8 @@ from .exercise import exercise
     "Always the same answer",
     "predict",
     task="""
-    The majority classifier of this lesson is fitted on training reviews of which 70 % are negative. The test split
-    has 200 reviews, 120 of them negative. Predict the probability of *positive* that it gives each text, its
+    The majority classifier of this lesson is fitted on training reviews of which {share} % are negative. The test split
+    has {tests} reviews, {negative} of them negative. Predict the probability of *positive* that it gives each text, its
     accuracy on test (a text with 0.5 or more is called positive), and its *recall* on test: the share of the
     positive reviews that it calls positive.
     """,
@@ -28,31 +28,51 @@ from .exercise import exercise
         "The share of positives in training is below 0.5. So what is every text called, and how often is that right?",
     ),
 )
-def same_answer():
-    probability = 0.3  # answer
-    accuracy = 120 / 200  # answer
+def same_answer(*, share=70, tests=200, negative=120):
+    probability = 1 - share / 100  # answer
+    accuracy = negative / tests  # answer
     recall = 0.0  # answer
     return probability, accuracy, recall
 
 
-same_answer.wrong("probability of negative", 0.7, 0.6, 0.0)
-same_answer.wrong("answers with a share", 0.0, 0.6, 0.0)
-same_answer.wrong("accuracy on the training reviews", 0.3, 0.7, 0.0)
-same_answer.wrong("recall is not", 0.3, 0.6, 0.4)
+same_answer.wrong("probability of negative", lambda n: (n.share / 100, n.negative / n.tests, 0.0))
+same_answer.wrong("answers with a share", lambda n: (0.0, n.negative / n.tests, 0.0))
+same_answer.wrong("accuracy on the training reviews", lambda n: (1 - n.share / 100, n.share / 100, 0.0))
+same_answer.wrong("recall is not", lambda n: (1 - n.share / 100, n.negative / n.tests, 1 - n.negative / n.tests))
+
+
+@same_answer.varied
+def _(rng):
+    tests = 50 * rng.integers(5, 20)
+    return {
+        "share": rng.choice([66, 75, 78, 85]),
+        "tests": tests,
+        "negative": tests * rng.choice([52, 56, 58, 62]) // 100,
+    }
 
 
 @same_answer.checker
-def _(probability, accuracy, recall):
+def _(probability, accuracy, recall, n):
+    share = n.share / 100
     refuse(
         *((not 0 <= x <= 1, f"Give numbers between 0 and 1; {x} is not.") for x in (probability, accuracy, recall)),
-        (np.isclose(probability, 0.7), "That is the probability of negative; asked is that of positive."),
+        (np.isclose(probability, share), "That is the probability of negative; asked is that of positive."),
         (np.isclose(probability, 0), "It answers with a share of the training reviews, not with the label itself."),
-        (not np.isclose(probability, 0.3), f"The probability is not {probability}. What did fit() count, and where?"),
-        (np.isclose(accuracy, 0.7), "That is its accuracy on the training reviews. On test the classes differ."),
-        (not np.isclose(accuracy, 0.6), f"The accuracy on test is not {accuracy}. Which label does each text get?"),
+        (
+            not np.isclose(probability, 1 - share),
+            f"The probability is not {probability}. What did fit() count, and where?",
+        ),
+        (np.isclose(accuracy, share), "That is its accuracy on the training reviews. On test the classes differ."),
+        (
+            not np.isclose(accuracy, n.negative / n.tests, atol=5e-4),
+            f"The accuracy on test is not {accuracy}. Which label does each text get?",
+        ),
         (not np.isclose(recall, 0), f"The recall is not {recall}. How many positive reviews are called positive?"),
     )
-    return "An accuracy of 60 % can hide that one class is never found: this is why recall is reported for each class."
+    return (
+        f"An accuracy of {accuracy:.0%} can hide that one class is never found: this is why recall is reported for "
+        "each class."
+    )
 
 
 @exercise(
@@ -103,6 +123,11 @@ def _(tf_idf):
             (True, f"tf_idf({tf}, {n}, 5) is not {found.round(4)}."),
         )
     return "A word that is in every document keeps its plain count, and the rarer a word is, the more it is raised."
+
+
+@tf_idf.probed()
+def _(tf_idf, rng):
+    return [tf_idf(rng.integers(0, 9, (3, 5)), rng.integers(0, 30, 5), int(rng.integers(30, 90))) for _ in range(3)]
 
 
 @exercise(
@@ -189,6 +214,22 @@ def _(baseline):
             (True, f"{case}, it returns {found.round(3).tolist()}."),
         )
     return "If it did well on your data, length would give the label away, and BERT could be using that as well."
+
+
+@length_baseline.probed()
+def _(baseline, rng):
+    def texts(lengths):
+        return [" ".join(["word"] * length) for length in lengths]
+
+    cases = [*(rng.geometric(0.1, n) for n in (7, 9, 11, 16)), np.full(5, rng.integers(3, 30))]
+    return [
+        baseline(
+            texts(lengths),
+            rng.integers(0, 2, len(lengths)),
+            texts([*lengths, max(lengths) + 1, *rng.geometric(0.06, 6)]),
+        )
+        for lengths in cases
+    ]
 
 
 @exercise(
@@ -327,6 +368,13 @@ def _(score):
             (True, f"For {texts[at]!r}, the score is not {found[at]:g}."),
         )
     return "VADER looks back three words, too. A 'not' that stands farther away, or comes later, is lost on both."
+
+
+@lexicon_score.probed()
+def _(score, rng):
+    words = [f"w{number}" for number in rng.permutation(1000)[:7]]
+    lexicon, negations = dict(zip(words[:4], rng.normal(0, 2, 4), strict=True)), set(words[4:6])
+    return [score(rng.choice(words, 14).tolist(), dict(lexicon), set(negations)) for _ in range(20)]
 
 
 @exercise(

@@ -19,44 +19,63 @@ from .exercise import exercise
     "Steps and a first loss",
     "predict",
     task="""
-    You fine-tune on 7,608 reviews with batches of 32 for 2 epochs. The learning rate rises over the first tenth of the
-    steps. How many steps does the optimiser make, and how many of them belong to the warm-up (a whole number)? And what
-    loss in nats do you expect from an untrained head if there are *three* labels?
+    You fine-tune on {reviews:,} reviews with batches of {batch} for {epochs} epochs. The learning rate rises over the
+    first tenth of the steps. How many steps does the optimiser make, and how many of them belong to the warm-up (a
+    whole number)? And what loss in nats do you expect from an untrained head if there are {labels} labels, not two?
     """,
     hints=(
         "How many batches until every review was seen once? An untrained head finds all labels about equally likely.",
         "7,608 / 32 is 237.75: the last batch of an epoch is smaller, but it is one. The loss is −ln p with p = 1/3.",
     ),
 )
-def steps_and_loss():
-    steps = 2 * math.ceil(7608 / 32)  # answer
+def steps_and_loss(*, reviews=7608, batch=32, epochs=2, labels=3):
+    steps = epochs * math.ceil(reviews / batch)  # answer
     warmup_steps = round(0.1 * steps)  # answer
-    first_loss = math.log(3)  # answer
+    first_loss = math.log(labels)  # answer
     return steps, warmup_steps, first_loss
 
 
-steps_and_loss.wrong("cut off", 475, 48, math.log(3))
-steps_and_loss.wrong("one epoch only", 238, 24, math.log(3))
-steps_and_loss.wrong("two labels", 476, 48, math.log(2))
+def _by_steps(steps, labels):
+    return steps, round(steps / 10), math.log(labels)
+
+
+steps_and_loss.wrong("cut off", lambda n: _by_steps(n.epochs * n.reviews // n.batch, n.labels))
+steps_and_loss.wrong("one epoch only", lambda n: _by_steps(math.ceil(n.reviews / n.batch), n.labels))
+steps_and_loss.wrong("two labels", lambda n: _by_steps(n.epochs * math.ceil(n.reviews / n.batch), 2))
+
+
+@steps_and_loss.varied
+def _(rng):
+    batch = rng.choice([16, 24, 48])
+    reviews = batch * rng.integers(150, 400) + rng.integers(3, batch - 3)
+    return {"reviews": reviews, "batch": batch, "epochs": rng.integers(3, 6), "labels": rng.integers(4, 9)}
 
 
 @steps_and_loss.checker
-def _(steps, warmup, loss):
+def _(steps, warmup, loss, n):
     steps, warmup, loss = number_of(steps, "steps"), number_of(warmup, "warmup_steps"), number_of(loss, "first_loss")
+    full, right = n.reviews // n.batch, n.epochs * math.ceil(n.reviews / n.batch)
+    nats = math.log(n.labels)
     refuse(
-        (237 <= steps <= 238, "That is one epoch only; the model sees the reviews twice."),
-        (474 <= steps < 476, "The last batch of an epoch is not full, but it is not cut off: it is a step, too."),
-        (steps != 476, f"The number of steps is not {steps:g}. The optimiser makes one step for each batch."),
-        (warmup not in (47, 48), f"The warm-up does not have {warmup:g} steps. Take a tenth of all steps, rounded."),
+        (full <= steps <= full + 1, "That is one epoch only; the model sees the reviews several times."),
+        (
+            n.epochs * full <= steps < right,
+            "The last batch of an epoch is not full, but it is not cut off: it is a step, too.",
+        ),
+        (steps != right, f"The number of steps is not {steps:g}. The optimiser makes one step for each batch."),
+        (
+            warmup not in (right // 10, -(-right // 10)),
+            f"The warm-up does not have {warmup:g} steps. Take a tenth of all steps, rounded.",
+        ),
         (
             abs(loss - math.log(2)) < 0.01,
-            "That first loss is the one for two labels, as in the lesson; here are three.",
+            f"That first loss is the one for two labels, as in the lesson; here are {n.labels}.",
         ),
-        (abs(loss - math.log2(3)) < 0.01, "That first loss is in bits. In nats, the logarithm is the natural one."),
         (
-            not abs(loss - math.log(3)) < 0.01,
-            f"The loss is not {loss:.3g}. How likely is the right label, −ln of what?",
+            abs(loss - math.log2(n.labels)) < 0.01,
+            "That first loss is in bits. In nats, the logarithm is the natural one.",
         ),
+        (not abs(loss - nats) < 0.01, f"The loss is not {loss:.3g}. How likely is the right label, −ln of what?"),
     )
     return "Numbers you know before the run are the cheapest test of a training script."
 
@@ -120,6 +139,11 @@ def _(cross_entropy):
     return "One review that is confidently wrong can outweigh a whole batch: the last one here costs 1000 nats."
 
 
+@cross_entropy.probed()
+def _(cross_entropy, rng):
+    return [cross_entropy(rng.normal(0, spread, (7, 5)), rng.integers(0, 5, 7)) for spread in (1, 4, 2000)]
+
+
 @exercise(
     "03.3",
     "Rise and fall",
@@ -173,6 +197,12 @@ def _(rate):
             (True, f"At step {n} of {steps}, with peak {peak} and warmup {warmup}, it is not {found[n] * peak:.4g}."),
         )
     return "This is what get_linear_schedule_with_warmup of transformers computes."
+
+
+@learning_rate.probed()
+def _(rate, rng):
+    cases = [(int(rng.integers(30, 60)), rng.uniform(0.5, 2), int(rng.integers(2, 25))) for _ in range(3)]
+    return [[rate(step, steps, *given) for step in range(steps + 1)] for steps, *given in [*cases, (20, 0.7, 0)]]
 
 
 @exercise(
@@ -252,6 +282,12 @@ def _(pad):
             (mask != ones, f"{where}, attention_mask is not {mask}."),
         )
     return "The more alike the lengths in a batch, the less padding: this is why fine_tune groups by length."
+
+
+@pad.probed()
+def _(pad, rng):
+    batches = [[rng.integers(0, 9, n).tolist() for n in (2, 5, *rng.integers(1, 9, 3))] for _ in range(4)]
+    return [pad(batch, pad_id=int(rng.integers(0, 9))) for batch in batches], batches
 
 
 @exercise(
@@ -387,6 +423,13 @@ def _(trainable):
             (found != right, f"{case}, what is trained is right, but it does not have {found:g} parameters."),
         )
     return "The embeddings, more than half of the lesson's model, stay frozen even when all layers are trained."
+
+
+@trainable.probed()
+def _(trainable, rng):
+    model = tiny_bert(layers=int(rng.integers(3, 6)))
+    counts = [0, *rng.integers(1, 4, 3).tolist()]
+    return [(trainable(model, last), [weight.requires_grad for weight in model.parameters()]) for last in counts]
 
 
 @exercise(

@@ -16,8 +16,8 @@ from .exercise import Wrong, exercise
     "Everything is positive",
     "predict",
     task="""
-    A model calls *every* review positive. Of 2,000 reviews 800 are. Predict its precision, its recall and its F1 (for
-    the positive class) before you compute anything.
+    A model calls *every* review positive. Of {reviews:,} reviews {positive} are. Predict its precision, its recall and
+    its F1 (for the positive class) before you compute anything.
     """,
     hints=(
         "Fill the confusion matrix first: how many reviews are in each of the four cells? Two of them are empty.",
@@ -25,31 +25,48 @@ from .exercise import Wrong, exercise
         "were found? F1 is the harmonic mean of the two, 2pr / (p + r).",
     ),
 )
-def everything_positive():
-    precision = 0.4  # answer
+def everything_positive(*, reviews=2000, positive=800):
+    precision = positive / reviews  # answer
     recall = 1.0  # answer
-    f1 = 0.8 / 1.4  # answer
+    f1 = 2 * precision * recall / (precision + recall)  # answer
     return precision, recall, f1
 
 
-everything_positive.wrong("Precision and recall are swapped", 1.0, 0.4, 0.8 / 1.4)
-everything_positive.wrong("arithmetic mean", 0.4, 1.0, 0.7)
-everything_positive.wrong("precision is not", 0.5, 1.0, 2 / 3)
+everything_positive.wrong(
+    "Precision and recall are swapped",
+    lambda n: (1.0, n.positive / n.reviews, 2 * n.positive / (n.positive + n.reviews)),
+)
+everything_positive.wrong("arithmetic mean", lambda n: (n.positive / n.reviews, 1.0, (1 + n.positive / n.reviews) / 2))
+everything_positive.wrong("precision is not", lambda n: (0.5, 1.0, 2 / 3))
+
+
+@everything_positive.varied
+def _(rng):
+    reviews = 200 * rng.integers(7, 20)
+    return {"reviews": reviews, "positive": reviews * rng.choice([15, 20, 25, 30, 35]) // 100}
 
 
 @everything_positive.checker
-def _(precision, recall, f1):
-    if np.isclose(precision, 1) and np.isclose(recall, 0.4):
-        raise Wrong("Precision and recall are swapped: precision looks at what was called, recall at what is.")
-    if not np.isclose(precision, 0.4):
-        raise Wrong(f"The precision is not {precision}. How many were called positive, and how many of these are?")
-    if not np.isclose(recall, 1):
-        raise Wrong(f"The recall is not {recall}. Which positive reviews were missed?")
-    if np.isclose(f1, 0.7):
-        raise Wrong("That F1 is the arithmetic mean. F1 is the harmonic one, which lies nearer to the smaller number.")
-    if not np.isclose(f1, 0.8 / 1.4, atol=0.002):
-        raise Wrong(f"With these two, F1 is not {f1}.")
-    return "Without any skill, F1 is 0.57 here: never read an F1 without the base rate."
+def _(precision, recall, f1, n):
+    share = n.positive / n.reviews
+    right = 2 * share / (1 + share)
+    refuse(
+        (
+            np.isclose(precision, 1) and np.isclose(recall, share),
+            "Precision and recall are swapped: precision looks at what was called, recall at what is.",
+        ),
+        (
+            not np.isclose(precision, share),
+            f"The precision is not {precision}. How many were called positive, and how many of these are?",
+        ),
+        (not np.isclose(recall, 1), f"The recall is not {recall}. Which positive reviews were missed?"),
+        (
+            np.isclose(f1, (1 + share) / 2),
+            "That F1 is the arithmetic mean. F1 is the harmonic one, which lies nearer to the smaller number.",
+        ),
+        (not np.isclose(f1, right, atol=0.002), f"With these two, F1 is not {f1}."),
+    )
+    return f"Without any skill, F1 is {right:.2f} here: never read an F1 without the base rate."
 
 
 @exercise(
@@ -115,6 +132,12 @@ def _(f1):
         if f1(*counts) != 0:
             raise Wrong(f"Where nothing was found, F1 is 0; for the counts {counts} yours is {f1(*counts)}.")
     return "True negatives do not occur in it: F1 does not care how many bad reviews were left alone."
+
+
+@f1_from_counts.probed()
+def _(f1, rng):
+    counts = rng.integers(1, 90, (8, 3)).tolist()
+    return [f1(*some) for some in [*counts, (0, *counts[0][1:]), (0, 0, counts[1][2]), (0, 0, 0)]]
 
 
 @exercise(
@@ -207,6 +230,14 @@ def _(bootstrap):
     return f"{low:.3f} to {high:.3f}, as the binomial formula says; but this works for F1 and other measures as well."
 
 
+@bootstrap_interval.probed(within=0.3)
+def _(bootstrap, rng):
+    right = rng.random(900) < rng.uniform(0.6, 0.9)
+    low, high = bootstrap(right, draws=4000, seed=int(rng.integers(10**6)))
+    error = right.std() / np.sqrt(len(right))
+    return (high - low) / error, ((high + low) / 2 - right.mean()) / error
+
+
 @exercise(
     "04.4",
     "A threshold for a recall",
@@ -279,6 +310,15 @@ def _(threshold_for):
     if not np.isclose(threshold_for(labels, probabilities), threshold_for(labels, probabilities, 0.95)):
         raise Wrong("Without a third argument, recall is 0.95.")
     return "Choose it on validation: on other reviews it keeps about this recall, and its interval says how nearly."
+
+
+@threshold_for_recall.probed()
+def _(threshold_for, rng):
+    draws = [(rng.integers(0, 2, 60), rng.random(60).round(2), rng.uniform(0.5, 0.97)) for _ in range(5)]
+    return [
+        threshold_for(labels, (probabilities + labels).clip(0.01, 1.5) / 2, recall)
+        for labels, probabilities, recall in draws
+    ]
 
 
 @exercise(
@@ -387,6 +427,15 @@ def _calibration_mistakes(labels, probabilities, bins):
     yield gap, "That takes the share of right predictions. Take the share of positives in each bin."
 
 
+@calibration_error.probed()
+def _(error_of, rng):
+    draws = [(rng.beta(0.6, 0.5, 200).round(4), int(bins)) for bins in rng.integers(2, 20, 4)]
+    return [
+        error_of((rng.random(200) < 0.5 * p + 0.2).astype(int), np.append(p[20:], np.ones(20)), bins)
+        for p, bins in draws
+    ]
+
+
 @exercise(
     "04.6",
     "Is one of them better?",
@@ -479,6 +528,12 @@ def _(mcnemar):
             raise Wrong(f"That is the approximation by chi-square; the exact test is asked for {case}.")
         raise Wrong(f"The p value is not {found:.4g} {case}.")
     return "5 against 10 gives p = 0.30, 50 against 100 gives 0.00005: the same ratio, but more differing reviews."
+
+
+@mcnemar.probed()
+def _(mcnemar, rng):
+    pairs = [(rng.random(90) < 0.8, rng.random(90) < share) for share in (0.72, 0.78, 0.85)]
+    return [mcnemar(first, second) for first, second in [*pairs, (pairs[0][0], pairs[0][0])]]
 
 
 @exercise(

@@ -13,41 +13,57 @@ from .exercise import Wrong, exercise
     "A shortcut, by label",
     "predict",
     task="""
-    A model calls every sentence with a negation negative and makes no other mistake. A behavioural test has 40 cases of
-    negated praise (*not good*, negative), 40 of negated blame (*not bad*, positive) and 20 without any negation.
-    Predict its failure rate on negated praise, on negated blame, and on all 100 cases.
+    A model calls every sentence with a negation negative and makes no other mistake. A behavioural test has
+    {praise} cases of negated praise (*not good*, negative), {blame} of negated blame (*not bad*, positive) and {plain}
+    without any negation. Predict its failure rate on negated praise, on negated blame, and on all cases.
     """,
     hints=(
         "Which of the two kinds of negated sentences does the shortcut get right, and why?",
         "It never fails on what is negative with a negation and always on what is positive with one. Count the "
-        "failures among all 100.",
+        "failures among all cases.",
     ),
 )
-def shortcut_rates():
+def shortcut_rates(*, praise=40, blame=40, plain=20):
     negated_praise = 0.0  # answer
     negated_blame = 1.0  # answer
-    all_cases = 0.4  # answer
+    all_cases = blame / (praise + blame + plain)  # answer
     return negated_praise, negated_blame, all_cases
 
 
-shortcut_rates.wrong("swapped", 1.0, 0.0, 0.4)
-shortcut_rates.wrong("accuracy", 1.0, 0.0, 0.6)
-shortcut_rates.wrong("of all negated", 0.0, 1.0, 0.5)
-shortcut_rates.wrong("both kinds", 1.0, 1.0, 0.8)
+def _of_all(n, *failed):
+    return sum(failed) / (n.praise + n.blame + n.plain)
+
+
+shortcut_rates.wrong("swapped", lambda n: (1.0, 0.0, _of_all(n, n.blame)))
+shortcut_rates.wrong("accuracy", lambda n: (1.0, 0.0, _of_all(n, n.praise, n.plain)))
+shortcut_rates.wrong("of all negated", lambda n: (0.0, 1.0, n.blame / (n.praise + n.blame)))
+shortcut_rates.wrong("both kinds", lambda n: (1.0, 1.0, _of_all(n, n.praise, n.blame)))
+
+
+@shortcut_rates.varied
+def _(rng):
+    return {"praise": rng.integers(50, 70), "blame": rng.integers(25, 45), "plain": rng.integers(10, 20)}
 
 
 @shortcut_rates.checker
-def _(praise, blame, everything):
+def _(praise, blame, everything, n):
     praise, blame = number_of(praise, "negated_praise"), number_of(blame, "negated_blame")
     everything = number_of(everything, "all_cases")
+    accuracy, of_negated = _of_all(n, n.praise, n.plain), n.blame / (n.praise + n.blame)
     refuse(
-        (np.isclose(everything, 0.6), "That is the accuracy. A failure rate counts what is wrong."),
+        (np.isclose(everything, accuracy, atol=0.002), "That is the accuracy. A failure rate counts what is wrong."),
         (praise == blame == 1, "It does not fail on both kinds: one of them is negative, as the shortcut says."),
         (praise == 1 and blame == 0, "They are swapped: negated praise is negative, and so says the shortcut."),
         (praise != 0, f"On negated praise the rate is not {praise:g}. What does the model answer, and what is right?"),
         (blame != 1, f"On negated blame the rate is not {blame:g}. What does the model answer, and what is right?"),
-        (np.isclose(everything, 0.5), "That is the rate of all negated cases; 20 cases have no negation."),
-        (not np.isclose(everything, 0.4), f"On all cases the rate is not {everything:g}. Count the failures."),
+        (
+            np.isclose(everything, of_negated, atol=0.002),
+            f"That is the rate of all negated cases; {n.plain} cases have no negation.",
+        ),
+        (
+            not np.isclose(everything, _of_all(n, n.blame), atol=0.002),
+            f"On all cases the rate is not {everything:g}. Count the failures.",
+        ),
     )
     return "On the first row alone, this model understands negation perfectly."
 
@@ -123,6 +139,13 @@ def _(worst):
     if worst(0.85, sizes, draws=20, seed=3) != worst(0.85, sizes, draws=20, seed=3):
         raise Wrong("The same seed gives another result the second time. Make the random numbers from `seed`.")
     return "With twelve slices of 50 reviews, a slice at 0.70 is ordinary, although nothing differs."
+
+
+@worst_by_luck.probed(within=0.012)
+def _(worst, rng):
+    low = worst(rng.uniform(0.65, 0.9), rng.integers(80, 300, 25), draws=5000, seed=int(rng.integers(999)))
+    sizes, seed = rng.integers(9000, 9999, 12), int(rng.integers(999))
+    return low, len({float(worst(0.8, sizes, draws=20, seed=seed)) for _ in range(3)})
 
 
 @exercise(
@@ -210,6 +233,13 @@ def _(wrong_labels):
     return "A model that leans to one label gets two limits, so it does not accuse the reviews of the other one."
 
 
+@wrong_labels.probed()
+def _(wrong_labels, rng):
+    truth, lean = rng.integers(0, 2, 300), rng.uniform(0.4, 1) * rng.choice([-1, 1])
+    labels = np.where(rng.random(300) < 0.1, 1 - truth, truth)
+    return np.sort(wrong_labels(labels, 1 / (1 + np.exp(1.5 - 3 * truth - lean - rng.normal(0, 1.2, 300)))))
+
+
 @exercise(
     "05.4",
     "Both of a pair",
@@ -282,6 +312,12 @@ def _(shares):
             (True, f"The share of pairs that are right on both is not {found[2]:.3f}."),
         )
     return "A model with 0.92 and 0.76 may be right on both texts of anything from 0.68 to 0.76 of the pairs."
+
+
+@pair_shares.probed()
+def _(shares, rng):
+    labels, luck = rng.integers(0, 2, (4, 90)), rng.random((2, 4, 90)).round(1)
+    return [shares(*given) for given in zip(labels, 0.6 * luck[0] + 0.4 * labels, luck[1], strict=True)]
 
 
 @exercise(

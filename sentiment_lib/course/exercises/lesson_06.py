@@ -13,8 +13,8 @@ from .exercise import Wrong, exercise
     "Count the weights",
     "predict",
     task="""
-    A BERT with 6 layers of 12 heads reads a text of 30 tokens. How many attention weights does it compute? What do
-    *all* of them sum to? And by what factor does their number grow when the text is twice as long?
+    A BERT with {layers} layers of {heads} heads reads a text of {tokens} tokens. How many attention weights does it
+    compute? What do *all* of them sum to? And by what factor does their number grow when the text is twice as long?
     """,
     hints=(
         "One head is a table of tokens by tokens. How many tables are there, and what does a row of each sum to?",
@@ -22,35 +22,49 @@ from .exercise import Wrong, exercise
         "sides of a table are twice as long.",
     ),
 )
-def count_the_weights():
-    weights = 6 * 12 * 30 * 30  # answer
-    total = 6 * 12 * 30  # answer
+def count_the_weights(*, layers=6, heads=12, tokens=30):
+    weights = layers * heads * tokens * tokens  # answer
+    total = layers * heads * tokens  # answer
     factor = 4  # answer
     return weights, total, factor
 
 
-count_the_weights.wrong("one weight for each token", 6 * 12 * 30, 6 * 12 * 30, 4)
-count_the_weights.wrong("a whole table", 6 * 12 * 900, 6 * 12, 4)
-count_the_weights.wrong("both sides", 6 * 12 * 900, 6 * 12 * 30, 2)
+def _of_heads(n, weights, total, factor):
+    return n.layers * n.heads * weights, n.layers * n.heads * total, factor
+
+
+count_the_weights.wrong("one weight for each token", lambda n: _of_heads(n, n.tokens, n.tokens, 4))
+count_the_weights.wrong("a whole table", lambda n: _of_heads(n, n.tokens**2, 1, 4))
+count_the_weights.wrong("both sides", lambda n: _of_heads(n, n.tokens**2, n.tokens, 2))
+
+
+@count_the_weights.varied
+def _(rng):
+    return {"layers": rng.choice([3, 4, 8, 10]), "heads": rng.choice([2, 8, 16]), "tokens": rng.integers(31, 60)}
 
 
 @count_the_weights.checker
-def _(weights, total, factor):
+def _(weights, total, factor, n):
     weights, total, factor = map(float, (weights, total, factor))
-    if weights == 6 * 12 * 30:
-        raise Wrong("That is one weight for each token; a token has one for every token that it may look at.")
-    if weights in (900, 12 * 900, 6 * 900):
-        raise Wrong("Count all heads of all layers.")
-    if weights != 64_800:
-        raise Wrong(f"The number of weights is not {weights:,.0f}.")
-    if total in (72, 1):
-        raise Wrong("Not a whole table sums to 1, but each of its rows.")
-    if total != 2160:
-        raise Wrong(f"They do not sum to {total:g}. What does one row sum to, and how many rows are there?")
-    if factor == 2:
-        raise Wrong("Twice as long means twice as many rows *and* columns: both sides of each table grow.")
-    if factor != 4:
-        raise Wrong(f"The number does not grow by a factor of {factor:g}.")
+    table, tables = n.tokens**2, n.layers * n.heads
+    refuse(
+        (
+            weights == tables * n.tokens,
+            "That is one weight for each token; a token has one for every token that it may look at.",
+        ),
+        (weights in (table, n.heads * table, n.layers * table), "Count all heads of all layers."),
+        (weights != tables * table, f"The number of weights is not {weights:,.0f}."),
+        (total in (tables, 1), "Not a whole table sums to 1, but each of its rows."),
+        (
+            total != tables * n.tokens,
+            f"They do not sum to {total:g}. What does one row sum to, and how many rows are there?",
+        ),
+        (
+            factor == 2,
+            "Twice as long means twice as many rows *and* columns: both sides of each table grow.",
+        ),
+        (factor != 4, f"The number does not grow by a factor of {factor:g}."),
+    )
     return "This square is why 512 tokens are a limit, and why cutting a review saves more than its share."
 
 
@@ -137,6 +151,12 @@ def _(attention):
     return "These few lines, twelve times a layer, are all the attention there is in BERT."
 
 
+@attention.probed()
+def _(attention, rng):
+    given = [(*rng.normal(size=(2, 8, int(size))), np.arange(8) < real) for size, real in rng.integers(3, 7, (4, 2))]
+    return [attention(queries, keys, mask.astype(int)) for queries, keys, mask in given]
+
+
 @exercise(
     "06.3",
     "Entropy of a row",
@@ -184,6 +204,12 @@ def _(entropy):
             raise Wrong("It is negative. Logarithms of weights below 1 are negative, hence the minus sign.")
         raise Wrong(f"For the row {np.atleast_2d(weights.reshape(-1, weights.shape[-1]))[0].round(2)} it is another.")
     return "The most it can be is ln n, for a head that looks at all n tokens alike."
+
+
+@entropy.probed()
+def _(entropy, rng):
+    weights = np.tril(rng.random((3, 6, 6)) + 0.01)
+    return [entropy(weights / weights.sum(axis=-1, keepdims=True)), entropy(random_maps(2, 7, 7, seed=rng))]
 
 
 @exercise(
@@ -255,6 +281,11 @@ def _(find):
     return "Counting finds what eyes find, and also says how much, and on how many texts."
 
 
+@previous_token_head.probed()
+def _(find, rng):
+    return [find(random_maps(*rng.integers(3, 7, 2), 8, 8, seed=rng)) for _ in range(6)]
+
+
 @exercise(
     "06.5",
     "From pieces to words",
@@ -317,6 +348,12 @@ def _(to_words):
     return "To sum here and to average there is not a whim: it is what keeps rows at 1."
 
 
+@to_words.probed()
+def _(to_words, rng):
+    texts = [np.repeat(range(6), [1, 3, *rng.integers(1, 4, 4)]).tolist() for _ in range(3)]
+    return [to_words(random_maps(len(words), len(words), seed=rng), words) for words in texts]
+
+
 @exercise(
     "06.6",
     "How much has moved?",
@@ -360,6 +397,11 @@ def _(moved):
     if not np.isclose(float(moved(full, other)), 1):
         raise Wrong("Where every token looks at another one than before, all of it has moved: 1.")
     return "Statisticians call it the total variation distance, averaged over rows."
+
+
+@moved.probed()
+def _(moved, rng):
+    return [moved(*random_maps(2, heads, tokens, tokens, seed=rng)) for heads, tokens in rng.integers(2, 9, (4, 2))]
 
 
 @exercise(

@@ -6,7 +6,7 @@ from copy import copy
 
 import numpy as np
 
-from .checking import refuse, tiny_bert
+from .checking import random_maps, refuse, tiny_bert
 from .exercise import Wrong, exercise
 
 
@@ -38,43 +38,65 @@ def _maps(*shape):
 
 @exercise(
     "07.1",
-    "Seventy-two tests",
+    "A test for each head",
     "predict",
     task="""
-    Each of 72 heads is tested at the 5 % level, and in truth none of them matters. How many "significant" heads do you
-    expect by luck? How probable is at least one (take the tests as independent)? And at which level must each single
-    test be made so that the 72 together keep to 5 % (Bonferroni)?
+    Each of {heads} heads is tested at the {level} % level, and in truth none of them matters. How many "significant"
+    heads do you expect by luck? How probable is at least one (take the tests as independent)? And at which level must
+    each single test be made so that the {heads} together keep to {level} % (Bonferroni)?
     """,
     hints=(
         "Each test says 'significant' with a probability of 0.05. How probable is it that *none* of the 72 does?",
         "Expected: tests times probability. None: `0.95**72`; at least one: the rest up to 1. Level: 0.05 / 72.",
     ),
 )
-def seventy_two_tests():
-    expected_by_luck = 72 * 0.05  # answer
-    at_least_one = 1 - 0.95**72  # answer
-    level_of_each = 0.05 / 72  # answer
+def each_head_tested(*, heads=72, level=5):
+    expected_by_luck = heads * level / 100  # answer
+    at_least_one = 1 - (1 - level / 100) ** heads  # answer
+    level_of_each = level / 100 / heads  # answer
     return expected_by_luck, at_least_one, level_of_each
 
 
-seventy_two_tests.wrong("number of heads, not a share", 0.05, 0.975, 0.05 / 72)
-seventy_two_tests.wrong("that no head", 3.6, 0.025, 0.05 / 72)
-seventy_two_tests.wrong("never certain", 3.6, 1.0, 0.05 / 72)
-seventy_two_tests.wrong("where you began", 3.6, 0.975, 0.05)
-seventy_two_tests.wrong("Šidák", 3.6, 0.975, 1 - 0.95 ** (1 / 72))
+def _tests(n, expected=None, at_least_one=None, level=None):
+    """The right values, but for those that are given."""
+    given, right = (expected, at_least_one, level), each_head_tested.function(**vars(n))
+    return tuple(own if value is None else value for value, own in zip(given, right, strict=True))
 
 
-@seventy_two_tests.checker
-def _(expected, at_least_one, level):
+each_head_tested.wrong("number of heads, not a share", lambda n: _tests(n, expected=n.level / 100))
+each_head_tested.wrong("that no head", lambda n: _tests(n, at_least_one=(1 - n.level / 100) ** n.heads))
+each_head_tested.wrong("never certain", lambda n: _tests(n, at_least_one=1.0))
+each_head_tested.wrong("where you began", lambda n: _tests(n, level=n.level / 100))
+each_head_tested.wrong("Šidák", lambda n: _tests(n, level=1 - (1 - n.level / 100) ** (1 / n.heads)))
+
+
+@each_head_tested.varied
+def _(rng):
+    return {"heads": rng.integers(15, 40), "level": rng.choice([4, 8, 10])}
+
+
+@each_head_tested.checker
+def _(expected, at_least_one, level, n):
+    each, none = n.level / 100, (1 - n.level / 100) ** n.heads
+    sidak = 1 - (1 - each) ** (1 / n.heads)
     refuse(
-        (np.isclose(expected, 0.05), "0.05 is for a single head. Asked for is a number of heads, not a share."),
-        (not np.isclose(expected, 3.6), f"The expected number is not {expected}. As a mean, it need not be whole."),
-        (np.isclose(at_least_one, 0.95**72, atol=0.002), "That is how probable it is that no head comes out."),
-        (np.isclose(at_least_one, 1), "At least one is likely, but never certain: all 72 tests may stay silent."),
-        (not np.isclose(at_least_one, 1 - 0.95**72, atol=0.005), f"At least one: {at_least_one} is not right."),
-        (np.isclose(level, 0.05), "With 5 % for each head you are where you began."),
-        (np.isclose(level, 1 - 0.95 ** (1 / 72), rtol=0.005), "That is Šidák's level. Bonferroni's is a little lower."),
-        (not np.isclose(level, 0.05 / 72, rtol=0.015), f"The level is not {level}. All 72 together may use up 0.05."),
+        (np.isclose(expected, each), f"{each} is for a single head. Asked for is a number of heads, not a share."),
+        (
+            not np.isclose(expected, n.heads * each),
+            f"The expected number is not {expected}. As a mean, it need not be whole.",
+        ),
+        (np.isclose(at_least_one, none, atol=0.002), "That is how probable it is that no head comes out."),
+        (
+            np.isclose(at_least_one, 1),
+            f"At least one is likely, but never certain: all {n.heads} tests may stay silent.",
+        ),
+        (not np.isclose(at_least_one, 1 - none, atol=0.005), f"At least one: {at_least_one} is not right."),
+        (np.isclose(level, each), f"With {n.level} % for each head you are where you began."),
+        (np.isclose(level, sidak, rtol=0.005), "That is Šidák's level. Bonferroni's is a little lower."),
+        (
+            not np.isclose(level, each / n.heads, rtol=0.015),
+            f"The level is not {level}. All {n.heads} together may use up {each}.",
+        ),
     )
     return "The lesson prints p_holm for this reason: Holm keeps the same promise, and finds a little more."
 
@@ -142,6 +164,11 @@ def _(rollout):
         ],
     )
     return "Rows still sum to 1. It follows where vectors come from; what the layers make of them is not in it."
+
+
+@rollout.probed()
+def _(rollout, rng):
+    return [rollout(random_maps(*rng.integers(2, 6, 2), 7, 7, seed=rng)) for _ in range(3)]
 
 
 @exercise(
@@ -228,6 +255,20 @@ def _(silence):
     return "The library's `silenced` does the same for several heads, and removes its hooks when a block ends."
 
 
+@silence.probed(within=1e-4)
+def _(silence, rng):
+    import torch
+
+    model, ids, results = tiny_bert(heads=8, layers=3), torch.tensor(rng.integers(50, size=(2, 9))), []
+    for layer, head in ((0, int(rng.integers(1, 8))), (2, int(rng.integers(8)))):
+        handle = silence(model, layer, head)
+        with torch.no_grad():
+            off = model(ids).logits
+            handle.remove()
+            results.append((off.numpy(), model(ids).logits.numpy()))
+    return results
+
+
 @exercise(
     "07.4",
     "Without the named words",
@@ -281,6 +322,12 @@ def _(comprehensiveness):
     return "By itself it says little: the lesson subtracts what as many random words reach on the same texts."
 
 
+@comprehensiveness.probed()
+def _(comprehensiveness, rng):
+    whole, without = rng.random((2, 30))
+    return comprehensiveness(whole, without, (whole >= 0.5).astype(int))
+
+
 @exercise(
     "07.5",
     "Better than random",
@@ -325,6 +372,12 @@ def _(random_p):
         ],
     )
     return "With n controls it is at least 1 / (n + 1): to get below 0.05 you need 20, and all of them smaller."
+
+
+@random_p.probed()
+def _(random_p, rng):
+    draws = [rng.normal(0, 2, int(count)).round() for count in rng.integers(20, 50, 6)]
+    return [random_p(controls[0], controls[1:]) for controls in draws]
 
 
 @exercise(
@@ -382,6 +435,14 @@ def _(relative_entropy):
         ],
     )
     return "Above 0.9 the lesson calls a head broad; in nats, short texts could never reach what long ones do."
+
+
+@relative_entropy.probed()
+def _(relative_entropy, rng):
+    heads, tokens = rng.integers(4, 9, 2)
+    maps = random_maps(heads, tokens, tokens, seed=rng)
+    maps[0] = np.eye(tokens)
+    return relative_entropy(maps), relative_entropy(np.ones((heads, 1, 1)))
 
 
 @exercise(

@@ -21,9 +21,10 @@ from .exercise import Wrong, exercise
     "What halves an interval",
     "predict",
     task="""
-    A model has an accuracy of 0.86 on 2,000 test reviews. Predict: half the width of its 95 % interval in points (one
-    point is 0.01 of accuracy); how many test reviews make it half as wide; and, for a mean over 3 seeds, how many seeds
-    make *its* interval half as wide, if only the standard error counts and the *t* factor is left out of account.
+    A model has an accuracy of 0.{accuracy} on {tests:,} test reviews. Predict: half the width of its 95 % interval in
+    points (one point is 0.01 of accuracy); how many test reviews make it half as wide; and, for a mean over {seeds}
+    seeds, how many seeds make *its* interval half as wide, if only the standard error counts and the *t* factor is left
+    out of account.
     """,
     hints=(
         "The standard error of an accuracy p on n reviews is √(p(1 − p)/n); half the width is 1.96 of these. How does "
@@ -32,38 +33,52 @@ from .exercise import Wrong, exercise
         "The same holds for seeds.",
     ),
 )
-def what_halves():
-    half_width = 1.5  # answer
-    tests_needed = 8000  # answer
-    seeds_needed = 12  # answer
+def what_halves(*, accuracy=86, tests=2000, seeds=3):
+    half_width = 1.96 * (accuracy * (100 - accuracy) / tests) ** 0.5  # answer
+    tests_needed = 4 * tests  # answer
+    seeds_needed = 4 * seeds  # answer
     return half_width, tests_needed, seeds_needed
 
 
-what_halves.wrong("whole width", 3.04, 8000, 12)
-what_halves.wrong("one standard error", 0.78, 8000, 12)
-what_halves.wrong("Twice as many reviews", 1.5, 4000, 12)
-what_halves.wrong("Twice as many seeds", 1.5, 8000, 6)
+def _halving(n, width=1.0, tests=4, seeds=4):
+    return width * what_halves.function(**vars(n))[0], tests * n.tests, seeds * n.seeds
+
+
+what_halves.wrong("whole width", lambda n: _halving(n, width=2))
+what_halves.wrong("one standard error", lambda n: _halving(n, width=1 / 1.96))
+what_halves.wrong("Twice as many reviews", lambda n: _halving(n, tests=2))
+what_halves.wrong("Twice as many seeds", lambda n: _halving(n, seeds=2))
+
+
+@what_halves.varied
+def _(rng):
+    return {"accuracy": rng.integers(71, 84), "tests": 100 * rng.integers(24, 60), "seeds": rng.integers(4, 9)}
 
 
 @what_halves.checker
-def _(half_width, reviews, seeds):
+def _(half_width, reviews, seeds, n):
     half_width, reviews, seeds = float(half_width), float(reviews), float(seeds)
     points = half_width if half_width > 0.1 else 100 * half_width  # 0.015 is the same as 1.5 points
-    if 2.6 <= points <= 3.4:
-        raise Wrong("That is the whole width, from low to high. Half of it is asked for.")
-    if 0.7 <= points <= 0.85:
-        raise Wrong("That is one standard error. For a 95 % interval it is multiplied by a factor.")
-    if not 1.3 <= points <= 1.7:
-        raise Wrong(f"Half the width is not {half_width:g} points. Begin with the standard error, √(p(1 − p)/n).")
-    if np.isclose(reviews, 4000):
-        raise Wrong("Twice as many reviews make the interval narrower by √2 only.")
-    if not 7900 <= reviews <= 8100:
-        raise Wrong(f"{reviews:g} test reviews do not halve it. The width goes with 1/√n.")
-    if np.isclose(seeds, 6):
-        raise Wrong("Twice as many seeds make the standard error smaller by √2 only.")
-    if not np.isclose(seeds, 12):
-        raise Wrong(f"{seeds:g} seeds do not halve the standard error of a mean over 3. It goes with 1/√n as well.")
-    return "With the t factor, which falls from 4.30 to 2.78, five seeds are enough. The first few are worth most."
+    share = points / _halving(n)[0]
+    refuse(
+        (1.7 <= share <= 2.25, "That is the whole width, from low to high. Half of it is asked for."),
+        (0.46 <= share <= 0.56, "That is one standard error. For a 95 % interval it is multiplied by a factor."),
+        (
+            not 0.86 <= share <= 1.12,
+            f"Half the width is not {half_width:g} points. Begin with the standard error, √(p(1 − p)/n).",
+        ),
+        (np.isclose(reviews, 2 * n.tests), "Twice as many reviews make the interval narrower by √2 only."),
+        (
+            not 3.95 <= reviews / n.tests <= 4.05,
+            f"{reviews:g} test reviews do not halve it. The width goes with 1/√n.",
+        ),
+        (np.isclose(seeds, 2 * n.seeds), "Twice as many seeds make the standard error smaller by √2 only."),
+        (
+            not np.isclose(seeds, 4 * n.seeds),
+            f"{seeds:g} seeds do not halve the standard error of a mean over {n.seeds}. It goes with 1/√n as well.",
+        ),
+    )
+    return "With the t factor, five seeds are enough to halve the interval of three. The first few are worth most."
 
 
 @exercise(
@@ -152,6 +167,11 @@ def _(paired):
     return "Pairing takes out what both methods share; here the unpaired interval would be several times as wide."
 
 
+@paired_interval.probed()
+def _(paired, rng):
+    return [paired(*rng.normal([[0.82], [0.8]], 0.02, (2, n))) for n in rng.integers(3, 9, 4)]
+
+
 @exercise(
     "08.3",
     "How many reviews a claim needs",
@@ -200,6 +220,13 @@ def _(needed):
             raise Wrong(f"{case} it is not {found:g}: a square is missing.")
         raise Wrong(f"{case} it is not {found:g}. Compare the brackets with those of the formula.")
     return "Half the difference needs four times the reviews, and models that agree more often need fewer."
+
+
+@reviews_needed.probed()
+def _(needed, rng):
+    draws = [(rng.uniform(0.1, 0.2), rng.uniform(0.22, 0.4)) for _ in range(40)]
+    exact = [(1.959964 + 0.841621) ** 2 * (q - d**2) / d**2 for d, q in draws]  # such factors are also accepted
+    return [needed(d, q) for (d, q), most in zip(draws, exact, strict=True) if most % 1 > 0.5]
 
 
 @exercise(
@@ -282,6 +309,11 @@ def _(correct):
             raise Wrong(f"A p value is never greater than 1; for {given} there is {found.max():.3f}.")
         raise Wrong(f"For {given} it is not {np.round(found, 4).tolist()}.")
     return "Holm is never less powerful than Bonferroni, and just as safe. So there is no reason for Bonferroni."
+
+
+@holm.probed()
+def _(correct, rng):
+    return [correct(rng.beta(0.5, 1, int(count))) for count in rng.integers(5, 12, 8)]
 
 
 @exercise(

@@ -13,40 +13,56 @@ from .exercise import Wrong, exercise
     "How thin is an adapter?",
     "predict",
     task="""
-    A BERT with 6 layers and hidden size 384 gets LoRA of rank 8 on the projections of queries and values, each a
+    A BERT with 6 layers and hidden size 384 gets LoRA of rank {rank} on the projections of queries and values, each a
     matrix of 384 × 384. How many numbers do the adapters have in all? What share is that of the 22.7 million parameters
-    of the model? And by what factor does their number grow with rank 32?
+    of the model? And by what factor does their number grow with rank {larger}?
     """,
     hints=(
         "A matrix gets the product of two thin ones: 384 × 8 and 8 × 384. How many matrices are adapted?",
         "Each adapted matrix adds 2 · 8 · 384 numbers, and there are 6 · 2 of them.",
     ),
 )
-def adapter_size():
-    numbers = 6 * 2 * 2 * 8 * 384  # answer
+def adapter_size(*, rank=8, larger=32):
+    numbers = 6 * 2 * 2 * rank * 384  # answer
     share = numbers / 22_700_000  # answer
-    factor = 4  # answer
+    factor = larger / rank  # answer
     return numbers, share, factor
 
 
-adapter_size.wrong("two matrices per layer", 6 * 2 * 8 * 384, 0.0016, 4)
-adapter_size.wrong("Adapters are", 6 * 2 * 384 * 384, 0.078, 4)
-adapter_size.wrong("not a percentage", 73_728, 0.32, 4)
-adapter_size.wrong("grows in proportion", 73_728, 0.00325, 16)
+def _adapter(n, numbers=1.0, share=1.0, factor=1.0):
+    """The right values times these factors."""
+    right = adapter_size.function(**vars(n))
+    return tuple(value * times for value, times in zip(right, (numbers, share, factor), strict=True))
+
+
+adapter_size.wrong("two matrices per layer", lambda n: _adapter(n, numbers=0.5, share=0.5))
+adapter_size.wrong("Adapters are", lambda n: _adapter(n, numbers=192 / n.rank, share=192 / n.rank))
+adapter_size.wrong("not a percentage", lambda n: _adapter(n, share=100))
+adapter_size.wrong("grows in proportion", lambda n: _adapter(n, factor=n.larger / n.rank))
+
+
+@adapter_size.varied
+def _(rng):
+    rank = rng.integers(9, 30)
+    return {"rank": rank, "larger": rank * rng.choice([3, 5, 6])}
 
 
 @adapter_size.checker
-def _(numbers, share, factor):
+def _(numbers, share, factor, n):
     numbers, share, factor = (number_of(one, "Each answer") for one in (numbers, share, factor))
+    right, right_share, right_factor = _adapter(n)
     refuse(
-        (numbers == 6 * 2 * 384 * 384, "That is the size of the adapted matrices. Adapters are the thin ones."),
-        (numbers == 6 * 2 * 8 * 384, "Queries and values are two matrices per layer, and each gets two thin ones."),
-        (numbers != 73_728, f"The adapters do not have {numbers:,.0f} numbers."),
-        (np.isclose(share, 0.325, atol=0.01), "A share, please, and not a percentage."),
-        (not np.isclose(share, 73_728 / 22_700_000, rtol=0.02), f"The share is not {share}."),
-        (factor != 4, f"Not {factor:g}: the number grows in proportion to the rank."),
+        (
+            np.isclose(numbers, 6 * 2 * 384 * 384),
+            "That is the size of the adapted matrices. Adapters are the thin ones.",
+        ),
+        (numbers == right / 2, "Queries and values are two matrices per layer, and each gets two thin ones."),
+        (numbers != right, f"The adapters do not have {numbers:,.0f} numbers."),
+        (np.isclose(share, 100 * right_share, rtol=0.03), "A share, please, and not a percentage."),
+        (not np.isclose(share, right_share, rtol=0.02), f"The share is not {share}."),
+        (factor != right_factor, f"Not {factor:g}: the number grows in proportion to the rank."),
     )
-    return "A third of a percent. The record of this lesson also trains the pooler and the classifier."
+    return f"That is {right_share:.2%}. The record of this lesson also trains the pooler and the classifier."
 
 
 @exercise(
@@ -95,6 +111,13 @@ def _(merged):
             (not np.allclose(found, kept + alpha / rank * product), "That is not the merged weight."),
         )
     return "Merged, it is a model like any other: fast, but no longer one body with many small adapters."
+
+
+@merged.probed()
+def _(merged, rng):
+    out, into, rank = rng.integers(2, 9, 3)
+    weight, down, up = rng.normal(size=(out, into)), rng.normal(size=(rank, into)), rng.normal(size=(out, rank))
+    return merged(weight, down, up, rng.uniform(2, 9)), weight
 
 
 @exercise(
@@ -162,6 +185,13 @@ def _(quantised):
         (error.max() > 0.5001, "integers * scales is not close to the weight."),
     )
     return "At most half a step is lost. What that does to predictions, only your own texts can tell."
+
+
+@quantised.probed()
+def _(quantised, rng):
+    weight = rng.normal(size=(5, 8)) * rng.permutation([0.01, 0.5, 2, 40, 0])[:, None]
+    integers, scales = quantised(weight)
+    return np.asarray(integers).dtype.name, integers, scales
 
 
 @exercise(
@@ -240,6 +270,13 @@ def _(repeated):
             (True, f"For {rest!r} and {continuation!r} it is not {found:.3f}."),
         )
     return "A long run proves that the text was read. A short one proves nothing."
+
+
+@repeated.probed()
+def _(repeated, rng):
+    words = [f"w{number}" for number in rng.permutation(1000)[:6]]
+    texts = [[" ".join(rng.choice(words, count)) for count in (0, *rng.integers(5, 16, 4))] for _ in range(2)]
+    return [repeated(rest, continuation) for rest, continuation in zip(texts[0], texts[1][::-1], strict=True)]
 
 
 @exercise(

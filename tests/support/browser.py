@@ -107,7 +107,7 @@ def run_all_cells(page, address):
     """Open a lesson and run all its cells."""
     page.goto(address)
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell", state="attached")
-    page.get_by_text(re.compile(r"Python 3 \(ipykernel\)( \| Idle)?$")).first.wait_for()
+    page.get_by_text(re.compile(r"Python 3 \(ipykernel\)( \| Idle)?$")).filter(visible=True).first.wait_for()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Run All Cells$")).click()
     page.wait_for_function(

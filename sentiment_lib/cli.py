@@ -147,14 +147,34 @@ def _page(options: argparse.Namespace) -> int:
     """
     from .course.run_page import write_run_page
 
-    folder = Path(options.output) if options.output else None
     if options.corpus < 0:
         raise SettingsError(f"--corpus {options.corpus} should be 0 or more.")
-    if folder and folder.exists() and not (folder / "model.js").is_file() and any(folder.iterdir()):
-        raise SettingsError(f"--output {options.output} holds other files; give a new folder, or one with a page.")
+    folder = _own_folder(options.output, "model.js")
     paths = make_settings(run=options.name).paths
     print(short_path(write_run_page(paths, folder, weights=options.weights, corpus_size=options.corpus)))
     return 0
+
+
+def _site(options: argparse.Namespace) -> int:
+    """Write the course as a site: the committed lessons, and the results and the model of a run. It needs no server.
+
+    examples:
+      python -m sentiment_lib site                             # from the run quick, to site/
+      python -m sentiment_lib site --no-model --output folder
+    """
+    from .course.site import write_site
+
+    folder = _own_folder(options.output, "search_index.js")
+    print(short_path(write_site(make_settings(run=options.name).paths, folder, explorer=not options.no_model)))
+    return 0
+
+
+def _own_folder(output: str | None, mark: str) -> Path | None:
+    """The folder of ``--output``, which is replaced: it must be new, empty, or hold the file `mark`."""
+    folder = Path(output) if output else None
+    if folder and folder.exists() and not (folder / mark).is_file() and any(folder.iterdir()):
+        raise SettingsError(f"--output {output} holds other files; give a new folder, or one that this command wrote.")
+    return folder
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -336,11 +356,12 @@ def make_parser() -> argparse.ArgumentParser:
     predict = _add(commands, _predict, "classify texts with a fine-tuned model")
     report = _add(commands, _report, "write a run's results, figures and lessons as pages")
     page = _add(commands, _page, "write the explorer with a run's model as a page")
+    site = _add(commands, _site, "write the course as a site, with a run's results and model")
     for command in (run, train, sweep):
         _add_settings(command)
-    for command in (run, report):
-        command.add_argument("--no-model", action="store_true", help="leave the explorer, 33 MB, out of the report")
-    for command in (predict, report, page):
+    for command in (run, report, site):
+        command.add_argument("--no-model", action="store_true", help="leave out the explorer, 33 MB")
+    for command in (predict, report, page, site):
         command.add_argument("--name", default="quick", metavar="RUN", help="name of the run (default: quick)")
 
     run.add_argument(
@@ -375,6 +396,7 @@ def make_parser() -> argparse.ArgumentParser:
     searched = "validation reviews to search (default: 200)"
     page.add_argument("--corpus", type=int, default=200, metavar="N", help=searched)
     page.add_argument("--output", metavar="FOLDER", help="where to write it (default: results/RUN/page)")
+    site.add_argument("--output", metavar="FOLDER", help="where to write it (default: site)")
     report.add_argument("--beside", metavar="RUN", help="another run to compare it with")
     return parser
 

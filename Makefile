@@ -1,4 +1,4 @@
-# make run · make lab · make check · make test · make lessons · make notebooks · make soak · make versions · make bench IMDB=folder
+# make run · make lab · make site · make check · make test · make lessons · make notebooks · make soak · make versions · make bench IMDB=folder
 # Each target installs what it needs into .venv first; make clean removes .venv, and no results.
 
 PYTHON ?= python3
@@ -21,13 +21,17 @@ WORKERS ?= 2
 SIDE_BY_SIDE = OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(WORKERS)
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with notebooks/nbval_sanitize.cfg
 
-.PHONY: run lab lint check test everything lessons notebooks bench soak versions installed format clean
+.PHONY: run lab site lint check test everything lessons notebooks bench soak versions installed format clean
 
 run: $(READY)
 	$(PY) -m sentiment_lib run $(ARGS)
 
 lab: $(READY)
 	$(PY) -m jupyterlab --ip 127.0.0.1 notebooks
+
+# The course as a site, from the lessons as they are committed and the run quick, which "make run" makes.
+site: $(READY)
+	$(PY) -m sentiment_lib site $(ARGS)
 
 # Style, layers, workflows, JavaScript and types.
 lint: $(READY_TEST)

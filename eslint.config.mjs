@@ -42,6 +42,10 @@ export default [
     },
   },
   {
+    files: ["sentiment_lib/course/templates/*.js"],
+    languageOptions: { sourceType: "script", globals: readonly(["document", "URL", "window"]) },
+  },
+  {
     files: ["tests/support/*.mjs"],
     languageOptions: { globals: readonly(["process"]) },
   },

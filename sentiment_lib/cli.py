@@ -147,11 +147,9 @@ def _page(options: argparse.Namespace) -> int:
     """
     from .course.run_page import write_run_page
 
-    folder = Path(options.output) if options.output else None
     if options.corpus < 0:
         raise SettingsError(f"--corpus {options.corpus} should be 0 or more.")
-    if folder and folder.exists() and not (folder / "model.js").is_file() and any(folder.iterdir()):
-        raise SettingsError(f"--output {options.output} holds other files; give a new folder, or one with a page.")
+    folder = _own_folder(options.output, "model.js")
     paths = make_settings(run=options.name).paths
     print(short_path(write_run_page(paths, folder, weights=options.weights, corpus_size=options.corpus)))
     return 0
@@ -179,6 +177,28 @@ def _export(options: argparse.Namespace) -> int:
         f"{short_path(folder)}; numbers and hidden inputs are drawn from {short_path(folder / 'secret.txt')}, keep it"
     )
     return 0
+
+
+def _site(options: argparse.Namespace) -> int:
+    """Write the course as a site: the committed lessons, and the results and the model of a run. It needs no server.
+
+    examples:
+      python -m sentiment_lib site                             # from the run quick, to site/
+      python -m sentiment_lib site --no-model --output folder
+    """
+    from .course.site import write_site
+
+    folder = _own_folder(options.output, "search_index.js")
+    print(short_path(write_site(make_settings(run=options.name).paths, folder, explorer=not options.no_model)))
+    return 0
+
+
+def _own_folder(output: str | None, mark: str) -> Path | None:
+    """The folder of ``--output``, which is replaced: it must be new, empty, or hold the file `mark`."""
+    folder = Path(output) if output else None
+    if folder and folder.exists() and not (folder / mark).is_file() and any(folder.iterdir()):
+        raise SettingsError(f"--output {output} holds other files; give a new folder, or one that this command wrote.")
+    return folder
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -364,11 +384,12 @@ def make_parser() -> argparse.ArgumentParser:
         required=True, metavar="COMMAND"
     )
     export = _add(course, _export, "write a course for nbgrader")
+    site = _add(commands, _site, "write the course as a site, with a run's results and model")
     for command in (run, train, sweep):
         _add_settings(command)
-    for command in (run, report):
-        command.add_argument("--no-model", action="store_true", help="leave the explorer, 33 MB, out of the report")
-    for command in (predict, report, page):
+    for command in (run, report, site):
+        command.add_argument("--no-model", action="store_true", help="leave out the explorer, 33 MB")
+    for command in (predict, report, page, site):
         command.add_argument("--name", default="quick", metavar="RUN", help="name of the run (default: quick)")
 
     run.add_argument(
@@ -408,6 +429,7 @@ def make_parser() -> argparse.ArgumentParser:
     export.add_argument("--lessons", nargs="+", default=[], metavar="NN", help="such as 01 04 (default: all)")
     drawn = "file with 16 characters or more, from which numbers and inputs are drawn (default: new ones)"
     export.add_argument("--secret", metavar="FILE", help=drawn)
+    site.add_argument("--output", metavar="FOLDER", help="where to write it (default: site)")
     report.add_argument("--beside", metavar="RUN", help="another run to compare it with")
     return parser
 

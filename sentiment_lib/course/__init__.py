@@ -11,7 +11,11 @@
 - :mod:`~sentiment_lib.course.preflight`: what the lessons need from a model and from reviews
 - :mod:`~sentiment_lib.course.series`: runs the lessons with papermill
 - :mod:`~sentiment_lib.course.learner`: what the learner has solved
+- :mod:`~sentiment_lib.course.run_page`: the explorer of a run's model as a page
+- :mod:`~sentiment_lib.course.search_index`, :mod:`~sentiment_lib.course.pages`,
+  :mod:`~sentiment_lib.course.lesson_page`: what the report and the site have in common
 - :mod:`~sentiment_lib.course.report`: the report of a run as HTML pages
+- :mod:`~sentiment_lib.course.site`: the course as a site
 - :mod:`~sentiment_lib.course.build`: brings the cells of the lessons up to date
 
 What the room offers is listed in ``__init__.pyi``. Names are loaded when they are first used.

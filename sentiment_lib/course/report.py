@@ -18,13 +18,12 @@ from ..evaluation.uncertainty import Interval
 from ..run.environment import needs_extra
 from ..run.files import replacing
 from ..run.paths import RunPaths, lessons_dir
+from .lesson_page import lesson_title, write_lesson
+from .pages import EXPLORER, Book, reader
+from .run_page import CORPUS, write_run_page
 from .series import GLOSSARY, lessons
 
 with needs_extra("lessons"):
-    import jinja2
-    import mistune
-    import nbformat
-    from nbconvert import HTMLExporter
     from PIL import Image
 
 MEASURES = {
@@ -35,7 +34,6 @@ MEASURES = {
     "average_precision": "average precision",
     "roc_auc": "area under the ROC curve",
 }
-_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_report(paths: RunPaths, other: RunPaths | None = None, *, explorer: bool = True) -> Path:
@@ -63,41 +61,76 @@ def write_report(paths: RunPaths, other: RunPaths | None = None, *, explorer: bo
     DataError
         If the runs have no test reviews of both labels in common.
     """
-    metrics = load_metrics(paths)
+    load_metrics(paths)  # an error comes before any work
     compared = comparison(paths, other) if other else None
     executed = [path for path in lessons() if (paths.notebooks / path.name).is_file()]
-    titles = {path.stem: _title(path) for path in executed}
-    folder = paths.results / "report"
-    with replacing(folder) as temporary:
-        (temporary / "figures").mkdir(parents=True)
-        shutil.copy(_TEMPLATES / "report.css", temporary)
-        # Diagrams are not embedded by nbconvert, because that would break <details>.
-        shutil.copytree(lessons_dir() / "images", temporary / "images")
-        pages = [("index.html", "Results"), ("model_card.html", "Model card")]
-        pages += [("comparison.html", f"Beside {other.run}")] if other else []
-        pages += [(f"{name}.html", title) for name, title in titles.items()]
-        pages += [("glossary.html", "Glossary")] if executed else []
-        reason = _explorer(paths, temporary / "explorer") if explorer else "left out (--no-model)"
-        pages += [] if reason else [("explorer/index.html", "Explorer")]
-        layout = {"run": paths.run, "pages": pages, "no_explorer": reason}
-        figures = list(_figures(paths, temporary / "figures", titles))
-        _write(temporary / "index.html", "index", **layout, **_results(metrics), figures=figures)
-        _write(temporary / "model_card.html", "card", **layout, card=_card(paths))
+    with replacing(paths.results / "report") as folder:
+        first = [("index.html", "Results"), ("model_card.html", "Model card")]
+        first += [("comparison.html", f"Beside {other.run}")] if other else []
+        book = Book(folder, f"Run {paths.run}", {"Results": first, "Lessons": lesson_pages(executed)})
+        write_run(book, paths, "index.html", explorer=explorer)
         if compared:
-            _write(temporary / "comparison.html", "comparison", **layout, **compared)
-        notebooks = [paths.notebooks / path.name for path in executed]
-        for path in [*notebooks, lessons_dir() / GLOSSARY] if executed else []:
-            (temporary / f"{path.stem}.html").write_text(_lesson(path, layout), encoding="utf-8")
-    return folder / "index.html"
+            book.write("comparison.html", "comparison", **compared)
+        write_lessons(book, [paths.notebooks / path.name for path in executed])
+        book.finish()
+    return paths.results / "report" / "index.html"
 
 
-def _explorer(paths: RunPaths, folder: Path) -> str:
+def lesson_pages(notebooks: list[Path]) -> list[tuple[str, str]]:
+    """File and title of the page of each lesson, and of the glossary if there is a lesson."""
+    pages = [(f"{path.stem}.html", lesson_title(path)) for path in notebooks]
+    return [*pages, ("glossary.html", "Glossary")] if pages else []
+
+
+def write_lessons(book: Book, notebooks: list[Path], addresses: dict[str, str] | None = None) -> dict[str, str]:
+    """Write the pages of executed lessons, with their diagrams and the glossary; the pages of all notebooks.
+
+    Parameters
+    ----------
+    addresses : dict of str to str, optional
+        Pages of other files in the repository that they may link to.
+    """
+    shutil.copytree(lessons_dir() / "images", book.folder / "images", dirs_exist_ok=True)
+    paths = [*notebooks, lessons_dir() / GLOSSARY] if notebooks else []
+    written = {f"notebooks/{path.name}": f"{path.stem}.html" for path in paths}
+    for path in paths:
+        write_lesson(book, path, written | (addresses or {}))
+    return written
+
+
+def write_run(
+    book: Book, paths: RunPaths, file: str, *, explorer: bool = True, corpus_size: int = CORPUS, note: str = ""
+) -> str:
+    """Write a run's results, figures, model card and explorer; why there is no explorer, or nothing.
+
+    Parameters
+    ----------
+    file : str
+        The page of the results.
+    note : str
+        A sentence at the top of this page.
+    """
+    (book.folder / "figures").mkdir(parents=True)
+    reason = _write_explorer(book, paths, corpus_size) if explorer else "left out (--no-model)"
+    values = {"run": paths.run, "no_explorer": reason, "note": note, "figures": list(_figures(book, paths))}
+    book.write(file, "results", **values, **results(load_metrics(paths)))
+    book.write("model_card.html", "document", content=_card(paths))
+    return reason
+
+
+def _write_explorer(book: Book, paths: RunPaths, corpus_size: int) -> str:
     """Write the explorer of the run's model; why there is none, or nothing."""
-    from .run_page import write_run_page
-
+    pages = next(iter(book.contents.values()))
+    pages.append((EXPLORER, "Explorer"))
     try:
-        write_run_page(paths, folder, back=("../index.html", f"Report of run {paths.run}"))
+        write_run_page(
+            paths,
+            book.folder / "explorer",
+            corpus_size=corpus_size,
+            frame=lambda _, content: book.page(EXPLORER, "document", content=content),
+        )
     except (MissingResult, ModelError) as error:
+        pages.pop()
         return str(error)
     return ""
 
@@ -139,8 +172,8 @@ def comparison(paths: RunPaths, other: RunPaths) -> dict[str, Any]:
     }
 
 
-def _results(metrics: dict[str, Any]) -> dict[str, Any]:
-    """The values of the results page."""
+def results(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The values of the page of results."""
     from ..settings import make_settings
 
     defaults = make_settings(metrics["preset"]).to_dict()
@@ -169,12 +202,14 @@ def _interval(values: dict[str, Any]) -> str:
     return str(Interval(values["estimate"], values["low"], values["high"]))
 
 
-def _figures(paths: RunPaths, target: Path, titles: dict[str, str]) -> Iterator[dict[str, Any]]:
+def _figures(book: Book, paths: RunPaths) -> Iterator[dict[str, Any]]:
     """Each figure with the alternative text in its file and, as caption, the paragraph before it in its lesson."""
     from ..plots.style import DPI
 
+    titles = dict(book.pages)
+    addresses = {f"notebooks/{Path(file).stem}.ipynb": file for file in titles}
     for path in lessons():
-        previous = ""
+        caption, previous = reader(f"notebooks/{path.name}", addresses), ""
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             source = "".join(cell["source"])
             if cell["cell_type"] == "markdown":
@@ -184,57 +219,18 @@ def _figures(paths: RunPaths, target: Path, titles: dict[str, str]) -> Iterator[
                 file = paths.figures / f"{name}.png"
                 if not file.is_file():
                     continue
-                shutil.copy(file, target)
+                shutil.copy(file, book.folder / "figures")
                 with Image.open(file) as picture:
                     alt = getattr(picture, "text", {}).get("Description", "")
                     width, height = (round(side * 96 / DPI) for side in picture.size)
                 yield {
                     "file": f"figures/{file.name}", "alt": alt, "width": width, "height": height,
-                    "caption": _markdown(previous.strip().split("\n\n")[-1]),
-                    "lesson": path.stem, "title": titles.get(path.stem),
+                    "caption": caption(previous.strip().split("\n\n")[-1]),
+                    "lesson": path.stem, "title": titles.get(f"{path.stem}.html"),
                 }  # fmt: skip
 
 
 def _card(paths: RunPaths) -> str:
     path = paths.model / "README.md"
     text = path.read_text(encoding="utf-8") if path.is_file() else "Lesson 05 writes the model card."
-    return _markdown(re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL))
-
-
-def _title(path: Path) -> str:
-    first = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"]).splitlines()[0]
-    return first.removeprefix("# ")
-
-
-def _markdown(text: str) -> str:
-    """Convert Markdown to HTML. HTML in it is untrusted and is shown as text."""
-    html = mistune.create_markdown(escape=True, plugins=["table"])(text)
-    return re.sub(r'href="(\w+)\.ipynb', r'href="\1.html', str(html))
-
-
-def _write(path: Path, template: str, **values: Any) -> None:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    path.write_text(environment.get_template(f"{template}.html").render(page=path.name, **values), encoding="utf-8")
-
-
-def _lesson(path: Path, layout: dict[str, Any]) -> str:
-    """An executed lesson as an HTML page that works offline."""
-    notebook = nbformat.read(path, as_version=4)
-    notebook.metadata.pop("widgets", None)  # widgets need a kernel; without them nbconvert exports their pictures
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            cell.source = re.sub(r"\((\w+)\.ipynb", r"(\1.html", cell.source)
-    exporter = HTMLExporter(
-        extra_loaders=[jinja2.FileSystemLoader(_TEMPLATES)], template_file="lesson.html.j2", anchor_link_text=""
-    )
-    page = f"{path.stem}.html"
-    title = dict(layout["pages"])[page]
-    resources = {"metadata": {"name": title}, "report": {**layout, "page": page}}
-    html, _ = exporter.from_notebook_node(notebook, resources=resources)
-    return html
+    return reader()(re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ..attention.statistics import attention_change
@@ -23,7 +24,7 @@ def write_run_page(
     *,
     weights: str = "int8",
     corpus_size: int = CORPUS,
-    back: tuple[str, str] | None = None,
+    frame: Callable[[str, str], str] | None = None,
 ) -> Path:
     """Write the explorer of a run with lesson 03 done as a page whose model runs in the page.
 
@@ -36,7 +37,7 @@ def write_run_page(
         Default: ``results/<run>/page``. Replaced as a whole.
     corpus_size : int
         How many validation reviews go into the page.
-    weights, back
+    weights, frame
         As in :func:`sentiment_lib.explorer.write_page`.
 
     Raises
@@ -76,5 +77,5 @@ def write_run_page(
         max_length=min(settings.max_length, LONGEST),
         weights=weights,
         title=f"Question the model of run {paths.run}",
-        back=back,
+        frame=frame,
     )

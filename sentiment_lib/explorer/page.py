@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,19 +20,21 @@ from .view import explorer_front_end, front_end, json_for_page, source
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-_PAGE = """<!DOCTYPE html>
+_CONTENT = """<h1>{title}</h1>
+<p>{about}</p>
+<p id="said" role="status">The model is being loaded …</p>
+<noscript><p>This page needs JavaScript: the model runs in it.</p></noscript>
+<div id="explorer"></div>
+<script type="application/json" id="data">{data}</script>
+<script src="explorer.js" defer></script><script src="model.js" defer></script>
+"""
+_FRAME = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{title}</title>
 <style>:root {{ color-scheme: light dark; }} body {{ margin: 16px; font: 14px/1.45 system-ui, sans-serif; }}
 h1 {{ font-size: 20px; margin: 0 0 2px; }} p {{ margin: 2px 0 10px; max-width: 900px; }}</style>
 </head><body>
-<main>{back}<h1>{title}</h1>
-<p>{about}</p>
-<p id="said" role="status">The model is being loaded …</p>
-<noscript><p>This page needs JavaScript: the model runs in it.</p></noscript>
-<div id="explorer"></div></main>
-<script type="application/json" id="data">{data}</script>
-<script src="explorer.js" defer></script><script src="model.js" defer></script>
+<main>{content}</main>
 </body></html>
 """
 
@@ -49,7 +51,7 @@ def write_page(
     max_length: int = 64,
     weights: str = "int8",
     title: str = "Question a BERT classifier",
-    back: tuple[str, str] | None = None,
+    frame: Callable[[str, str], str] | None = None,
 ) -> Path:
     """Write the explorer as a folder of three files: ``index.html``, ``explorer.js`` and ``model.js``.
 
@@ -70,8 +72,8 @@ def write_page(
     weights : {"int8", "float16"}
         How the model is stored.
     title : str
-    back : (str, str), optional
-        Address and name of a page to return to.
+    frame : callable, optional
+        Makes the page from the title, as text, and its content, as HTML. By default the page stands alone.
 
     Returns
     -------
@@ -96,13 +98,8 @@ def write_page(
         f"{config.num_hidden_layers} layers of {config.num_attention_heads} heads, with {weights} weights. The model "
         "runs in this page: what you type stays here. Layers and heads count from 0."
     )
-    link = '<p><a href="{}">← {}</a></p>'.format(*map(html.escape, back)) if back else ""
-    page = _PAGE.format(
-        title=html.escape(title),
-        back=link,
-        about=about,
-        data=json_for_page(data),
-    )
+    content = _CONTENT.format(title=html.escape(title), about=about, data=json_for_page(data))
+    page = frame(title, content) if frame else _FRAME.format(title=html.escape(title), content=content)
     page_script, worker_script = engine_scripts()
     scripts = [
         f"const FRONT_END = {json.dumps(front_end())};",

@@ -35,7 +35,7 @@ def check(name, *files):
 
 @pytest.mark.parametrize("name", ["workflows", "schema"])
 def test_the_checkers_find_nothing(name):
-    assert len(static_checks.WORKFLOWS) == len(WORKFLOWS) == 3
+    assert len(static_checks.WORKFLOWS) == len(WORKFLOWS) == 4
     done = check(name)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -62,10 +62,11 @@ def test_the_matrix_has_the_pythons_of_pyproject():
     assert minors == list(range(minors[0], 14))
     for workflow in WORKFLOWS.values():
         for job in workflow["jobs"].values():
-            (version,) = [
+            versions = [
                 step["with"]["python-version"] for step in job["steps"] if "setup-python" in step.get("uses", "")
             ]
-            assert version in [*pythons, "${{ matrix.python }}"]
+            assert len(versions) == any("run" in step for step in job["steps"])
+            assert set(versions) <= {*pythons, "${{ matrix.python }}"}
 
 
 @needs_make
@@ -87,6 +88,15 @@ def test_the_series_keeps_what_a_run_leaves(home):
         if step.get("name", "").startswith("Keep")
     ]
     assert kept.split() == [path.relative_to(home).as_posix() for path in left]
+
+
+def test_the_site_that_is_built_is_the_one_that_is_published():
+    build, publish = WORKFLOWS["site"]["jobs"].values()
+    (folder,) = [step["with"]["path"] for step in build["steps"] if "upload-pages-artifact" in step.get("uses", "")]
+    assert f"/{folder}/\n" in "/" + (CHECKOUT / ".gitignore").read_text(encoding="utf-8").replace("\n", "\n/")
+    assert dry_run("site", "VENV=.venv").splitlines()[-1].strip() == ".venv/bin/python -m sentiment_lib site"
+    assert set(publish["permissions"]) == {"pages", "id-token"}
+    assert publish["needs"] == "build"
 
 
 @needs_make

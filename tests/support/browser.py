@@ -53,15 +53,19 @@ def listen(page):
 
 def serious(page, *also):
     """What axe-core finds in a page: serious and critical violations, and those of the rules in `also`."""
+    return [rule for rule, impact in violations(page) if impact in ("serious", "critical") or rule[0] in also]
+
+
+def violations(page):
+    """All that axe-core finds in a page: rule, number of elements and the first of them, each with its impact."""
     script = CHECKOUT / "node_modules" / "axe-core" / "axe.min.js"
     if not script.is_file():
         missing("axe-core is not there (npm ci, or make lint, fetches it)")
     page.evaluate(script.read_text(encoding="utf-8"))
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
     return [
-        (rule["id"], len(rule["nodes"]), [node["target"] for node in rule["nodes"]][:3])
+        ((rule["id"], len(rule["nodes"]), [node["target"] for node in rule["nodes"]][:3]), rule["impact"])
         for rule in found
-        if rule["impact"] in ("serious", "critical") or rule["id"] in also
     ]
 
 

@@ -164,7 +164,7 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
   const message = element("p", { class: "message", role: "status", "aria-live": "polite" });
   const chips = element("div", { class: "words", role: "group", "aria-label": "the words of the review" }), chipsNote = element("span", { class: "note" });
   const grids = element("div", { class: "grids" }), gridNote = element("div", { class: "note" });
-  const title = element("h3", { class: "head-title" }), large = element("div", { class: "large" });
+  const title = element("h2", { class: "head-title" }), large = element("div", { class: "large" });
   const off = button("switch this head off", () => toggle([shown.layer, shown.head]), { title: "key o", class: "strong" });
   const take = button("take it from the second text", () => takeOver([[shown.layer, shown.head]]), { title: "key t" });
   const takeLayer = button("take the whole layer", () => takeOver(wholeLayer(shown.layer)));

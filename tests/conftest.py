@@ -6,14 +6,17 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 import pytest
 from support import CHECKOUT, architectures, missing, write_reviews
 
+COSTLY = ("small_series", "graded", "two_runs", "shown")  # fixtures that take most of a minute
 SHARED_IMDB = CHECKOUT.parent / "shared" / "data" / "imdb"
 
 
 def pytest_collection_modifyitems(items):
-    """Mark the tests that ``make check`` skips, and run tests that share the small series on one worker."""
+    """Mark the tests that ``make check`` skips, and run tests that share something costly on one worker."""
     for item in items:
-        if "small_series" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("series"))
+        for name in COSTLY:
+            if name in item.fixturenames:
+                item.add_marker(pytest.mark.xdist_group(name))
+                break
         if {"small_series", "quick_run"} & set(item.fixturenames):
             item.add_marker(pytest.mark.slow)
         if item.path.parent.name == "browser":

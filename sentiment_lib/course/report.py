@@ -127,7 +127,7 @@ def _write_explorer(book: Book, paths: RunPaths, corpus_size: int) -> str:
             paths,
             book.folder / "explorer",
             corpus_size=corpus_size,
-            frame=lambda _, content: book.page(EXPLORER, "document", content=content),
+            frame=lambda content: book.page(EXPLORER, "document", content=content),
         )
     except (MissingResult, ModelError) as error:
         pages.pop()

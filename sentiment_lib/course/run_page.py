@@ -24,7 +24,7 @@ def write_run_page(
     *,
     weights: str = "int8",
     corpus_size: int = CORPUS,
-    frame: Callable[[str, str], str] | None = None,
+    frame: Callable[[str], str] | None = None,
 ) -> Path:
     """Write the explorer of a run with lesson 03 done as a page whose model runs in the page.
 

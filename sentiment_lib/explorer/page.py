@@ -51,7 +51,7 @@ def write_page(
     max_length: int = 64,
     weights: str = "int8",
     title: str = "Question a BERT classifier",
-    frame: Callable[[str, str], str] | None = None,
+    frame: Callable[[str], str] | None = None,
 ) -> Path:
     """Write the explorer as a folder of three files: ``index.html``, ``explorer.js`` and ``model.js``.
 
@@ -73,7 +73,7 @@ def write_page(
         How the model is stored.
     title : str
     frame : callable, optional
-        Makes the page from the title, as text, and its content, as HTML. By default the page stands alone.
+        Makes the page from its content, as HTML. By default the page stands alone.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def write_page(
         "runs in this page: what you type stays here. Layers and heads count from 0."
     )
     content = _CONTENT.format(title=html.escape(title), about=about, data=json_for_page(data))
-    page = frame(title, content) if frame else _FRAME.format(title=html.escape(title), content=content)
+    page = frame(content) if frame else _FRAME.format(title=html.escape(title), content=content)
     page_script, worker_script = engine_scripts()
     scripts = [
         f"const FRONT_END = {json.dumps(front_end())};",

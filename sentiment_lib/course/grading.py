@@ -38,8 +38,8 @@ The cell below an answer checks it: it ends with an error that says what kind of
 is right. Hints are in the lesson."""
 NOTES = {
     "numbers": "The numbers differ from those in the lesson.",
-    "hidden": f"The check below counts {POINTS - HIDDEN_POINTS} of {POINTS} points, a hidden test with other inputs the "
-    "rest.",
+    "hidden": f"The check below counts {POINTS - HIDDEN_POINTS} of {POINTS} points, a hidden test with other inputs "
+    "the rest.",
     "fixed": "This exercise is the same as in the lesson.",
     "run": "Solve it in the lesson, where its variables are. Put your guess (if one is asked for), your code, what the "
     "check said, and a conclusion in two sentences into the next cell. A person grades it.",

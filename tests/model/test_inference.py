@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from sentiment_lib import predict
+from sentiment_lib import Classifier, Encoding, predict
 from sentiment_lib.model import has_bfloat16, inference
 
 TEXTS = [f"{'a long and winding sentence ' * (i % 7)}number {i}" for i in range(60)]
@@ -74,3 +74,14 @@ def test_one_string_or_a_number_is_an_error(tiny):
         predict(["a", None], *tiny)
     with pytest.raises(ValueError, match="precision='half' is not one of"):
         predict(["a"], *tiny, precision="half")
+
+
+def test_batches_hold_little_padding_and_are_not_too_small(bundled):
+    texts = ["A fine film " * (1 + i**2 % 31) for i in range(300)]
+    batches = list(Classifier(*bundled, Encoding(128), batch_size=32).batches(texts))
+    assert sorted(row for rows, _ in batches for row in rows) == list(range(300))
+    masks = [batch["attention_mask"] for _, batch in batches]
+    assert all(1024 <= mask.numel() <= 4096 for mask in masks[:-1])
+    assert sum(mask.numel() for mask in masks) < 1.1 * sum(int(mask.sum()) for mask in masks)
+    lengths = [int(length) for mask in masks for length in mask.sum(dim=1)]
+    assert lengths == sorted(lengths, reverse=True)  # so that a lack of memory shows at once

@@ -5,10 +5,12 @@ Before each answer, ``hub.fault(method, path)`` is called. It returns None for t
 
 import hashlib
 import json
+import multiprocessing
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,11 +24,39 @@ FILE = re.compile(rf"/(datasets/)?([^/]+/[^/]+)/resolve/{REVISION}/(.+)$")
 TOKEN = re.compile(r"/api/(datasets|models)/[^/]+/[^/]+/xet-read-token/[^/]+$")
 
 
+# Imported once, for all processes that run_python starts; none of these reads what run_python sets.
+FRESH = multiprocessing.get_context("forkserver")
+FRESH.set_forkserver_preload(["torch._dynamo", "torch.distributed.tensor", "pyarrow.parquet", "sklearn.linear_model"])
+
+
 def run_python(code, endpoint, cache, *arguments, timeout=60, **variables):
-    """Run `code` as a new process that knows no other hub than `endpoint` and no other cache than `cache`."""
+    """Run `code` as a new process that knows no other hub than `endpoint` and no other cache than `cache`.
+
+    The hub's libraries read their variables when they are imported, which happens in the new process.
+    """
     environment = os.environ | {"HF_ENDPOINT": endpoint, "HF_HOME": str(cache)} | variables
-    command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=timeout)
+    with tempfile.TemporaryDirectory() as folder:
+        streams = [Path(folder, name) for name in ("out", "error")]
+        process = FRESH.Process(target=_run, args=(code, arguments, environment, streams))
+        process.start()
+        process.join(timeout)
+        if process.is_alive():
+            process.kill()
+            process.join()
+            raise subprocess.TimeoutExpired(code, timeout)
+        said = [stream.read_text(encoding="utf-8") for stream in streams]
+        return subprocess.CompletedProcess(code, process.exitcode, *said)
+
+
+def _run(code, arguments, environment, streams):
+    os.environ.clear()
+    os.environ.update(environment)
+    for number, stream in enumerate(streams, start=1):
+        os.dup2(os.open(stream, os.O_WRONLY | os.O_CREAT), number)
+    hub_libraries = {"huggingface_hub", "transformers", "datasets", "sentiment_lib"} & sys.modules.keys()
+    assert not hub_libraries, hub_libraries
+    sys.argv = ["-c", *arguments]
+    exec(code, {"__name__": "__main__"})
 
 
 @dataclass

@@ -170,8 +170,8 @@ from sentiment_lib import Classifier, Encoding, initialize_model_and_tokenizer
 from sentiment_lib.attention.statistics import head_statistics
 model, tokenizer = initialize_model_and_tokenizer()
 texts = ["A film with good scenes, a slow middle part and a bad end, but I did not regret the evening. " * (i % 3 + 1)
-         for i in range(3000)]
-for part in (texts[:1000], texts):
+         for i in range(1500)]
+for part in (texts[:500], texts):
     head_statistics(part, Classifier(model, tokenizer, Encoding(64)))
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
@@ -179,7 +179,7 @@ for part in (texts[:1000], texts):
 
 @pytest.mark.slow
 def test_peak_memory_does_not_grow_with_the_number_of_reviews():
-    """Three times as many reviews; the weights of the new ones would take 1,000 MB. (The allocator grows a little.)"""
+    """Three times as many reviews; the weights of the new ones would take 500 MB. (The allocator grows a little.)"""
     done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)
     few, many = map(float, done.stdout.split())
     assert many < few + 100

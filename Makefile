@@ -43,10 +43,10 @@ check: lint
 
 test: lint everything
 
-# The lessons come first, since tests look at what they leave. They use all cores; the tests run side by side.
+# One process executes the lessons in order, while the others run the tests that do not need what the lessons leave.
 everything: $(READY_TEST)
 	export SENTIMENT_LIB_TEST_HOME=$$(mktemp -d) && trap 'rm -rf "$$SENTIMENT_LIB_TEST_HOME"' EXIT && \
-	$(PY) -m pytest -q $(NBVAL) notebooks && $(SIDE_BY_SIDE) -m "not alone" tests && $(SIDE_BY_SIDE) -m alone tests
+	$(SIDE_BY_SIDE) $(NBVAL) -m "not last" notebooks tests && $(SIDE_BY_SIDE) -m last tests
 
 # Execute the lessons and compare their outputs with those that are committed.
 lessons: $(READY_TEST)

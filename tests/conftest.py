@@ -19,20 +19,22 @@ def pytest_xdist_make_scheduler(config, log):
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            return TOGETHER.get(nodeid.partition("::")[0].rpartition("/")[2], nodeid)
+            file = nodeid.partition("::")[0].rpartition("/")[2]
+            return "lessons" if file.endswith(".ipynb") else TOGETHER.get(file, nodeid)
 
     return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(items):
-    """Mark the tests that ``make check`` skips."""
+    """Mark the tests that ``make check`` skips, and those that come last in ``make test``."""
     for item in items:
-        if {"small_series", "quick_run"} & set(item.fixturenames):
+        fixtures = set(getattr(item, "fixturenames", ()))  # a cell of a lesson has none
+        if {"small_series", "quick_run"} & fixtures:
             item.add_marker(pytest.mark.slow)
         if item.path.parent.name == "browser":
             item.add_marker(pytest.mark.browser)
-        if item.get_closest_marker("browser") and "small_series" not in item.fixturenames:
-            item.add_marker(pytest.mark.alone)
+        if "quick_run" in fixtures or (item.get_closest_marker("browser") and "small_series" not in fixtures):
+            item.add_marker(pytest.mark.last)
 
 
 @pytest.fixture

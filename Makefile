@@ -44,9 +44,10 @@ check: lint
 test: lint everything
 
 # One process executes the lessons in order, while the others run the tests that do not need what the lessons leave.
+# There is one process more than usual, because many of these tests wait for a server, a kernel or a retry.
 everything: $(READY_TEST)
 	export SENTIMENT_LIB_TEST_HOME=$$(mktemp -d) && trap 'rm -rf "$$SENTIMENT_LIB_TEST_HOME"' EXIT && \
-	$(SIDE_BY_SIDE) $(NBVAL) -m "not last" notebooks tests && $(SIDE_BY_SIDE) -m last tests
+	$(SIDE_BY_SIDE) -n $$(($(WORKERS) + 1)) $(NBVAL) -m "not last" notebooks tests && $(SIDE_BY_SIDE) -m last tests
 
 # Execute the lessons and compare their outputs with those that are committed.
 lessons: $(READY_TEST)
@@ -90,18 +91,16 @@ format: $(READY_TEST)
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-$(READY): pyproject.toml constraints.txt
+$(READY): EXTRAS = lessons
+$(READY_TEST): EXTRAS = lessons,test
+$(READY) $(READY_TEST): pyproject.toml constraints.txt
 	@$(PYTHON) -c "import sys; v = sys.version_info[:2]; sys.exit(0 if v >= (3, 11) else 'Python 3.11 or newer is needed; $(PYTHON) is %d.%d. Try: make PYTHON=python3.11' % v)"
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) ".[lessons]"
+	$(INSTALL) ".[$(EXTRAS)]"
 	$(PY) -c "from sentiment_lib.data import fetch_snippets; fetch_snippets()"
 	@# JupyterLab shall ask nobody on the web for news or newer versions
 	@$(PY) -m jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements" 2>/dev/null
-	@touch $(READY)
-
-$(READY_TEST): $(READY)
-	$(INSTALL) ".[lessons,test]"
-	@touch $(READY_TEST)
+	@touch $(READY) $@
 
 clean:
 	rm -rf $(VENV)

@@ -94,6 +94,7 @@ def test_what_is_compared_is_compared_in_pairs(claim):
 
 
 @pytest.mark.slow
+@pytest.mark.last
 @every_claim
 def test_a_result_outside_of_what_a_claim_allows_fails(claim, request):
     """Each value that the lessons gave is moved to just outside its tolerance, and to the wrong side of its bound."""

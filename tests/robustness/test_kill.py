@@ -106,8 +106,9 @@ def test_a_killed_writer_leaves_the_old_file_whole(tmp_path):
     path = tmp_path / "numbers.json"
     code = (
         "import sys; from pathlib import Path; from sentiment_lib.run.files import write_json\n"
-        "print('ready', flush=True)\n"
-        "for n in range(3000): write_json(Path(sys.argv[1]), {'n': n, 'more': list(range(20000))})"
+        "for n in range(3000):\n"
+        "    write_json(Path(sys.argv[1]), {'n': n, 'more': list(range(20000))})\n"
+        "    if not n: print('ready', flush=True)"
     )
     for turn in range(KILLS * 3):
         process = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE)

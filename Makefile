@@ -18,7 +18,7 @@ READY_TEST := $(VENV)/.ready-test
 # Tests in as many processes as WORKERS says, each with one thread: two PyTorch processes with two threads each would
 # slow each other down.
 WORKERS ?= 2
-SIDE_BY_SIDE = OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(WORKERS)
+SIDE_BY_SIDE = OMP_NUM_THREADS=1 $(PY) -m pytest -q -n
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with notebooks/nbval_sanitize.cfg
 
 .PHONY: run lab site lint check test everything lessons notebooks bench soak versions installed format clean
@@ -39,7 +39,7 @@ lint: $(READY_TEST)
 
 # What can be said in three minutes: no trained model, no kernel, no browser.
 check: lint
-	$(SIDE_BY_SIDE) -m "not slow and not browser" tests
+	$(SIDE_BY_SIDE) $(WORKERS) -m "not slow and not browser" tests
 
 test: lint everything
 
@@ -47,7 +47,7 @@ test: lint everything
 # There is one process more than usual, because many of these tests wait for a server, a kernel or a retry.
 everything: $(READY_TEST)
 	export SENTIMENT_LIB_TEST_HOME=$$(mktemp -d) && trap 'rm -rf "$$SENTIMENT_LIB_TEST_HOME"' EXIT && \
-	$(SIDE_BY_SIDE) -n $$(($(WORKERS) + 1)) $(NBVAL) -m "not last" notebooks tests && $(SIDE_BY_SIDE) -m last tests
+	$(SIDE_BY_SIDE) $$(($(WORKERS) + 1)) $(NBVAL) -m "not last" notebooks tests && $(SIDE_BY_SIDE) $(WORKERS) -m last tests
 
 # Execute the lessons and compare their outputs with those that are committed.
 lessons: $(READY_TEST)

@@ -14,7 +14,7 @@ SHARED_IMDB = CHECKOUT.parent / "shared" / "data" / "imdb"
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Run tests that share something costly on one worker, and all others where there is room."""
+    """Run all lessons on one worker, tests that share something costly too, and the others where there is room."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Scheduling(LoadScopeScheduling):

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 CHUNK = 4096  # number of texts that are tokenised and sorted together; it bounds the memory
 TOKENS = 4096  # the most tokens in a batch of short texts
-# A batch ends early, but not before so many tokens (smaller ones do not keep the CPU busy), where the next text is
-# shorter than this share of its longest. Otherwise a quarter of what is computed for 300 reviews is padding.
+# Once a batch has this many tokens, it ends where the next text is shorter than this share of its longest text. Less
+# is padded this way; batches with fewer tokens would not keep the CPU busy.
 FEWEST_TOKENS, SHORTEST = 1024, 0.9
 
 
@@ -45,8 +45,8 @@ class Classifier:
         Precision of the matrix products. Default: bfloat16 where the device has it in hardware. It changes
         probabilities by about 0.001 to 0.01.
     batch_size : int
-        Texts per batch. A batch of short texts holds more of them, up to 4,096 tokens, and one of texts whose lengths
-        differ fewer.
+        Texts per batch. A batch of short texts holds more of them, up to 4,096 tokens. Where lengths differ much, it
+        holds fewer.
 
     Raises
     ------
@@ -142,7 +142,7 @@ class Classifier:
             while first < len(order):
                 longest = lengths[first]
                 end = min(first + max(self.batch_size, TOKENS // longest), len(order))
-                fewest = first + max(1, math.ceil(FEWEST_TOKENS / longest))
+                fewest = first + math.ceil(FEWEST_TOKENS / longest)
                 end = next((i for i in range(fewest, end) if lengths[i] < SHORTEST * longest), end)
                 rows, first = order[first:end], end
                 batch = self.tokenizer.pad({"input_ids": [ids[i] for i in rows]}, return_tensors="pt")

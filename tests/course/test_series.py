@@ -164,7 +164,7 @@ def test_a_killed_series_ends_as_one_that_was_not(small_run, tiny_checkpoint, tm
         rounds.append(1)
         shutil.rmtree(tmp_path / "results")
 
-    # the trials of lesson 08 are there already, so that half of what lessons 04 to 09 took ends before they do
+    # Lessons 04 to 09 take less time than before, as the trials of lesson 08 are there; in half of it they are at work.
     longest, rest = max(lesson.seconds for lesson in done), sum(lesson.seconds for lesson in done[4:])
     seconds = 1.5 * longest if soak else rest / 2
     moments = kill_until(command, KILLS if soak else 1, seconds, compare, seed=2, env=environment)

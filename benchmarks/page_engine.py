@@ -59,7 +59,7 @@ def check(part: str, weights: str, count: int, system: str = "WebAssembly") -> d
     """One part of what is measured, with one kind of weights."""
     from sentiment_lib import Classifier, initialize_model_and_tokenizer
     from sentiment_lib.data.preparation import load_dataset
-    from sentiment_lib.data.tokenization import token_lengths
+    from sentiment_lib.data.tokenization import encode
     from sentiment_lib.explorer import packed_model
 
     settings = make_settings("quick")
@@ -79,7 +79,7 @@ def check(part: str, weights: str, count: int, system: str = "WebAssembly") -> d
             "within_a_tenth": np.mean(differences <= 0.1).item(),
             "labels_changed": int(np.sum((logits > 0) != (expected > 0))),
         }
-    texts = [text for text, length in zip(texts, token_lengths(texts, tokenizer), strict=True) if length == TOKENS]
+    texts = [text for text, ids in zip(texts, encode(texts, tokenizer, TOKENS + 1), strict=True) if len(ids) == TOKENS]
     config = model.config
     ready = []
     for _ in range(count):

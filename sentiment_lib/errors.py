@@ -22,6 +22,12 @@ class ArgumentError(WorkbookError, ValueError):
     """An argument whose value cannot be used."""
 
 
+def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
+    """Raise an ArgumentError unless the value of an argument is one of the choices."""
+    if value not in choices:
+        raise ArgumentError(f"{name}={value!r} is not one of {', '.join(map(repr, choices))}.")
+
+
 class ArgumentTypeError(WorkbookError, TypeError):
     """An argument whose type cannot be used."""
 

@@ -178,14 +178,9 @@ class Settings:
         return {s.name: getattr(self, s.name) for s in fields(self) if s.metadata["affects"] & set(parts)}
 
     def differences(self, kept: Mapping[str, Any], *parts: str) -> str:
-        """Settings that differ from those in `kept`, such as ``"epochs=3.0 (was 2.0)"``; empty if there are none.
+        """Settings that differ from those that an earlier step kept, such as ``"epochs=3.0 (was 2.0)"``.
 
-        Parameters
-        ----------
-        kept : mapping of str to any
-            Settings that an earlier step of the run saved.
-        *parts : str
-            Compare only what affects these :data:`PARTS`. Default: all settings.
+        Only those that affect some :data:`PARTS` are compared, or all. Empty if none differs.
         """
         now = self.affecting(*parts) if parts else asdict(self)
         return ", ".join(f"{key}={now[key]!r} (was {kept.get(key)!r})" for key in now if kept.get(key) != now[key])

@@ -3,7 +3,6 @@ from .hub import fetch as fetch
 from .hub import hub_error as hub_error
 from .hub_datasets import parse_name as parse_name
 from .labels import LABEL_NAMES as LABEL_NAMES
-from .labels import map_labels as map_labels
 from .preparation import DataSummary as DataSummary
 from .preparation import clean_text as clean_text
 from .preparation import example_reviews as example_reviews
@@ -24,4 +23,3 @@ from .tokenization import encode as encode
 from .tokenization import encode_dataset as encode_dataset
 from .tokenization import encode_with_words as encode_with_words
 from .tokenization import readable_tokens as readable_tokens
-from .tokenization import token_lengths as token_lengths

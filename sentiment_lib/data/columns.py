@@ -95,21 +95,14 @@ def _is_number(value: str) -> bool:
     return True
 
 
-def find_text_column(table: pd.DataFrame, wanted: str | None = None, *, option: str = "text_column") -> str | None:
-    """The column that holds the texts: `wanted`, or the one whose name or content leaves no doubt.
+def find_text_column(table: pd.DataFrame, option: str = "text_column") -> str | None:
+    """The column whose name or content leaves no doubt that it holds the texts, or None.
 
     Parameters
     ----------
     table : pandas.DataFrame
-    wanted : str, optional
-        The column that the user asks for.
     option : str
         How the user asks for a column, for the message.
-
-    Returns
-    -------
-    str or None
-        None when there is no such column.
 
     Raises
     ------
@@ -117,8 +110,6 @@ def find_text_column(table: pd.DataFrame, wanted: str | None = None, *, option: 
         When several columns may be meant.
     """
     names = [str(name) for name in table.columns]
-    if wanted is not None:
-        return wanted if wanted in names else None
     prose = [name for name in names if _is_prose(table[name])]
     named = [[name for name in names if normalised(name) in TEXT_NAMES]]
     named += [[name for name in names if _last_word(name) in TEXT_NAMES]]
@@ -126,36 +117,24 @@ def find_text_column(table: pd.DataFrame, wanted: str | None = None, *, option: 
     return _without_doubt([["text"] if "text" in names else [], *named, only, prose], "texts", option)
 
 
-def find_label_column(
-    table: pd.DataFrame, wanted: str | None, text_column: str | None, understood: Collection[str]
-) -> str | None:
-    """The column that holds the labels: `wanted`, or the one whose name or content leaves no doubt.
+def find_label_column(table: pd.DataFrame, text_column: str | None, understood: Collection[str]) -> str | None:
+    """The column whose name or content leaves no doubt that it holds the labels, or None.
 
     Parameters
     ----------
     table : pandas.DataFrame
-    wanted : str, optional
-        The column that the user asks for.
     text_column : str, optional
         The column that holds the texts, and so no labels.
     understood : collection of str
         Labels that are understood, normalised as by :func:`sentiment_lib.data.labels.normalised_label`: of several
         columns with a usual name, the only one that holds nothing else is taken.
 
-    Returns
-    -------
-    str or None
-        None when there is no such column.
-
     Raises
     ------
     DataError
         When several columns may be meant.
     """
-    names = [str(name) for name in table.columns]
-    if wanted is not None:
-        return wanted if wanted in names else None
-    names = [name for name in names if name != text_column]
+    names = [name for name in map(str, table.columns) if name != text_column]
 
     def values(name: str) -> set[str]:
         return set(map(normalised_label, table[name].dropna().head(_SAMPLE)))

@@ -13,10 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
-
-import numpy as np
-import pyarrow as pa
+from typing import IO, Any, AnyStr
 
 from ..errors import DataError
 from .columns import has_header
@@ -110,7 +107,7 @@ class Dialect:
 
 
 def dialect_of(path: Path, default_delimiter: str, options: TableOptions) -> Dialect:
-    """How a CSV file is written. The whole file is read once, unless that was done before.
+    """How a CSV file is written. The whole file is read, unless that was done before.
 
     Raises
     ------
@@ -123,20 +120,15 @@ def dialect_of(path: Path, default_delimiter: str, options: TableOptions) -> Dia
 
 @lru_cache(maxsize=256)
 def _dialect(path: Path, default_delimiter: str, options: TableOptions, _state: tuple[int, int]) -> Dialect:
-    encoding = options.encoding or _marked(path)
-    sample = _sample(path, encoding or "latin-1")  # delimiters are the same in all encodings without a mark
-    if not sample:
+    encoding = options.encoding or encoding_of(path)
+    with open_text(path, encoding) as file:
+        sample = list(io.StringIO(file.read(_SAMPLE_CHARACTERS) + file.readline(), newline=""))
+    if not any(line.strip() for line in sample):
         raise DataError(f"{path} holds no rows.")
     if re.fullmatch(r"sep=.\s*", sample[0]):
         raise DataError(f"The first line of {path} is {sample[0].strip()!r}, a note for Excel. Delete it.")
     delimiter = options.delimiter or _delimiter(sample, default_delimiter)
-    odd_quotes = _has_odd_quotes(path, encoding or "utf-8", delimiter)
-    if odd_quotes is None:
-        encoding = _guessed(path)
-        odd_quotes = bool(_has_odd_quotes(path, encoding, delimiter))
-    encoding = encoding or "utf-8"
-    quoting = _quoting(path, encoding, delimiter, options.quotes, odd_quotes)
-    sample = _sample(path, encoding)
+    quoting = _quoting(path, encoding, delimiter, options.quotes)
     rows = list(itertools.islice(_parsed(sample, delimiter, quoting), _SAMPLE_ROWS))
     header = has_header(rows, options.columns, str(path)) if options.header is None else options.header
     names = [str(name) for name in rows[0]] if header else [str(i + 1) for i in range(len(rows[0]))]
@@ -147,13 +139,6 @@ def _dialect(path: Path, default_delimiter: str, options: TableOptions, _state: 
         _UNUSUAL_QUOTES.get(quoting, ""),
     ]
     return Dialect(encoding, delimiter, tuple(names), header, quoting, ", ".join(filter(None, unusual)))
-
-
-def _sample(path: Path, encoding: str) -> list[str]:
-    """The first lines of a file; none if they are blank."""
-    with open_text(path, encoding) as file:
-        lines = list(io.StringIO(file.read(_SAMPLE_CHARACTERS) + file.readline(), newline=""))
-    return lines if any(line.strip() for line in lines) else []
 
 
 def rows_of(path: Path, dialect: Dialect) -> Iterator[list[str]]:
@@ -179,23 +164,17 @@ def open_text(path: Path, encoding: str) -> Iterator[io.TextIOWrapper]:
         yield text
 
 
-def _blocks(file: IO[bytes]) -> Iterator[bytes]:
-    """Blocks of bytes that end with a line."""
-    rest = b""
+def _blocks(file: IO[AnyStr]) -> Iterator[AnyStr]:
+    """Blocks of a file that end with a line."""
     while block := file.read(_BLOCK):
-        end = block.rfind(b"\n") + 1
-        if end:
-            yield rest + block[:end]
-            rest = block[end:]
-        else:
-            rest += block
-    if rest:
-        yield rest
+        yield block + file.readline()
 
 
 def encoding_of(path: Path) -> str:
-    """UTF-8 if the whole file is valid UTF-8; otherwise the encoding that its bytes suggest."""
-    if marked := _marked(path):
+    """What a byte-order mark shows; UTF-8 if the whole file is valid UTF-8; otherwise what its bytes suggest."""
+    with opened(path) as file:
+        start = file.read(3)
+    if marked := next((encoding for mark, encoding in _MARKS.items() if start.startswith(mark)), None):
         return marked
     with opened(path) as file:
         if all(map(_is_utf8, _blocks(file))):
@@ -203,21 +182,10 @@ def encoding_of(path: Path) -> str:
     return _guessed(path)
 
 
-def _marked(path: Path) -> str | None:
-    """The encoding that a byte-order mark shows."""
-    with opened(path) as file:
-        start = file.read(3)
-    return next((encoding for mark, encoding in _MARKS.items() if start.startswith(mark)), None)
-
-
 def _is_utf8(block: bytes) -> bool:
-    if block.isascii():
-        return True
-    offsets = np.array([0, len(block)], dtype=np.int64)
-    text = pa.LargeBinaryArray.from_buffers(pa.large_binary(), 1, [None, pa.py_buffer(offsets), pa.py_buffer(block)])
     try:
-        text.cast(pa.large_string())  # validates without decoding
-    except pa.ArrowInvalid:
+        block.decode()
+    except UnicodeDecodeError:
         return False
     return True
 
@@ -280,10 +248,10 @@ def _delimiter(sample: list[str], default: str) -> str:
     return found.delimiter if found is not None and found.delimiter in there else default
 
 
-def _quoting(path: Path, encoding: str, delimiter: str, wanted: bool | None, odd_quotes: bool) -> str:
+def _quoting(path: Path, encoding: str, delimiter: str, wanted: bool | None) -> str:
     if wanted is False:
         return "none"
-    if not odd_quotes:
+    if not _has_odd_quotes(path, encoding, delimiter):
         return "quotes"
     kind, enclosed = "quotes", _check_enclosed(path, encoding, delimiter, "quotes")
     problem = f"Line {enclosed.line} of {path}: {enclosed.problem}."
@@ -307,31 +275,15 @@ def _quoting(path: Path, encoding: str, delimiter: str, wanted: bool | None, odd
     )
 
 
-def _has_odd_quotes(path: Path, encoding: str, delimiter: str) -> bool | None:
-    """Whether a quote is neither doubled nor at an end of a value, follows a backslash, or is open at a line end.
-
-    None if the file should be UTF-8, but is not.
-    """
-    special = np.zeros(256, dtype=bool)
-    special[list(b'"\r\n' + delimiter.encode()[:1])] = True
-    odd = False
-    for block in _utf8_blocks(path, encoding):
-        if not _is_utf8(block):
-            return None
-        if odd or b'"' not in block:
-            continue
-        data = np.frombuffer(block if block.endswith(b"\n") else block + b"\n", dtype=np.uint8)
-        found = np.flatnonzero((data & 0xD7) == 0x02)  # quotes, line feeds, and two other characters, in one pass
-        is_quote = data[found] == ord('"')
-        quotes = found[is_quote]
-        before = data[quotes - 1]  # the block's last byte, a line feed, for the first
-        open_quotes = np.cumsum(is_quote)[data[found] == ord("\n")] & 1
-        odd = (
-            bool(open_quotes.any())
-            or not (special[before] | special[data[quotes + 1]]).all()
-            or bool((before == ord("\\")).any())
-        )
-    return odd
+def _has_odd_quotes(path: Path, encoding: str, delimiter: str) -> bool:
+    """Whether a quote is neither doubled nor at an end of a value, follows a backslash, or is open at a line end."""
+    special = re.escape(b'"\r\n' + delimiter.encode()[:1])
+    within = re.compile(b'"(?<=[^%b]")(?=[^%b])' % (special, special))
+    return any(
+        b'\\"' in block or within.search(block) or any(line.count(b'"') % 2 for line in block.split(b"\n"))
+        for block in _utf8_blocks(path, encoding)
+        if b'"' in block
+    )
 
 
 def _utf8_blocks(path: Path, encoding: str) -> Iterator[bytes]:
@@ -340,8 +292,7 @@ def _utf8_blocks(path: Path, encoding: str) -> Iterator[bytes]:
             yield from _blocks(file)
         return
     with open_text(path, encoding) as text:
-        while block := text.read(_BLOCK):
-            yield (block + text.readline()).encode()
+        yield from (block.encode() for block in _blocks(text))
 
 
 @dataclass

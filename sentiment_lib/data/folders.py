@@ -64,9 +64,7 @@ def table_files(folder: Path) -> tuple[dict[str, list[Path]], list[Path]]:
         )
     homes = sorted({name.home for name in by_split.values()})
     if len(homes) > 1:
-        whole = [
-            home for home in homes if any(name.home == home and name.split == "train" for name in by_split.values())
-        ]
+        whole = sorted({name.home for name in by_split.values() if name.split == "train"})
         raise DataError(
             f"{folder} holds files of several data sets: {_listed(by_split, folder)}. Give the folder of one: "
             f"{', '.join(map(str, whole))}; or move the others elsewhere."

@@ -13,9 +13,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ..errors import DataError
+from .compression import COMPRESSIONS
 
 KINDS = (".parquet", ".arrow", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt")  # of copies, the first is taken
-COMPRESSIONS = (".gz", ".bz2", ".xz", ".zip", ".zst")
 _METADATA = ("config.json", "dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
 _NO_DATA = (*_METADATA, "readme.txt", "license.txt", "requirements.txt")
 _SPLITS = {

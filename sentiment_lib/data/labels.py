@@ -45,24 +45,6 @@ def label_groups(label_names: LabelNames | None) -> dict[str, int]:
     return groups
 
 
-def map_labels(labels: pd.Series, label_names: LabelNames | None = None) -> pd.Series:
-    """Labels as 0 (negative) and 1 (positive).
-
-    Parameters
-    ----------
-    labels : pandas.Series
-    label_names : pair, optional
-        What the source calls negative and positive: a label each, or a list of labels each.
-        Default: :data:`KNOWN_LABELS`.
-
-    Raises
-    ------
-    DataError
-        For missing or unknown labels. The message lists the unknown ones, and says how to name labels of one's own.
-    """
-    return read_labels(labels, label_names)[0]
-
-
 def read_labels(
     labels: pd.Series,
     label_names: LabelNames | None = None,
@@ -75,7 +57,8 @@ def read_labels(
     ----------
     labels : pandas.Series
     label_names : pair, optional
-        As in :func:`map_labels`. When either is a list, all labels in neither list are dropped.
+        What the source calls negative and positive: a label each, or a list of labels each. When either is a list, all
+        labels in neither list are dropped. Default: :data:`KNOWN_LABELS`.
     dropped : sequence of str
         Labels to drop.
     class_names : sequence of str, optional
@@ -91,7 +74,8 @@ def read_labels(
     Raises
     ------
     DataError
-        As :func:`map_labels`, and for `label_names` that contradict `class_names`.
+        For missing or unknown labels (the message lists the unknown ones, and says how to name labels of one's own),
+        and for `label_names` that contradict `class_names`.
     """
     groups = label_groups(label_names)
     if labels.isna().any():

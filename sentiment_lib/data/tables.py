@@ -132,7 +132,8 @@ def class_names(path: Path) -> dict[str, list[str]]:
     if kind == "saved":
         from datasets import load_from_disk
 
-        return {name: feature.names for name, feature in load_from_disk(path).features.items() if _named(feature)}
+        features = load_from_disk(path).features
+        return {name: feature.names for name, feature in features.items() if getattr(feature, "names", None)}
     if kind not in ("parquet", "arrow"):
         return {}
     with _explained(path, kind), opened(path) as file:
@@ -142,10 +143,6 @@ def class_names(path: Path) -> dict[str, list[str]]:
         return {name: list(feature["names"]) for name, feature in features.items() if "names" in feature}
     except (KeyError, TypeError, ValueError):
         return {}
-
-
-def _named(feature: Any) -> bool:
-    return bool(getattr(feature, "names", None))
 
 
 def text_column_of(table: pd.DataFrame, column: str, where: str, option: str, before: int = 0) -> pd.Series:

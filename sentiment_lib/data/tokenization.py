@@ -6,9 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
-from ..errors import ArgumentError
+from ..errors import ArgumentError, check_choice
 from ..settings import TRUNCATIONS
 
 if TYPE_CHECKING:
@@ -53,8 +51,7 @@ def encode(
         tokenizer's model can read.
     """
     room = max_length - tokenizer.num_special_tokens_to_add()
-    if truncation not in TRUNCATIONS:
-        raise ArgumentError(f"truncation={truncation!r} is not one of {', '.join(TRUNCATIONS)}.")
+    check_choice("truncation", truncation, TRUNCATIONS)
     if room < 1:
         raise ArgumentError(f"max_length={max_length} leaves no room for a word; use at least {max_length - room + 1}.")
     if max_length > tokenizer.model_max_length:
@@ -63,7 +60,7 @@ def encode(
         )
     head = _head_length(room, truncation, head_share)
     before, after = _special_tokens(tokenizer)
-    encodings = _encodings(list(texts), tokenizer, add_special_tokens=False)
+    encodings = _encodings(list(texts), tokenizer)
     return [before + _ends(encoding.ids, room, head) + after for encoding in encodings]
 
 
@@ -79,22 +76,6 @@ def shortening(
         return before + _ends(ids[len(before) : len(ids) - len(after)], room, head) + after
 
     return shorten
-
-
-def encode_with_words(
-    text: str,
-    tokenizer: PreTrainedTokenizerBase,
-    max_length: int,
-    truncation: str = "head+tail",
-    head_share: float = 0.25,
-) -> tuple[list[int], tuple[int, ...]]:
-    """Token ids of one text as :func:`encode` returns them, and for each token the word it belongs to.
-
-    A tokenizer splits a text into words before it cuts the words into pieces: at white space and, for BERT, at
-    punctuation. Words are numbered from 0 in the complete text; special tokens have the number -1.
-    """
-    ids, words, _ = _tokens_of(text, tokenizer, max_length, truncation, head_share)
-    return ids, words
 
 
 class ReadableTokens(NamedTuple):
@@ -128,7 +109,7 @@ def readable_tokens(
     """
     text = _without_half_pairs(text)
     length = tokenizer.model_max_length if max_length is None else max_length
-    ids, words, spans = _tokens_of(text, tokenizer, length, truncation, head_share)
+    ids, words, spans = encode_with_words(text, tokenizer, length, truncation, head_share)
     tokens = list(tokenizer.convert_ids_to_tokens(ids))
     if type(tokenizer.backend_tokenizer.model).__name__ == "WordPiece":
         return ReadableTokens(ids, words, tokens, joined_pieces(tokens, words))
@@ -156,10 +137,19 @@ def joined_pieces(tokens: Sequence[str], words: Sequence[int]) -> list[str]:
     return found
 
 
-def _tokens_of(
-    text: str, tokenizer, max_length: int, truncation: str, head_share: float
+def encode_with_words(
+    text: str,
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    truncation: str = "head+tail",
+    head_share: float = 0.25,
 ) -> tuple[list[int], tuple[int, ...], list[tuple[int, int]]]:
-    """For each token of a text: its id, its word, and the characters of the text it covers, as ``(start, end)``."""
+    """For each token of a text its id, its word, and the characters of the text that it covers, as ``(start, end)``.
+
+    The ids are those of :func:`encode`. A tokenizer splits a text into words before it cuts the words into pieces: at
+    white space and, for BERT, at punctuation. Words are numbered from 0 in the complete text; special tokens have the
+    number -1 and cover nothing, ``(0, 0)``.
+    """
     (ids,) = encode([text], tokenizer, max_length, truncation, head_share)
     encoding = tokenizer(
         _without_half_pairs(text), add_special_tokens=False, return_offsets_mapping=True, verbose=False
@@ -191,14 +181,14 @@ def _special_tokens(tokenizer) -> tuple[list[int], list[int]]:
     return full[:start], full[start + len(bare) :]
 
 
-def _encodings(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, add_special_tokens: bool = True) -> Iterator:
-    """What the tokenizer's backend makes of each text, uncut, unpadded, and without offsets, which take time."""
+def _encodings(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> Iterator:
+    """What the tokenizer's backend makes of each text: uncut, without special tokens, padding and offsets."""
     backend = tokenizer.backend_tokenizer
     for start in range(0, len(texts), _AT_ONCE):
         part = [_without_half_pairs(text) for text in texts[start : start + _AT_ONCE]]
         backend.no_truncation()
         backend.no_padding()
-        yield from backend.encode_batch_fast(part, add_special_tokens=add_special_tokens)
+        yield from backend.encode_batch_fast(part, add_special_tokens=False)
 
 
 def _ends(ids: list[int], room: int, head: int) -> list[int]:
@@ -209,11 +199,6 @@ def _ends(ids: list[int], room: int, head: int) -> list[int]:
 def padding_multiple(tokenizer: PreTrainedTokenizerBase) -> int | None:
     """Multiple of tokens to pad batches to: 8 for speed, None for a model whose longest input is no multiple of 8."""
     return None if tokenizer.model_max_length % 8 else 8
-
-
-def token_lengths(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> np.ndarray:
-    """Length of each text in tokens before any truncation, special tokens included; shape ``(texts,)``."""
-    return np.array([len(encoding) for encoding in _encodings(list(texts), tokenizer)], dtype=np.int64)
 
 
 def encode_dataset(dataset: Dataset, tokenizer: PreTrainedTokenizerBase, **encoding) -> Dataset:

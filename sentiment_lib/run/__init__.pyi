@@ -5,7 +5,6 @@ from .files import sha256 as sha256
 from .files import write_json as write_json
 from .locks import only_one as only_one
 from .paths import RunPaths as RunPaths
-from .paths import data_dir as data_dir
 from .paths import home as home
 from .paths import lessons_dir as lessons_dir
 from .paths import short_path as short_path

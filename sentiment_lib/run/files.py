@@ -95,9 +95,8 @@ def explained(path: Path, variable: str = "SENTIMENT_LIB_HOME") -> Iterator[None
     except Exception as error:
         code = error.errno if isinstance(error, OSError) else None
         code = code or next((code for words, code in _WORDS.items() if words in str(error).lower()), None)
-        named = getattr(
-            error, "filename", None
-        )  # an error of a full disk names no file; an open file may have a number only
+        # an error of a full disk names no file; an open file may have a number only
+        named = getattr(error, "filename", None)
         failed = Path(os.fsdecode(named)) if isinstance(named, (str, bytes, os.PathLike)) else path
         if code not in _MEANING or not _is_part_of(failed, path):
             raise

@@ -46,13 +46,7 @@ def lessons_dir() -> Path:
 
 
 def shipped_file(name: str) -> Path:
-    """A file of the project's folder ``data`` that is also in the wheel.
-
-    Parameters
-    ----------
-    name : str
-        Its path in that folder, such as ``"example_reviews.csv"``.
-    """
+    """A file of the project's folder ``data`` that is also in the wheel, such as ``"example_reviews.csv"``."""
     folder = checkout()
     return (folder / "data" if folder else Path(__file__).resolve().parents[1] / "shipped") / name
 
@@ -110,11 +104,6 @@ class RunPaths:
                 f"run name (this run is called {self.run!r}), or the whole series: python -m sentiment_lib run"
             )
         return path
-
-
-def data_dir() -> Path:
-    """Where downloaded corpora are kept: ``data/`` in :func:`home`."""
-    return home() / "data"
 
 
 def short_path(path: Path | str) -> str:

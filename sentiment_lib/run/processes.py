@@ -27,10 +27,6 @@ def join_processes(device: str) -> None:
     """Connect the processes, through NCCL for GPUs (one per process) and through gloo for CPUs.
 
     Call it before a model is moved to ``"cuda"``, so that each process takes its own GPU.
-
-    Parameters
-    ----------
-    device : {"cpu", "cuda", "mps"}
     """
     if process_count() > 1:
         from accelerate import PartialState

@@ -212,6 +212,17 @@ def test_of_copies_in_several_formats_one_is_read(files, taken):
 
 
 def test_which_files_may_hold_reviews():
-    kept = ["a.parquet", "b/c.CSV", "d.tsv.gz", "e.json.zst", "f.txt", "g.arrow", "v1.0.jsonl"]
-    left = ["README.md", "a.py", "a.zip", "a.tar.gz", "a.gz", ".a.csv", ".b/c.csv", "__b/c.csv", "b/dataset_info.json"]
+    kept = ["a.parquet", "b/c.CSV", "d.tsv.gz", "e.json.xz", "f.txt", "g.arrow", "v1.0.jsonl"]
+    left = [
+        "README.md",
+        "a.jsonl.zst",
+        "a.py",
+        "a.zip",
+        "a.tar.gz",
+        "a.gz",
+        ".a.csv",
+        ".b/c.csv",
+        "__b/c.csv",
+        "b/dataset_info.json",
+    ]
     assert data_files([*left, *kept, "LICENSE.txt", "csv", "state.json"]) == kept

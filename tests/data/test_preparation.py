@@ -1,11 +1,12 @@
 import hashlib
+import json
 import shutil
 
 import pandas as pd
 import pytest
 
 from sentiment_lib.data import preparation, sources
-from sentiment_lib.data.labels import map_labels
+from sentiment_lib.data.labels import read_labels
 from sentiment_lib.data.preparation import (
     clean_text,
     example_reviews,
@@ -183,8 +184,9 @@ def test_another_share_can_be_sealed_or_nothing(snippets):
     more = set(sealed_reviews(make_settings("quick", sealed_size=0.2))["text"])
     assert len(more) == 2113
     assert set(sealed_reviews(make_settings("quick"))["text"]) < more
-    with pytest.raises(DataError, match="Nothing was sealed: of snippets"):
-        sealed_reviews(make_settings("quick", sealed_size=0))
+    for share in (0, 0.00001):
+        with pytest.raises(DataError, match="Nothing was sealed: of snippets"):
+            sealed_reviews(make_settings("quick", sealed_size=share))
 
 
 def test_reviews_of_ones_own_are_sealed_on_demand(review_file):
@@ -244,10 +246,18 @@ def test_cleaning(dirty, clean):
     assert clean_text(dirty) == clean
 
 
+def test_labels_of_several_types_in_one_file(tmp_path):
+    rows = zip(reviews(40, "fine"), [1, "negative", 0, "positive"] * 10, strict=True)
+    path = tmp_path / "reviews.jsonl"
+    path.write_text("".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in rows))
+    _, summary = load_and_prepare_dataset(str(path))
+    assert summary.labels["all"] == {"0": 10, "1": 10, "negative": 10, "positive": 10}
+
+
 def test_labels_of_many_kinds():
     labels = [0, 1, "neg", "Positive", True, False, "1.0"]
-    assert map_labels(pd.Series(labels, dtype=object)).tolist() == [0, 1, 0, 1, 1, 0, 1]
-    assert map_labels(pd.Series(["bad", "Good"]), ("bad", "good")).tolist() == [0, 1]
+    assert read_labels(pd.Series(labels, dtype=object))[0].tolist() == [0, 1, 0, 1, 1, 0, 1]
+    assert read_labels(pd.Series(["bad", "Good"]), ("bad", "good"))[0].tolist() == [0, 1]
 
 
 def test_own_label_and_column_names(tmp_path):

@@ -6,7 +6,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
 from sentiment_lib.data import load_and_prepare_dataset, read_source
 from sentiment_lib.data.columns import find_label_column, find_text_column, has_header, split_column
-from sentiment_lib.data.labels import KNOWN_LABELS, map_labels, read_labels
+from sentiment_lib.data.labels import KNOWN_LABELS, read_labels
 from sentiment_lib.data.preparation import prepare
 from sentiment_lib.errors import DataError, SettingsError
 from sentiment_lib.settings import make_settings
@@ -171,16 +171,14 @@ def test_columns_are_found_when_there_is_no_doubt(case):
     values, text, label = COLUMNS[case]
     table = pd.DataFrame(values)
     assert find_text_column(table) == text
-    assert find_label_column(table, None, text, KNOWN_LABELS) == label
+    assert find_label_column(table, text, KNOWN_LABELS) == label
 
 
 def test_columns_in_doubt():
     with pytest.raises(DataError, match=r"Several columns may hold the texts: 'review', 'sentence'\. Say which with"):
         find_text_column(pd.DataFrame({"review": PROSE, "sentence": PROSE}))
     with pytest.raises(DataError, match="Several columns may hold the labels: 'stars', 'score'"):
-        find_label_column(pd.DataFrame({"stars": FEW, "score": FEW}), None, None, KNOWN_LABELS)
-    assert find_text_column(pd.DataFrame({"review": PROSE, "sentence": PROSE}), "review") == "review"
-    assert find_text_column(pd.DataFrame({"review": PROSE}), "text") is None
+        find_label_column(pd.DataFrame({"stars": FEW, "score": FEW}), None, KNOWN_LABELS)
 
 
 def test_all_missing_columns_come_in_one_error(tmp_path):
@@ -271,4 +269,4 @@ def test_lists_of_labels_in_settings():
             make_settings(**wrong)
     with pytest.raises(SettingsError, match="both labels are called '2'"):
         make_settings(negative_label="1,2", positive_label="2,3")
-    assert map_labels(pd.Series([1, 5]), (["1"], ["5"])).tolist() == [0, 1]
+    assert read_labels(pd.Series([1, 5]), (["1"], ["5"]))[0].tolist() == [0, 1]

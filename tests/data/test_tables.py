@@ -127,6 +127,13 @@ def test_encodings_of_other_alphabets(encoding, tmp_path):
     assert read_table(path)["text"].tolist() == [SENTENCES[encoding]]
 
 
+def test_an_encoding_that_was_asked_for_is_not_replaced_by_another(tmp_path):
+    path = written(tmp_path, b"text,label\n" + b"A film,1\n" * 30_000 + b"Na\xefve,1\n")
+    assert read_table(path)["text"].iloc[-1] == "Naïve"
+    with pytest.raises(DataError, match="encoding"):
+        read_table(path, TableOptions(encoding="utf-8"))
+
+
 def test_an_encoding_in_doubt_is_refused(tmp_path):
     path = written(tmp_path, "text,label\nIt kept me smiling – “très” fine… naïve,1\n", encoding="mac_roman")
     with pytest.raises(DataError, match=r"its encoding is in doubt.*encoding=cp1252"):

@@ -1,8 +1,7 @@
-import numpy as np
 import pytest
 from support.architectures import tiny_tokenizer
 
-from sentiment_lib.data.tokenization import SPACE, encode, encode_dataset, readable_tokens, shortening, token_lengths
+from sentiment_lib.data.tokenization import SPACE, encode, encode_dataset, readable_tokens, shortening
 
 LONG = " ".join(f"word{i} is here" for i in range(200))
 
@@ -76,7 +75,6 @@ def test_the_tokenizer_is_left_as_it_was(tokenizer):
     before = tokenizer.truncation_side
     encode([LONG], tokenizer, 16, "tail")
     assert tokenizer.truncation_side == before == "right"
-    assert len(token_lengths([LONG], tokenizer)) == 1
 
 
 def test_empty_input(tokenizer):
@@ -87,7 +85,7 @@ def test_empty_input(tokenizer):
 @pytest.mark.parametrize(
     ("max_length", "truncation", "message"),
     [
-        (16, "middle", "truncation='middle' is not one of head, tail, head\\+tail"),
+        (16, "middle", "truncation='middle' is not one of 'head', 'tail', 'head\\+tail'"),
         (2, "head", "max_length=2 leaves no room for a word; use at least 3"),
         (1024, "head", "max_length=1024 is longer than the 512 tokens this model can read"),
     ],
@@ -95,14 +93,6 @@ def test_empty_input(tokenizer):
 def test_impossible_lengths(tokenizer, max_length, truncation, message):
     with pytest.raises(ValueError, match=message):
         encode(["x"], tokenizer, max_length, truncation)
-
-
-def test_lengths_before_truncation(tokenizer):
-    texts = ["", "one", LONG]
-    assert token_lengths(texts, tokenizer).tolist() == [2, 3, len(all_ids(LONG, tokenizer)) + 2]
-    many = token_lengths(["one"] * 2500, tokenizer)
-    assert many.shape == (2500,)
-    assert np.all(many == 3)
 
 
 def test_a_split_for_the_model(tokenizer):

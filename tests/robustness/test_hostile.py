@@ -19,7 +19,7 @@ from sentiment_lib import Classifier, Encoding, attention_view, initialize_model
 from sentiment_lib.attention.attribution import WordEffects
 from sentiment_lib.attention.maps import AttentionMaps
 from sentiment_lib.data import sources
-from sentiment_lib.data.labels import map_labels
+from sentiment_lib.data.labels import read_labels
 from sentiment_lib.errors import DataError, ModelError
 from sentiment_lib.model.file_prediction import harmless, predict_file
 
@@ -58,8 +58,8 @@ attention_view(AttentionMaps(HOSTILE, weights, 0.5, tuple(range(len(HOSTILE)))))
     "pd.Series(HOSTILE)",
     "print(*HOSTILE)",
     "HOSTILE",
-    "from sentiment_lib.data import map_labels\nfor text in HOSTILE:\n    try:\n        map_labels(pd.Series([text]))\n    except ValueError as error:\n        print(error)",
-    "map_labels(pd.Series(HOSTILE))",
+    "from sentiment_lib.data.labels import read_labels\nfor text in HOSTILE:\n    try:\n        read_labels(pd.Series([text]))\n    except ValueError as error:\n        print(error)",
+    "read_labels(pd.Series(HOSTILE))",
 ]
 
 
@@ -261,7 +261,7 @@ def test_a_damaged_bundled_checkpoint_is_refused(tmp_path, monkeypatch, name):
 
 def test_an_error_message_has_no_control_characters():
     with pytest.raises(DataError) as caught:
-        map_labels(pd.Series(["\x1b[2J"]))
+        read_labels(pd.Series(["\x1b[2J"]))
     assert "\x1b" not in str(caught.value)
 
 

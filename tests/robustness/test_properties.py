@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from sentiment_lib import Classifier, Encoding, evaluate
-from sentiment_lib.data.labels import map_labels
+from sentiment_lib.data.labels import read_labels
 from sentiment_lib.data.preparation import clean_text, load_and_prepare_dataset
 from sentiment_lib.data.tables import read_table, table_parts
 from sentiment_lib.data.tokenization import encode, encode_with_words
@@ -45,7 +45,7 @@ def test_a_text_is_cut_to_its_head_and_tail(tiny, text, length, truncation, shar
         else:
             head = {"head": room, "tail": 0}.get(truncation, round(room * share))
             assert kept == inner[:head] + inner[len(inner) - (room - head) :]
-    again, words = encode_with_words(text, tokenizer, length, truncation, share)
+    again, words, _ = encode_with_words(text, tokenizer, length, truncation, share)
     assert again == ids
     assert len(words) == len(ids)
     inside = [word for word in words if word >= 0]
@@ -93,7 +93,7 @@ def test_a_clean_text_can_be_stored_and_stays_as_it_is(text):
 
 @given(st.lists(st.sampled_from(["pos", "neg", " POS", "0", "1.0", "True", "false"]), min_size=1))
 def test_labels_keep_their_order(labels):
-    found = map_labels(pd.Series(labels))
+    found, _ = read_labels(pd.Series(labels))
     assert found.tolist() == [int(label.strip().lower() in ("pos", "1.0", "true")) for label in labels]
 
 

@@ -35,7 +35,9 @@ def main() -> None:
     for _ in range(3):
         began = time.perf_counter()
         effects = silence_each(sentences["text"], sentences["label"], classifier)
-        print(f"{effects.accuracy.size} heads silenced, one at a time: {time.perf_counter() - began:.1f} s", flush=True)
+        print(
+            f"{effects.importance.size} heads silenced, one at a time: {time.perf_counter() - began:.1f} s", flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -211,12 +211,11 @@ def _train(options: argparse.Namespace) -> int:
     """
     settings = settings_from(options)
     from .data import load_dataset, prepare, save_dataset
-    from .model import choose_compute, fine_tune, initialize_model_and_tokenizer, save_training
-    from .model.training import share_of_batch
+    from .model import choose_compute, fine_tune, save_training
+    from .model.training import share_of_batch, starting_model
 
     share_of_batch(settings)  # an error here comes before minutes of preparation
-    compute = choose_compute(settings.device, settings.precision, settings.attention)
-    join_processes(compute.device)
+    join_processes(choose_compute(settings.device).device)
     with only_this(settings) if is_first() else nullcontext():
         with first_goes_first():
             if is_first():
@@ -224,13 +223,7 @@ def _train(options: argparse.Namespace) -> int:
                 print(summary.describe(), end="\n\n", flush=True)
                 save_dataset(dataset, settings)
             dataset = load_dataset(settings)
-            model, tokenizer = initialize_model_and_tokenizer(
-                settings.model,
-                revision=settings.model_revision,
-                dropout=settings.dropout,
-                compute=compute,
-                seed=settings.seed,
-            )
+            model, tokenizer = starting_model(settings)
         result = fine_tune(model, tokenizer, dataset, settings)
         if is_first():
             path = save_training(result, settings)
@@ -312,6 +305,8 @@ def _predict(options: argparse.Namespace) -> int:
         raise SettingsError("Give either texts (- for standard input) or --input FILE.")
     if bool(options.input) != bool(options.output):
         raise SettingsError("--input and --output go together; --output - writes to standard output.")
+    if process_count() > 1 and "-" in (options.input, options.output):
+        raise SettingsError("Several processes share a file: give --input and --output a path each, instead of -.")
     from .data import LABEL_NAMES, TableOptions, clean_text
     from .model import Classifier, choose_compute, initialize_model_and_tokenizer, load_training
 

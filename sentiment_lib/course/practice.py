@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,7 +35,6 @@ class BriefRun:
     settings : Settings
         With what was changed.
     train_size : int
-    seconds : float
     """
 
     accuracy: float
@@ -47,7 +43,6 @@ class BriefRun:
     losses: tuple[float, ...]
     settings: Settings
     train_size: int
-    seconds: float
 
 
 def train_briefly(
@@ -76,10 +71,8 @@ def train_briefly(
     SettingsError
         For a change that is not a setting, or out of range.
     """
-    from ..model.compute import choose_compute
     from ..model.inference import Classifier
-    from ..model.pretrained import initialize_model_and_tokenizer
-    from ..model.training import fine_tune
+    from ..model.training import fine_tune_unsaved, starting_model
 
     if size * epochs > _SEEN:
         raise ArgumentError(
@@ -90,15 +83,8 @@ def train_briefly(
     own = replace(own, **changes)
     train = dataset["train"].select(range(min(size, len(dataset["train"]))))
     validation = dataset["validation"]
-    began = time.perf_counter()
-    compute = choose_compute(own.device, own.precision, own.attention)
-    model, tokenizer = initialize_model_and_tokenizer(
-        own.model, revision=own.model_revision, dropout=own.dropout, seed=own.seed, compute=compute
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        result = fine_tune(
-            model, tokenizer, {"train": train}, own, output_dir=Path(folder) / "model", resume=False, validate=False
-        )
+    model, tokenizer = starting_model(own)
+    result = fine_tune_unsaved(model, tokenizer, train, own)
     probabilities = Classifier(model, tokenizer, own.encoding, own.precision).predict(validation["text"])
     right = (probabilities >= 0.5) == np.array(validation["label"])
     texts = set(train["text"])
@@ -109,7 +95,6 @@ def train_briefly(
         losses=tuple(result.history["loss"].dropna()),
         settings=own,
         train_size=len(train),
-        seconds=time.perf_counter() - began,
     )
 
 

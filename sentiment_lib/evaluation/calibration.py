@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 from sklearn.linear_model import LogisticRegression
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, check_choice
 from .predictions import PlainData, check_predictions, logit
 from .uncertainty import RESAMPLES, Interval, bootstrap, metric_intervals, share_intervals
 
@@ -166,8 +166,7 @@ def apply_platt(probabilities: ArrayLike, slope: float, shift: float) -> np.ndar
 
 def _bin_indices(probabilities: np.ndarray, bins: int, strategy: str) -> np.ndarray:
     """The bin of each probability, counted from 0; the bins are those of scikit-learn's calibration_curve."""
-    if strategy not in STRATEGIES:
-        raise ArgumentError(f"strategy={strategy!r} is not one of {', '.join(map(repr, STRATEGIES))}.")
+    check_choice("strategy", strategy, STRATEGIES)
     if bins < 1:
         raise ArgumentError(f"bins={bins} must be at least 1; 10 to 20 are usual.")
     shares = np.linspace(0, 1, bins + 1)

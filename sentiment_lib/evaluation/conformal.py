@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import ArgumentError
-from .predictions import check_predictions
+from .predictions import check_predictions, check_probabilities
 from .uncertainty import Interval, share_intervals
 
 
@@ -67,7 +67,7 @@ def prediction_sets(
     ------
     ArgumentError
         For too few calibration texts: `level` of 0.9 needs 9, in general ``level / (1 - level)``; for a level that is
-        not between 0 and 1.
+        not between 0 and 1; for labels and probabilities that are none.
     """
     labels, probabilities = check_predictions(labels, probabilities)
     if not 0 < level < 1:
@@ -75,7 +75,7 @@ def prediction_sets(
     of_label = np.where(labels == 1, probabilities, 1 - probabilities)
     groups = [of_label[labels == label] for label in (0, 1)] if by_label else [of_label, of_label]
     smallest = np.array([_smallest(group, level) for group in groups])
-    new = np.asarray(new, dtype=float)
+    new = check_probabilities(new)
     return PredictionSets(level, smallest, np.stack([1 - new, new], axis=1) >= smallest)
 
 

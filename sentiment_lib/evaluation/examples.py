@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm
 
 from ..data.labels import LABEL_NAMES
-from ..errors import ArgumentError
+from ..errors import check_choice
 
 EXAMPLE_KINDS = ("most confident right", "least confident", "most confident wrong")
 RATERS = 20  # people who rated each snippet
@@ -28,8 +28,7 @@ def example_predictions(predictions: pd.DataFrame, kind: str, n: int = 5) -> pd.
         ``text``, ``label`` and ``predicted`` as words, and ``confidence``: the probability of the predicted label.
         The further columns follow.
     """
-    if kind not in EXAMPLE_KINDS:
-        raise ArgumentError(f"kind={kind!r} is not one of {', '.join(map(repr, EXAMPLE_KINDS))}.")
+    check_choice("kind", kind, EXAMPLE_KINDS)
     probability, predicted, label = (predictions[name] for name in ("probability", "predicted", "label"))
     names = dict(enumerate(LABEL_NAMES))
     confidence = np.where(predicted == 1, probability, 1 - probability)

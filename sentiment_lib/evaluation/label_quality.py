@@ -11,8 +11,6 @@ from ..data.preparation import clean_text
 from ..run.paths import shipped_file
 from .predictions import check_predictions
 
-OPINIONS = ("given", "opposite", "neutral", "off_topic")
-
 
 def label_issues(labels: ArrayLike, probabilities: ArrayLike) -> np.ndarray:
     """Texts whose label is probably wrong, the most suspicious first (confident learning).

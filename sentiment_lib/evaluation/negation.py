@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, check_choice
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -108,8 +108,7 @@ def negation_pairs(part: str, tokenizer: PreTrainedTokenizerBase | None = None) 
     ArgumentError
         For another part, and if no adverb has as many tokens as "not".
     """
-    if part not in _PARTS:
-        raise ArgumentError(f"part={part!r} is not one of {', '.join(map(repr, PARTS))}.")
+    check_choice("part", part, _PARTS)
     templates, praise, blame = _PARTS[part]
     rows = [
         {

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from ..errors import ArgumentError
-from .predictions import as_numbers, check_predictions
+from .predictions import check_predictions
 from .uncertainty import share_intervals
 
 
@@ -39,6 +39,8 @@ def pair_report(table: pd.DataFrame, predict: Callable[[list[str]], ArrayLike]) 
     """
     if missing := {"text", "label", "pair"} - set(table.columns):
         raise ArgumentError(f"The table of pairs has no column {sorted(missing)[0]!r}; it needs text, label and pair.")
+    if table["pair"].isna().any():
+        raise ArgumentError(f"Row {int(table['pair'].isna().argmax())} of the table names no pair; each row needs one.")
     groups = table.groupby("pair", sort=False)["label"]
     for pair, wrong in (groups.size() != 2).items():
         if wrong:
@@ -49,7 +51,7 @@ def pair_report(table: pd.DataFrame, predict: Callable[[list[str]], ArrayLike]) 
     ordered = table.assign(place=table.groupby("pair", sort=False).cumcount()).sort_values(
         ["pair", "place"], kind="stable"
     )
-    labels, probabilities = check_predictions(ordered["label"], as_numbers(predict(ordered["text"].tolist())))
+    labels, probabilities = check_predictions(ordered["label"], predict(ordered["text"].tolist()))
     right = ((probabilities >= 0.5) == (labels == 1)).reshape(-1, 2)
     counts = {"original": right[:, 0], "revised": right[:, 1], "both": right.all(axis=1)}
     hits = np.array([values.sum() for values in counts.values()])

@@ -74,8 +74,14 @@ def check_predictions(labels: ArrayLike, probabilities: ArrayLike) -> tuple[np.n
         raise ArgumentError(
             f"labels must be 0 or 1, and both must occur; found {', '.join(map(repr, found[:5])) or 'no labels'}."
         )
+    return labels.astype("int64"), check_probabilities(probabilities)
+
+
+def check_probabilities(probabilities: ArrayLike) -> np.ndarray:
+    """Probabilities as :func:`as_numbers` returns them; an ArgumentError names the first that is not in [0, 1]."""
+    probabilities = as_numbers(probabilities)
     outside = ~((probabilities >= 0) & (probabilities <= 1))
     if outside.any():
         first = int(np.argmax(outside))
         raise ArgumentError(f"probabilities must lie in [0, 1]; number {first} is {probabilities[first]}.")
-    return labels.astype("int64"), probabilities
+    return probabilities

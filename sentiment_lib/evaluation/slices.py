@@ -58,12 +58,16 @@ def make_slices(
 
 
 def _quarters(subject: str, values: np.ndarray, name: str) -> dict[tuple[str, str], np.ndarray]:
-    """Four slices of about equal size, cut at the quartiles."""
+    """Four slices of about equal size, cut at the quartiles. Edges have three digits, or as many as tell them apart."""
     edges = np.quantile(values, [0.25, 0.5, 0.75])
+    edges = np.floor(edges) if values.dtype.kind == "i" else edges
     quarter = np.searchsorted(edges, values)  # a value equal to an edge belongs below it
-    ranges = [f"up to {edges[0]:.3g}"]
-    ranges += [f"{low:.3g} to {high:.3g}" for low, high in itertools.pairwise(edges)] + [f"over {edges[-1]:.3g}"]
-    return {(subject, name.format(between)): quarter == i for i, between in enumerate(ranges)}
+    forms = [[f"{edge:,.{digits}g}" for edge in edges] for digits in range(3, 17)]
+    told_apart = (form for form in forms if "e" not in "".join(form) and len(set(form)) == len(set(edges)))
+    named = next(told_apart, forms[-1])
+    between = [f"{low} to {high}" for low, high in itertools.pairwise(named)]
+    ranges = [f"up to {named[0]}", *between, f"over {named[-1]}"]
+    return {(subject, name.format(values_in)): quarter == i for i, values_in in enumerate(ranges)}
 
 
 def slice_report(right: ArrayLike, slices: Mapping[tuple[str, str], ArrayLike]) -> pd.DataFrame:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # loads scipy.stats when that is used: the command line imports Interval and should start at once
 from numpy.typing import ArrayLike
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, check_choice
 from .predictions import PlainData, check_predictions
 
 RESAMPLES = 10_000
@@ -146,10 +147,8 @@ def bootstrap_means(
 
 def share_intervals(hits: ArrayLike, counts: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Ends of the 95 % Wilson intervals of the shares ``hits / counts``, each of shape ``(k,)`` (Wilson 1927)."""
-    from scipy import stats
-
     pairs = zip(np.atleast_1d(hits), np.atleast_1d(counts), strict=True)
-    ends = [stats.binomtest(int(hit), int(count)).proportion_ci(method="wilson") for hit, count in pairs]
+    ends = [scipy.stats.binomtest(int(hit), int(count)).proportion_ci(method="wilson") for hit, count in pairs]
     return np.array([end.low for end in ends]), np.array([end.high for end in ends])
 
 
@@ -200,8 +199,7 @@ def threshold_gain(
     ArgumentError
         For an unknown metric.
     """
-    if metric not in ResampledMetrics.NAMES:
-        raise ArgumentError(f"metric={metric!r} is not one of {', '.join(ResampledMetrics.NAMES)}.")
+    check_choice("metric", metric, ResampledMetrics.NAMES)
     column = [ResampledMetrics.NAMES.index(metric)]
     chosen, half = (ResampledMetrics(labels, probabilities, one) for one in (threshold, 0.5))
 
@@ -214,14 +212,12 @@ def threshold_gain(
 
 def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     """Mean of a few runs (seeds) with Student's t interval; of a single run, the interval is unknown (NaN)."""
-    from scipy import stats  # here, because the command line imports Interval and should start at once
-
     values = np.asarray(values, dtype=float)
     if not len(values):
         raise ArgumentError("values is empty; a mean needs at least one run.")
     mean, half = float(values.mean()), float("nan")
     if len(values) > 1:
-        half = float(stats.t.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+        half = float(scipy.stats.t.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
     return Interval(mean, mean - half, mean + half)
 
 
@@ -248,21 +244,17 @@ def crossed_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     ----------
     Satterthwaite, An approximate distribution of estimates of variance components, Biometrics Bulletin 2, 1946.
     """
-    from scipy import stats
-
     mean, error, degrees = _crossed(values)
-    half = stats.t.ppf((1 + level) / 2, degrees) * error if error else 0.0
+    half = scipy.stats.t.ppf((1 + level) / 2, degrees) * error if error else 0.0
     return Interval(mean, mean - half, mean + half)
 
 
 def crossed_p(values: ArrayLike) -> float:
     """Two-sided p value of the hypothesis that the mean of :func:`crossed_interval` is 0; 1 if all values are 0."""
-    from scipy import stats
-
     mean, error, degrees = _crossed(values)
     if not error:
         return 0.0 if mean else 1.0
-    return float(2 * stats.t.sf(abs(mean) / error, degrees))
+    return float(2 * scipy.stats.t.sf(abs(mean) / error, degrees))
 
 
 def _crossed(values: ArrayLike) -> tuple[float, float, float]:

@@ -20,7 +20,7 @@ import pandas as pd
 from datasets import Dataset
 
 from ..data.preparation import sealed_reviews
-from ..errors import ArgumentError, DataError
+from ..errors import ArgumentError, DataError, check_choice
 from ..run.files import plain, write_json
 from ..settings import Settings
 
@@ -28,13 +28,7 @@ VERDICTS = ("confirmed", "refuted", "not decided")
 
 
 class Register:
-    """The plans of a run and their outcomes.
-
-    Parameters
-    ----------
-    settings : Settings
-        Of the run.
-    """
+    """The plans of a run, whose settings it takes, and their outcomes."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -43,10 +37,7 @@ class Register:
     def entries(self) -> dict[str, dict[str, Any]]:
         """All entries by name: ``plan``, ``sha256``, ``sealed`` (a date), and ``outcomes``, the latest last.
 
-        Raises
-        ------
-        DataError
-            If a plan was changed after it was sealed.
+        A plan that was changed after it was sealed is a DataError.
         """
         if not self.path.is_file():
             return {}
@@ -99,18 +90,14 @@ class Register:
     def open_sealed(self, name: str) -> Dataset:
         """The sealed reviews of the run, for the test that a sealed plan describes.
 
-        Raises
-        ------
-        ArgumentError
-            If no plan is sealed under this name.
-        DataError
-            If no reviews were sealed, or if the plan was changed.
+        If no plan is sealed under this name, it is an ArgumentError; if no reviews were sealed, or the plan was
+        changed, a DataError.
         """
-        entries = self.entries()
-        if name not in entries:
-            known = ", ".join(map(repr, entries)) or "none"
+        if name not in self.entries():
+            known = ", ".join(map(repr, self.entries())) or "none"
             raise ArgumentError(f"No plan is sealed as {name!r} (sealed: {known}). Seal one before you look.")
         reviews = sealed_reviews(self._settings)
+        entries = self.entries()  # again, because preparing the reviews takes seconds
         entries[name].setdefault("opened", _now())
         write_json(self.path, entries)
         return reviews
@@ -134,8 +121,7 @@ class Register:
         entries = self.entries()
         if name not in entries:
             raise ArgumentError(f"No plan is sealed as {name!r}; an outcome needs a plan that came before it.")
-        if verdict not in VERDICTS:
-            raise ArgumentError(f"verdict={verdict!r} is not one of {', '.join(map(repr, VERDICTS))}.")
+        check_choice("verdict", verdict, VERDICTS)
         plan, did = entries[name]["plan"], plain(dict(done or {}))
         if unplanned := did.keys() - plan.keys():
             raise ArgumentError(f"{sorted(unplanned)[0]!r} is not in the plan {name!r}, which has {', '.join(plan)}.")

@@ -7,20 +7,18 @@ Inoculation by fine-tuning, NAACL 2019).
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from datasets import Dataset
 
-from ..errors import ArgumentError
+from ..errors import check_choice
 from ..evaluation.behaviour import behavioural_cases, run_behavioural_tests
 from ..evaluation.negation import negation_pairs
 from ..model.inference import Classifier
-from ..model.training import fine_tune
+from ..model.training import fine_tune_unsaved
 from ..settings import Settings
 
 if TYPE_CHECKING:
@@ -35,10 +33,8 @@ def repair_set(train: Dataset, arm: str, seed: int, known: int = KNOWN) -> Datas
 
     Parameters
     ----------
-    train : datasets.Dataset
-        The training split.
     arm : {"negated", "plain"}
-        Sentences with "not", or the same ones with another adverb.
+        Sentences with "not", or the same ones with another adverb. Any other arm is an ArgumentError.
     seed : int
         Which reviews, and which order.
     known : int
@@ -48,14 +44,8 @@ def repair_set(train: Dataset, arm: str, seed: int, known: int = KNOWN) -> Datas
     -------
     datasets.Dataset
         Columns ``text`` and ``label``.
-
-    Raises
-    ------
-    ArgumentError
-        For another arm.
     """
-    if arm not in ARMS:
-        raise ArgumentError(f"arm={arm!r} is not one of {', '.join(map(repr, ARMS))}.")
+    check_choice("arm", arm, ARMS)
     pairs = negation_pairs("training")
     labels = 1 - pairs["label"] if arm == "negated" else pairs["label"]
     sentences = pd.DataFrame({"text": pairs[arm], "label": labels})
@@ -77,10 +67,7 @@ def train_further(
         Other settings, such as ``learning_rate=2e-5``.
     """
     own = replace(settings, run="further", first_length=None, **changes)
-    with tempfile.TemporaryDirectory() as folder:
-        fine_tune(
-            model, tokenizer, {"train": reviews}, own, output_dir=Path(folder) / "model", resume=False, validate=False
-        )
+    fine_tune_unsaved(model, tokenizer, reviews, own)
     return Classifier(model, tokenizer, own.encoding, own.precision)
 
 

@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -17,16 +15,14 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 
 from ..data.preparation import training_subset
-from ..errors import ArgumentError, SettingsError
+from ..errors import SettingsError, check_choice
 from ..evaluation.metrics import evaluate
 from ..evaluation.predictions import packed
 from ..model.baselines import PROBE, TFIDF, fit_probe, fit_tfidf, frozen_embedding
-from ..model.compute import choose_compute
 from ..model.inference import Classifier
-from ..model.pretrained import initialize_model_and_tokenizer
-from ..model.training import fine_tune
+from ..model.training import fine_tune_unsaved, starting_model
 from ..run.environment import versions
-from ..settings import Settings
+from ..settings import Settings, refuse_unknown
 
 BERT = "BERT"
 METHODS = (BERT, TFIDF, PROBE)
@@ -58,8 +54,7 @@ class Trial:
     changes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ArgumentError(f"method={self.method!r} is not one of {', '.join(map(repr, METHODS))}.")
+        check_choice("method", self.method, METHODS)
 
     @property
     def name(self) -> str:
@@ -88,14 +83,9 @@ def grid(
 ) -> list[Trial]:
     """One trial for every method, size and seed.
 
-    Parameters
-    ----------
-    sizes, seeds, methods
-    everything : int, optional
-        Size of the complete training set. With that size, the linear methods give the same result for every seed, so
-        that they get only one trial.
-    **changes
-        Settings of BERT that differ from those of the run, such as ``trained_layers=2``.
+    With the complete training set, whose size is `everything`, the linear methods give the same result for every seed,
+    so that they get only one trial. `changes` are settings of BERT that differ from those of the run, such as
+    ``trained_layers=2``.
     """
     return [
         Trial(method, size, seed, changes if method == BERT else {})
@@ -106,13 +96,12 @@ def grid(
 
 
 def trial_settings(trial: Trial, settings: Settings) -> Settings:
-    """The settings of a run with a trial's changes.
-
-    Raises
-    ------
-    SettingsError
-        For changes that are not settings, and for values out of range.
-    """
+    """The settings of a run with a trial's changes; a SettingsError if they are no settings or out of range."""
+    for name, value in trial.changes.items():
+        if name in ("seed", "train_size"):
+            raise SettingsError(f"{name!r} is in the changes of trial {trial.name}; give it as Trial(..., {name}=...).")
+        if value == []:
+            raise SettingsError(f"{name}=[] in trial {trial.name} leaves nothing to choose from; give values.")
     if trial.method != BERT:
         if unknown := set(trial.changes) - ({"pooling"} if trial.method == PROBE else set()):
             raise SettingsError(f"Unknown setting {min(unknown)!r} in the changes of trial {trial.name}.")
@@ -136,9 +125,7 @@ def _with_changes(trial: Trial, settings: Settings) -> Settings:
     if "steps" in changes:
         epochs = changes.pop("steps") / batches
     changes = {"epochs": float(epochs), **changes}
-    unknown = set(changes) - set(settings.to_dict())
-    if unknown:
-        raise SettingsError(f"Unknown setting {sorted(unknown)[0]!r} in the changes of trial {trial.name}.")
+    refuse_unknown(changes)
     if "model" in changes:
         changes.setdefault("model_revision", None)  # the run's revision belongs to the run's model
     return replace(settings, train_size=trial.train_size, seed=trial.seed, **changes)
@@ -182,13 +169,9 @@ def compute_trial(work: Work, trial: Trial) -> dict[str, Any]:
 def _trained_on(train: Dataset, trial: Trial, settings: Settings, texts: list[str]) -> np.ndarray:
     """Fine-tune as a trial says; the probabilities of positive for other texts, shape ``(texts,)``."""
     own = trial_settings(replace(trial, train_size=len(train)), settings)
-    compute = choose_compute(own.device, own.precision, own.attention)
-    model, tokenizer = initialize_model_and_tokenizer(
-        own.model, revision=own.model_revision, dropout=own.dropout, compute=compute, seed=own.seed
-    )
-    with TemporaryDirectory() as folder:
-        fine_tune(model, tokenizer, {"train": train}, own, output_dir=Path(folder) / "model", validate=False)
-        return Classifier(model, tokenizer, own.encoding, own.precision).predict(texts)
+    model, tokenizer = starting_model(own)
+    fine_tune_unsaved(model, tokenizer, train, own)
+    return Classifier(model, tokenizer, own.encoding, own.precision).predict(texts)
 
 
 def _best_option(train: Dataset, trial: Trial, settings: Settings) -> Trial:
@@ -211,7 +194,5 @@ def _best_option(train: Dataset, trial: Trial, settings: Settings) -> Trial:
 @lru_cache(maxsize=2)
 def _embedding(settings: Settings, pooling: str) -> Callable:
     """The frozen checkpoint, kept from one trial to the next."""
-    model, tokenizer = initialize_model_and_tokenizer(
-        settings.model, revision=settings.model_revision, compute=choose_compute(settings.device)
-    )
+    model, tokenizer = starting_model(settings)
     return frozen_embedding(Classifier(model, tokenizer, settings.encoding, settings.precision), pooling)

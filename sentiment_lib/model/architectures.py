@@ -112,18 +112,7 @@ def architecture_of(config: PreTrainedConfig) -> Architecture | None:
 
 
 def check_architecture(config: PreTrainedConfig, name: str) -> None:
-    """Check that models with this configuration can be used.
-
-    Parameters
-    ----------
-    name : str
-        The model's name or folder, for the message.
-
-    Raises
-    ------
-    ModelError
-        For any other architecture than those of :data:`ARCHITECTURES`; the message has the reason.
-    """
+    """Raise a ModelError, which names the model and the reason, if models with this configuration cannot be used."""
     kind = config.model_type
     if kind not in ARCHITECTURES:
         reason = _REFUSED.get(kind) or _reason(config)

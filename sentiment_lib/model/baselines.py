@@ -97,7 +97,6 @@ def save_baselines(predictions: Mapping[str, pd.DataFrame], tuning: Mapping[str,
         For ``"validation"``, ``"test"`` and ``"behaviour"``: a column ``text`` and one of probabilities per baseline.
     tuning : mapping of str to list of dict
         For each baseline, one row per combination of settings that was tried.
-    settings : Settings
     """
     folder = settings.paths.baselines
     with replacing(folder) as temporary:
@@ -111,12 +110,7 @@ def save_baselines(predictions: Mapping[str, pd.DataFrame], tuning: Mapping[str,
 def load_baselines(texts: Sequence[str], name: str, settings: Settings) -> pd.DataFrame:
     """Probabilities of the baselines for `texts`: one column per baseline, in the order of the texts.
 
-    Parameters
-    ----------
-    texts : sequence of str
-        Texts that lesson 02 predicted.
-    name : {"validation", "test", "behaviour"}
-    settings : Settings
+    `texts` are some of those that lesson 02 predicted as `name`: "validation", "test" or "behaviour".
 
     Raises
     ------

@@ -70,14 +70,8 @@ def remove_checkpoints(folder: Path) -> None:
 class GrowingInputs(TrainerCallback):
     """Cut the inputs of the first epochs shorter than those of the last (Press et al., Shortformer, ACL 2021).
 
-    Parameters
-    ----------
-    collator : Collator
-        Its ``shorten`` is set at the beginning of each epoch and taken back at its end, before the evaluation.
-    tokenizer, encoding
-        With which the reviews were encoded.
-    first_length : int
-        The longest input of the first epoch, in tokens. It is doubled in each epoch.
+    The longest has `first_length` tokens, doubled in each epoch. The collator's ``shorten`` is set at the beginning of
+    each epoch and taken back at its end, before the evaluation.
     """
 
     def __init__(self, collator, tokenizer, encoding: Encoding, first_length: int) -> None:

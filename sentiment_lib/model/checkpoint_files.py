@@ -27,16 +27,8 @@ def is_complete(files: Collection[str]) -> bool:
 def what_it_is(files: Collection[str], name: str, folder: Path, on_hub: bool = False) -> str:
     """What a folder or repository that is not complete holds instead of a model, and what to do about it.
 
-    Parameters
-    ----------
-    files : collection of str
-        From :func:`files_in`, or a repository's list of files.
-    name : str
-        The folder or repository as the user named it.
-    folder : pathlib.Path
-        Where files of the folder or repository are on this machine.
-    on_hub : bool
-        Whether `name` is a repository.
+    `files` are those of :func:`files_in`, or a repository's list. `name` is as the user gave it, and `on_hub` says
+    whether it is a repository; what is there of it on this machine is in `folder`.
     """
     for found in (_adapter, _checkpoints, _subfolders, _pickled, _other_formats):
         if (text := found(set(files), name, folder, on_hub)) is not None:

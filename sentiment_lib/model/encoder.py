@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -77,23 +77,13 @@ def _projections_of(layer: Any, architecture: Architecture) -> tuple[Callable, .
 
 
 def output_projections(model: PreTrainedModel) -> list[torch.nn.Linear]:
-    """For each layer, the linear layer that mixes the outputs of its heads.
-
-    Raises
-    ------
-    ModelError
-        If the model's architecture is unknown.
-    """
-    architecture, layers = architecture_of(model.config), encoder_layers(model)
-    if architecture is None or layers is None:
-        raise ModelError(f"The heads of a {type(model).__name__} cannot be reached; use a {SUPPORTED} model.")
-    return [_part_of(layer, architecture.output) for layer in layers]
+    """For each layer, the linear layer that mixes the outputs of its heads; for an unknown model a ModelError."""
+    return [_part_of(layer, ARCHITECTURES[model.config.model_type].output) for layer in _layers_of(model)]
 
 
-@contextmanager
 def head_outputs_changed(
     model: PreTrainedModel, changes: Mapping[int, Callable[[torch.Tensor], torch.Tensor]]
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """Replace what goes into the attention's output projection of some layers, until the block ends.
 
     Parameters
@@ -108,41 +98,24 @@ def head_outputs_changed(
     ModelError
         If the model's architecture is unknown.
     """
-    with _hooked(model, output_projections(model), changes, "register_forward_pre_hook", _input_changed):
-        yield
+    return _hooked(model, output_projections(model), changes, "register_forward_pre_hook", _input_changed)
 
 
-@contextmanager
 def layer_inputs_changed(
     model: PreTrainedModel, changes: Mapping[int, Callable[[torch.Tensor], torch.Tensor]]
-) -> Iterator[None]:
-    """Replace the hidden states that some layers read, until the block ends.
+) -> AbstractContextManager[None]:
+    """Replace the hidden states that some layers read, shape ``(texts, tokens, hidden size)``, until the block ends.
 
-    Parameters
-    ----------
-    changes : mapping of int to callable
-        For each layer, counted from 0, a function from the states that it reads, a tensor of shape
-        ``(texts, tokens, hidden size)``, to what replaces them.
-
-    Raises
-    ------
-    ModelError
-        If the model's architecture is unknown.
+    Parameters and errors are those of :func:`head_outputs_changed`.
     """
-    with _hooked(model, _layers_of(model), changes, "register_forward_pre_hook", _input_changed):
-        yield
+    return _hooked(model, _layers_of(model), changes, "register_forward_pre_hook", _input_changed)
 
 
-@contextmanager
 def layer_outputs_changed(
     model: PreTrainedModel, changes: Mapping[int, Callable[[torch.Tensor], torch.Tensor]]
-) -> Iterator[None]:
-    """Replace the hidden states that some layers put out, until the block ends.
-
-    Parameters and errors are those of :func:`layer_inputs_changed`.
-    """
-    with _hooked(model, _layers_of(model), changes, "register_forward_hook", _output_changed):
-        yield
+) -> AbstractContextManager[None]:
+    """Replace the hidden states that some layers put out, as :func:`layer_inputs_changed` does those that they read."""
+    return _hooked(model, _layers_of(model), changes, "register_forward_hook", _output_changed)
 
 
 def _layers_of(model: PreTrainedModel) -> list[torch.nn.Module]:
@@ -186,6 +159,17 @@ def _hooked(
 
 
 @contextmanager
+def evaluating(model: PreTrainedModel) -> Iterator[None]:
+    """The model in evaluation mode, without dropout, until the block ends."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)
+
+
+@contextmanager
 def activations_kept(
     model: PreTrainedModel, changed: Callable[..., AbstractContextManager[None]]
 ) -> Iterator[dict[int, torch.Tensor]]:
@@ -204,67 +188,57 @@ def activations_kept(
 def layer_outputs_kept(model: PreTrainedModel) -> Iterator[dict[int, Any]]:
     """Keep what each layer returns, by its number from 0, of the latest computation; for :func:`layers_skipped`."""
     kept: dict[int, Any] = {}
+
+    def keep(number: int, _: Any, __: Any, output: Any) -> None:
+        kept[number] = output
+
     with ExitStack() as stack:
-        for number, layer in enumerate(encoder_layers(model) or ()):
-            hook = partial(_keep_output, kept, number)
-            stack.callback(layer.register_forward_hook(hook).remove)
+        for number, layer in enumerate(_layers_of(model)):
+            stack.callback(layer.register_forward_hook(partial(keep, number)).remove)
         yield kept
 
 
-def _keep_output(kept: dict[int, Any], number: int, _: Any, __: Any, output: Any) -> None:
-    kept[number] = output
+def layers_skipped(model: PreTrainedModel, kept: Mapping[int, Any], before: int) -> AbstractContextManager[None]:
+    """Take what the layers below layer `before` return from :func:`layer_outputs_kept`, until the block ends.
+
+    Nothing below a layer depends on what is changed in it, so with the same input a change in layer `before` needs only
+    the layers from there on. Layers that share their weights, as in an ALBERT, are computed as usual.
+    """
+
+    def taken(number: int, *_: Any, **__: Any) -> Any:
+        return kept[number]
+
+    layers = _layers_of(model)
+    skipped = layers[:before] if len(set(layers)) == len(layers) else []
+    return _forwards_replaced({layer: partial(taken, number) for number, layer in enumerate(skipped)})
 
 
 @contextmanager
-def layers_skipped(model: PreTrainedModel, kept: Mapping[int, Any], before: int) -> Iterator[None]:
-    """Take what the layers before one return from an earlier computation with the same input, until the block ends.
-
-    Nothing below a layer depends on what is changed in it, so a change in layer `before` needs only the layers from
-    there on. Layers that share their weights, as in an ALBERT, are computed as usual.
-
-    Parameters
-    ----------
-    kept : mapping of int to what a layer returns
-        From :func:`layer_outputs_kept`.
-    before : int
-        The first layer that is computed.
-    """
-    layers = list(encoder_layers(model) or ())
+def _forwards_replaced(forwards: Mapping[Any, Callable]) -> Iterator[None]:
+    """Let modules compute with other functions, until the block ends."""
     with ExitStack() as stack:
-        if len(set(layers)) == len(layers):
-            for number, layer in enumerate(layers[:before]):
-                layer.forward = partial(_kept_output, kept[number])
-                stack.callback(delattr, layer, "forward")
+        for module, forward in forwards.items():
+            module.forward = forward
+            stack.callback(delattr, module, "forward")
         yield
 
 
-def _kept_output(output: Any, *_: Any, **__: Any) -> Any:
-    return output
-
-
-@contextmanager
-def first_token_only(model: PreTrainedModel) -> Iterator[None]:
+def first_token_only(model: PreTrainedModel) -> AbstractContextManager[None]:
     """Compute the last layer only for the first token while the block runs.
 
     A classifier on [CLS] reads one vector of the last layer. The layer's queries, outputs and feed-forward network for
-    all other tokens are not used. Logits and gradients
-    stay the same. A model that reads more than the first token (this is tested once per model), or whose layers are not
-    BERT's, is computed as usual. A nested block changes nothing.
+    all other tokens are not used. Logits and gradients stay the same. A model that reads more than the first token
+    (this is tested once per model), or whose layers are not BERT's, is computed as usual. A nested block changes
+    nothing.
     """
     last = (encoder_layers(model) or [None])[-1]
-    with ExitStack() as stack:
-        if last is not None and "forward" not in vars(last) and _reads_first_token_only(model, last):
-            stack.enter_context(_short_last_layer(model, last))
-        yield
+    if last is None or "forward" in vars(last) or not _reads_first_token_only(model, last):
+        return nullcontext()
+    return _short_last_layer(model, last)
 
 
-@contextmanager
-def _short_last_layer(model: PreTrainedModel, layer: Any) -> Iterator[None]:
-    layer.forward = partial(_first_token, layer, model.config)
-    try:
-        yield
-    finally:
-        del layer.forward
+def _short_last_layer(model: PreTrainedModel, layer: Any) -> AbstractContextManager[None]:
+    return _forwards_replaced({layer: partial(_first_token, layer, model.config)})
 
 
 def _first_token(layer, config, hidden_states, attention_mask=None, *_, **kwargs):
@@ -302,13 +276,10 @@ def _reads_first_token_only(model: PreTrainedModel, layer: Any) -> bool:
             ids = torch.arange(16, device=device_of(model)).reshape(2, 8) % model.config.vocab_size
             mask = torch.ones_like(ids)
             mask[1, 5:] = 0
-            training = model.training
-            model.eval()
-            with torch.inference_mode():
+            with evaluating(model), torch.inference_mode():
                 expected = model(input_ids=ids, attention_mask=mask).logits
                 with _short_last_layer(model, layer):
                     found = model(input_ids=ids, attention_mask=mask).logits
-            model.train(training)
             same = torch.allclose(expected, found, atol=1e-2 if found.dtype == torch.bfloat16 else 1e-4)
         _reads_first[model] = same
     return _reads_first[model]
@@ -337,8 +308,7 @@ def bfloat16_hidden_states(model: PreTrainedModel) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def packed_weights(model: PreTrainedModel) -> Iterator[None]:
+def packed_weights(model: PreTrainedModel) -> AbstractContextManager[None]:
     """Cast the encoder's weights to bfloat16 and reorder them once for the block instead of in every batch.
 
     For prediction on a CPU, because no gradients are computed. The order is oneDNN's, which also computes the GELU
@@ -355,8 +325,4 @@ def packed_weights(model: PreTrainedModel) -> Iterator[None]:
                 forwards[part] = packed_linear(part, "none")
             elif gelu and hasattr(part, "intermediate_act_fn") and type(part.dense) is torch.nn.Linear:
                 forwards[part] = packed_linear(part.dense, "gelu")
-    with ExitStack() as stack:
-        for module, forward in forwards.items():
-            module.forward = forward
-            stack.callback(delattr, module, "forward")
-        yield
+    return _forwards_replaced(forwards)

@@ -132,10 +132,7 @@ def predict_file(
 def text_column_in(source: Path | str, wanted: str | None = None, options: TableOptions = TableOptions()) -> str:
     """The column of a file that holds the texts: `wanted`, or the one whose name or content leaves no doubt.
 
-    Raises
-    ------
-    DataError
-        For a file that does not exist or cannot be read, and when there is no such column, or several.
+    For a file that does not exist or cannot be read, or where no column or several could be meant, it is a DataError.
     """
     source = Path(source)
     if not source.is_file() and not (source.is_dir() and is_saved_dataset(source)):

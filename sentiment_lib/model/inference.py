@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data.tokenization import encode
-from ..errors import ArgumentError, ArgumentTypeError
+from ..errors import ArgumentTypeError, check_choice
 from ..run.progress import progress_bar
 from ..settings import PRECISIONS, Encoding
 from .compute import device_of, has_bfloat16
-from .encoder import bfloat16_hidden_states, first_token_only, packed_weights
+from .encoder import bfloat16_hidden_states, evaluating, first_token_only, packed_weights
 
 if TYPE_CHECKING:
     import torch
@@ -61,8 +61,7 @@ class Classifier:
     batch_size: int = 16
 
     def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS:
-            raise ArgumentError(f"precision={self.precision!r} is not one of {', '.join(PRECISIONS)}.")
+        check_choice("precision", self.precision, PRECISIONS)
 
     @property
     def device(self) -> torch.device:
@@ -113,8 +112,7 @@ class Classifier:
         ArgumentError
             For another pooling.
         """
-        if pooling not in ("mean", "first"):
-            raise ArgumentError(f"pooling={pooling!r} is not one of 'mean', 'first'.")
+        check_choice("pooling", pooling, ("mean", "first"))
 
         def pooled(batch: BatchEncoding) -> torch.Tensor:
             hidden = self.model.base_model(**batch).last_hidden_state.float()
@@ -170,8 +168,7 @@ class Classifier:
         model, device = self.model, self.device
         bfloat16 = self.precision == "bfloat16" or (self.precision == "auto" and has_bfloat16(device.type))
         with ExitStack() as stack:
-            stack.callback(model.train, model.training)
-            model.eval()
+            stack.enter_context(evaluating(model))
             bar = None
             if progress and len(texts) > 500:
                 bar = stack.enter_context(progress_bar(total=len(texts), desc="predicting", unit="text"))

@@ -186,10 +186,7 @@ def checkpoint_folder(name: str = "bundled", revision: str | None = None) -> Pat
 def bundled_checkpoint() -> Path:
     """Folder of the checkpoint that is installed with this package; the SHA-256 of its files is verified.
 
-    Raises
-    ------
-    ModelError
-        When it is not installed, or a file differs from the published one.
+    If it is not installed, or a file differs from the published one, a ModelError says so.
     """
     damage = []
     for package, part in BUNDLED_PACKAGES.items():
@@ -247,7 +244,7 @@ def _fetch(name: str, revision: str | None) -> Path:
         folder = fetch(name, "model", revision, ("config.json",), remedy)
         revision = folder.name
         with suppress(OSError, ValueError, KeyError):  # explained when the model is loaded
-            config = AutoConfig.from_pretrained(folder, local_files_only=True)
+            config = AutoConfig.from_pretrained(folder, **_LOCAL)
     if config is not None:
         check_architecture(config, name)
     folder = fetch(name, "model", revision, MODEL_FILES, remedy)

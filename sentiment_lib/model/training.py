@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from .encoder import bfloat16_hidden_states, first_token_only
 from .pretrained import initialize_model_and_tokenizer, quiet_transformers, train_only
 
 if TYPE_CHECKING:
-    from datasets import DatasetDict
+    from datasets import Dataset, DatasetDict
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
 
@@ -52,7 +53,7 @@ class TrainingResult:
     resumed_from : str or None
         The checkpoint that this run resumed from.
     data : str
-        The :func:`fingerprint` of the training reviews, and of the validation reviews if they were used.
+        The :func:`fingerprint` of the training reviews, and of the validation reviews if `dataset` had them.
     """
 
     history: pd.DataFrame
@@ -181,6 +182,24 @@ def fine_tune(
         )
 
 
+def starting_model(settings: Settings) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The checkpoint of the settings with a new head, where and how they say that it computes; and its tokenizer."""
+    return initialize_model_and_tokenizer(
+        settings.model,
+        revision=settings.model_revision,
+        dropout=settings.dropout,
+        compute=choose_compute(settings.device, settings.precision, settings.attention),
+        seed=settings.seed,
+    )
+
+
+def fine_tune_unsaved(model: PreTrainedModel, tokenizer: Any, reviews: Dataset, settings: Settings) -> TrainingResult:
+    """:func:`fine_tune` on all reviews, without validation, and without a trace on disk."""
+    with TemporaryDirectory() as folder:
+        place = Path(folder) / "model"
+        return fine_tune(model, tokenizer, {"train": reviews}, settings, output_dir=place, resume=False, validate=False)
+
+
 def bytes_needed(model: PreTrainedModel, trained: int) -> int:
     """Disk space for the model and three checkpoints (latest, best, and the one being written).
 
@@ -191,13 +210,7 @@ def bytes_needed(model: PreTrainedModel, trained: int) -> int:
 
 
 def share_of_batch(settings: Settings) -> int:
-    """Number of reviews of a batch that each process takes.
-
-    Raises
-    ------
-    SettingsError
-        When the batch cannot be divided among the processes.
-    """
+    """Number of reviews of a batch that each process takes; a SettingsError if it cannot be divided among them."""
     share, rest = divmod(settings.batch_size, process_count())
     if rest or not share:
         raise SettingsError(
@@ -246,17 +259,7 @@ def _training_arguments(settings: Settings, checkpoints: Path, examples: int, va
 
 
 class Collator:
-    """Pads reviews to a batch.
-
-    Parameters
-    ----------
-    tokenizer : transformers.PreTrainedTokenizerBase
-
-    Attributes
-    ----------
-    shorten : callable or None
-        What shortens the ids of each review before, from :func:`sentiment_lib.data.tokenization.shortening`.
-    """
+    """Pads reviews to a batch, after `shorten` (from :func:`sentiment_lib.data.tokenization.shortening`, or None)."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         from transformers import DataCollatorWithPadding
@@ -278,13 +281,7 @@ def save_training(result: TrainingResult, settings: Settings) -> Path:
 
 
 def load_training(paths: RunPaths) -> dict[str, Any]:
-    """What :func:`save_training` wrote.
-
-    Raises
-    ------
-    MissingResult
-        When lesson 03 has not been run.
-    """
+    """What :func:`save_training` wrote, or a MissingResult if lesson 03 has not been run."""
     return json.loads(paths.require(paths.training, "03").read_text(encoding="utf-8"))
 
 
@@ -293,7 +290,6 @@ def trained_model(settings: Settings, dataset: DatasetDict | None = None) -> tup
 
     Parameters
     ----------
-    settings : Settings
     dataset : datasets.DatasetDict, optional
         The run's splits, to make sure that the model was trained on them.
 
@@ -306,13 +302,7 @@ def trained_model(settings: Settings, dataset: DatasetDict | None = None) -> tup
     DataError
         When the model was trained on other reviews than those of `dataset`.
     """
-    training = load_training(settings.paths)
-    if differences := settings.differences(training["settings"], "data", "training", "validation"):
-        raise SettingsError(
-            f"The model of run {settings.run!r} was trained with other settings: {differences}. Run lesson 03 again, "
-            "or give what you try out a run name of its own."
-        )
-    known = training.get("data")
+    known = check_trained(settings).get("data")
     if dataset is not None and known and known != fingerprint([dataset["train"], dataset["validation"]]):
         raise DataError(
             f"The model of run {settings.run!r} was trained on other reviews than those that lesson 01 has prepared "
@@ -322,15 +312,12 @@ def trained_model(settings: Settings, dataset: DatasetDict | None = None) -> tup
     return initialize_model_and_tokenizer(str(settings.paths.require(settings.paths.model, "03")), compute=compute)
 
 
-def check_trained(settings: Settings) -> None:
-    """Check that the run's model was trained with these settings.
-
-    Raises
-    ------
-    MissingResult
-        When there is no model.
-    SettingsError
-        When the settings differ; the message names the differences.
-    """
-    if differences := settings.differences(load_training(settings.paths)["settings"]):
-        raise SettingsError(f"The model of run {settings.run!r} was trained with other settings: {differences}.")
+def check_trained(settings: Settings) -> dict[str, Any]:
+    """What :func:`load_training` returns; a SettingsError if it was another model that these settings lead to."""
+    training = load_training(settings.paths)
+    if differences := settings.differences(training["settings"], "data", "training", "validation"):
+        raise SettingsError(
+            f"The model of run {settings.run!r} was trained with other settings: {differences}. Run lesson 03 again, "
+            "or give what you try out a run name of its own."
+        )
+    return training

@@ -87,6 +87,12 @@ def test_sets_are_those_of_mapie():
     assert (prediction_sets(labels, p, new, 0.9).members == sets[:, :, 0]).all()
 
 
+@pytest.mark.parametrize("new", [[0.5, np.nan], [2.0], [{"label": "POSITIVE", "score": 0.5}]])
+def test_new_probabilities_that_are_none_are_an_error(new):
+    with pytest.raises(ArgumentError, match="probabilities"):
+        prediction_sets([0, 1] * 10, [0.2, 0.8] * 10, new, 0.9)
+
+
 @pytest.mark.parametrize(("level", "message"), [(0.99, "needs at least 99"), (0, "between 0 and 1"), (1.2, "1.2")])
 def test_a_level_that_cannot_be_promised_is_an_error(level, message):
     with pytest.raises(ArgumentError, match=message):

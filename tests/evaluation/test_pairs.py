@@ -35,6 +35,7 @@ def test_the_rows_of_a_pair_may_lie_apart():
     [
         (lambda table: table.drop(columns="pair"), "no column 'pair'"),
         (lambda table: table.iloc[:5], r"The pair 5 has 1 rows"),
+        (lambda table: table.assign(pair=[None, *table["pair"][1:]]), "Row 0 of the table names no pair"),
         (lambda table: table.assign(label=1), "Both texts of the pair 7 have the same label"),
     ],
 )

@@ -39,6 +39,20 @@ def test_slices_by_length_and_ratings_share_out_all_texts():
     assert not [subject for subject, _ in make_slices(texts) if "rat" in subject]
 
 
+@pytest.mark.parametrize(
+    ("lengths", "names"),
+    [
+        ([1001, 1002, 1003, 1004] * 5, ["up to 1,001", "1,001 to 1,002", "1,002 to 1,003", "over 1,003"]),
+        ([3, 4, 5, 1_500] * 5, ["up to 3", "3 to 4", "4 to 378", "over 378"]),
+        ([7] * 20, ["up to 7"]),
+    ],
+)
+def test_quarters_of_any_length_have_names_of_their_own(lengths, names):
+    found = {name: mask for (of, name), mask in make_slices(["word " * n for n in lengths]).items() if of == "length"}
+    assert list(found) == [f"{name} words" for name in names]
+    assert sum(found.values()).tolist() == [1] * 20
+
+
 def test_a_slice_without_texts_is_left_out():
     assert ("negation", "with a negation") not in make_slices(["good"] * 8)
 

@@ -315,7 +315,7 @@ def test_the_gain_of_a_threshold_is_the_difference_of_its_metric_to_one_half():
     apart = [metric_intervals(labels, probabilities, threshold)["f1"] for threshold in (0.5, 0.6)]
     assert gain.high - gain.low < max(one.high - one.low for one in apart)
     assert threshold_gain(labels, probabilities, 0.5) == Interval(0, 0, 0)
-    with pytest.raises(ArgumentError, match="metric='F1' is not one of accuracy, "):
+    with pytest.raises(ArgumentError, match="metric='F1' is not one of 'accuracy', "):
         threshold_gain(labels, probabilities, 0.5, "F1")
 
 

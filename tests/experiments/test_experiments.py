@@ -75,7 +75,7 @@ def test_trials_learn_are_kept_and_are_not_run_twice(small, tmp_path, monkeypatc
     assert [record["test"]["accuracy"] for record in first] == [1.0] * 3  # one word decides
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(t.name for t in trials)
     assert [p.name for p in (tmp_path / trials[0].name).iterdir()] == ["metrics.json"]  # no model, no checkpoints
-    monkeypatch.setattr(trials_module, "fine_tune", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr(trials_module, "fine_tune_unsaved", lambda *_, **__: pytest.fail("trained again"))
     monkeypatch.setattr(trials_module, "fit_tfidf", lambda *_: pytest.fail("trained again"))
     assert list(run_trials(trials, dataset, settings, tmp_path)) == first
     assert same_experiment(first, dataset, settings) == first
@@ -113,23 +113,22 @@ def test_changes_reach_the_training(small, tmp_path, monkeypatch):
     settings, dataset = small
     seen = []
 
-    def spy(model, tokenizer, data, own, *, output_dir, validate):
-        seen.append((own.trained_layers, own.epochs, own.seed, len(data["train"]), validate, list(data)))
-        output_dir.mkdir(parents=True)
+    def spy(model, tokenizer, train, own):
+        seen.append((own.trained_layers, own.epochs, own.seed, len(train)))
 
-    monkeypatch.setattr(trials_module, "fine_tune", spy)
+    monkeypatch.setattr(trials_module, "fine_tune_unsaved", spy)
     trials = [Trial(BERT, 20, 3), Trial(BERT, 80, 1, {"trained_layers": 1}), Trial(BERT, 40, 0, {"epochs": 4.0})]
     list(run_trials(trials, dataset, settings, tmp_path))
     assert seen == [
-        (None, 50.0, 3, 20, False, ["train"]),  # 50 epochs, so that 1,000 reviews are seen
-        (1, 13.0, 1, 80, False, ["train"]),
-        (None, 4.0, 0, 40, False, ["train"]),
+        (None, 50.0, 3, 20),  # 50 epochs, so that 1,000 reviews are seen
+        (1, 13.0, 1, 80),
+        (None, 4.0, 0, 40),
     ]
 
 
 def test_mistakes_show_before_anything_is_trained(small, tmp_path, monkeypatch):
     settings, dataset = small
-    monkeypatch.setattr(trials_module, "fine_tune", lambda *_, **__: pytest.fail("trained"))
+    monkeypatch.setattr(trials_module, "fine_tune_unsaved", lambda *_, **__: pytest.fail("trained"))
     good = Trial(BERT, 20)
     with pytest.raises(DataError, match="size=5000 must lie between 2 and the 86"):
         list(run_trials([good, Trial(BERT, 5000)], dataset, settings, tmp_path))
@@ -137,6 +136,10 @@ def test_mistakes_show_before_anything_is_trained(small, tmp_path, monkeypatch):
         list(run_trials([good, Trial(BERT, 20, 0, {"learning_rate": -1})], dataset, settings, tmp_path))
     with pytest.raises(SettingsError, match="Unknown setting 'layers'"):
         list(run_trials([good, Trial(BERT, 20, 0, {"layers": 2})], dataset, settings, tmp_path))
+    with pytest.raises(SettingsError, match=r"'seed' is in the changes of trial .*; give it as Trial\(..., seed=...\)"):
+        list(run_trials([good, Trial(BERT, 20, 0, {"seed": 1})], dataset, settings, tmp_path))
+    with pytest.raises(SettingsError, match=r"learning_rate=\[\] in trial .* leaves nothing to choose from"):
+        list(run_trials([good, Trial(BERT, 20, 0, {"learning_rate": []})], dataset, settings, tmp_path))
     assert not list(tmp_path.iterdir())
 
 

@@ -234,6 +234,17 @@ def test_a_model_on_the_hub_that_cannot_be_used_is_refused_before_its_weights_ar
     assert fetched == {"config.json"}
 
 
+def test_nobody_is_asked_whether_code_beside_a_model_may_run(hub, tmp_path, monkeypatch):
+    folder = tmp_path / "evil"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "evil", "auto_map": {"AutoConfig": "evil.Config"}}')
+    (folder / "model.safetensors").write_bytes(bytes(1000))
+    hub.repositories["models", "owner/evil"] = (folder, "a" * 40)
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked"))
+    with pytest.raises(ModelError, match="code that comes with a model is not run"):
+        initialize_model_and_tokenizer("owner/evil")
+
+
 def test_a_model_on_the_hub_is_loaded_from_one_revision(hub, tiny_checkpoint):
     hub.repositories["models", "owner/tiny"] = (tiny_checkpoint, "b" * 40)
     initialize_model_and_tokenizer("owner/tiny")

@@ -11,7 +11,7 @@ from sentiment_lib import fine_tune, initialize_model_and_tokenizer, predict
 from sentiment_lib.data.preparation import prepare
 from sentiment_lib.errors import DataError, MissingResult, SettingsError
 from sentiment_lib.model import training
-from sentiment_lib.model.training import save_training, trained_model
+from sentiment_lib.model.training import check_trained, load_training, save_training, trained_model
 from sentiment_lib.run.files import hidden_sibling
 from sentiment_lib.settings import make_settings
 
@@ -55,6 +55,7 @@ def test_the_model_of_a_run_is_refused_where_settings_or_reviews_have_changed_si
     with pytest.raises(MissingResult, match="Run lesson 03 first"):
         trained_model(settings, dataset)
     save_training(fine_tune(model, tokenizer, dataset, settings), settings)
+    assert check_trained(replace(settings, device="cpu", run=settings.run)) == load_training(settings.paths)
     found, _ = trained_model(settings, dataset)
     assert torch.equal(found.classifier.weight, model.classifier.weight)
     with pytest.raises(

@@ -376,7 +376,7 @@ def test_a_model_that_is_not_there(name, monkeypatch):
     [
         ({"max_length": 2}, "leaves no room for a word; use at least 3"),
         ({"max_length": 4096}, "longer than the 128 tokens this model can read"),
-        ({"truncation": "middle"}, "is not one of head, tail, head+tail"),
+        ({"truncation": "middle"}, "is not one of 'head', 'tail', 'head+tail'"),
     ],
 )
 def test_wrong_lengths_are_errors(tiny, options, message):

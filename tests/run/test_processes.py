@@ -104,6 +104,12 @@ def test_a_batch_that_cannot_be_divided_is_refused_before_any_work(monkeypatch):
         share_of_batch(make_settings(batch_size=2))
 
 
+def test_several_processes_predict_files_only(monkeypatch, capsys):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(["predict", "--input", "a.csv", "--output", "-"]) == 2
+    assert "give --input and --output a path each, instead of -" in capsys.readouterr().err
+
+
 def test_one_process_does_not_wait():
     assert (process_count(), is_first()) == (1, True)
     with first_goes_first():

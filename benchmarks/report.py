@@ -271,6 +271,7 @@ def _growth_figure(table: pd.DataFrame):
             axis.set_ylabel(unit if column == 0 else "")
             axis.set_xticks(list(sizes.index), [f"{size:,}" for size in sizes.index])
             axis.minorticks_off()
+            axis.yaxis.set_major_formatter("{x:g}")
             if row:
                 axis.set_ylim(bottom=0)
     axes[0, 0].legend()

@@ -48,11 +48,6 @@ class HeadEffects:
         """Mean absolute change of the logit, shape ``(layers, heads)``: how much predictions depend on a head."""
         return np.abs(self.without - self.baseline).mean(axis=-1)
 
-    @property
-    def accuracy(self) -> np.ndarray:
-        """Accuracy without each head, shape ``(layers, heads)``."""
-        return _right(self.without, self.labels).mean(axis=-1)
-
     def table(self, resamples: int = RESAMPLES, seed: int = 0) -> pd.DataFrame:
         """One row per head, the most needed first.
 

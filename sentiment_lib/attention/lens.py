@@ -11,7 +11,7 @@ import torch
 
 from ..errors import ArgumentError
 from ..model.compute import device_of
-from ..model.encoder import activations_kept, layer_inputs_changed, layer_outputs_changed
+from ..model.encoder import activations_kept, evaluating, layer_inputs_changed, layer_outputs_changed
 from ..model.inference import logit_difference
 
 if TYPE_CHECKING:
@@ -46,13 +46,11 @@ def layer_logits(
     batch = batch.to(device_of(model))
     layers = model.config.num_hidden_layers
 
-    def read(layer: int, _: torch.Tensor) -> torch.Tensor:
-        return states[layer]
-
-    with activations_kept(model, layer_inputs_changed) as states:
-        own = logit_difference(model, batch)
     found = []
-    for layer in range(layers):
-        with layer_outputs_changed(model, {layers - 1: partial(read, layer)}):
-            found.append(logit_difference(model, batch))
+    with evaluating(model):
+        with activations_kept(model, layer_inputs_changed) as states:
+            own = logit_difference(model, batch)
+        for layer in range(layers):
+            with layer_outputs_changed(model, {layers - 1: partial(lambda kept, _: kept, states[layer])}):
+                found.append(logit_difference(model, batch))
     return torch.stack([*found, own], dim=1).cpu().numpy()

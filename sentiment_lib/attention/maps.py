@@ -14,6 +14,7 @@ from ..data.tokenization import joined_pieces, readable_tokens
 from ..errors import ArgumentError, ArgumentTypeError, ModelError
 from ..model.architectures import attention_windows
 from ..model.compute import device_of
+from ..model.encoder import evaluating
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -181,11 +182,10 @@ def eager(model: PreTrainedModel) -> Iterator[None]:
     """The model in evaluation mode, with the attention kernel that returns its weights, until the block ends."""
     from ..model._transformers import attention_kernel, set_attention_kernel
 
-    training, kernel = model.training, attention_kernel(model.config)
-    model.eval()
+    kernel = attention_kernel(model.config)
     set_attention_kernel(model.config, "eager")
     try:
-        yield
+        with evaluating(model):
+            yield
     finally:
         set_attention_kernel(model.config, kernel)
-        model.train(training)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from ..model.encoder import encoder_layers, layer_inputs_changed, output_projections, queries_keys_values
+from ..model.encoder import (
+    activations_kept,
+    encoder_layers,
+    layer_inputs_changed,
+    output_projections,
+    queries_keys_values,
+)
 from .maps import AttentionMaps, attention_maps
 
 if TYPE_CHECKING:
@@ -37,22 +42,19 @@ def moved_norms(
     norms : numpy.ndarray
         ``‖weight · f(x)‖``, the shape of ``maps.weights``, float32.
     """
-    lengths: dict[int, torch.Tensor] = {}
-    width, layers, projections = model.config.num_attention_heads, encoder_layers(model), output_projections(model)
-
-    def keep(layer: int, states: torch.Tensor) -> torch.Tensor:
-        if states.shape[0] == 1:
-            lengths[layer] = _transformed(layers[layer], projections[layer], states, width).norm(dim=-1)[0]
-        return states
-
-    with torch.inference_mode(), layer_inputs_changed(model, {i: partial(keep, i) for i in range(len(layers))}):
-        maps = attention_maps(text, model, tokenizer, **encoding)
-    length = torch.stack([lengths[layer] for layer in range(len(layers))]).float().cpu().numpy()
+    width, modules = (
+        model.config.num_attention_heads,
+        zip(encoder_layers(model), output_projections(model), strict=True),
+    )
+    with torch.inference_mode():
+        with activations_kept(model, layer_inputs_changed) as states:
+            maps = attention_maps(text, model, tokenizer, **encoding)
+        lengths = []
+        for layer, (module, projection) in enumerate(modules):
+            values = queries_keys_values(module)[2](states[layer])
+            values = values.unflatten(-1, (width, -1))  # (1, tokens, heads, size)
+            weight = projection.weight.unflatten(-1, (width, -1))  # (hidden size, heads, size)
+            moved = torch.einsum("bths,ohs->bhto", values, weight)  # f(x): (1, heads, tokens, hidden size)
+            lengths.append(moved.norm(dim=-1)[0])
+    length = torch.stack(lengths).float().cpu().numpy()
     return maps, maps.weights * length[:, :, None, :]
-
-
-def _transformed(layer: torch.nn.Module, projection: torch.nn.Linear, states: torch.Tensor, width: int) -> torch.Tensor:
-    """``f(x)`` for each head and token, shape ``(texts, heads, tokens, hidden size)``."""
-    values = queries_keys_values(layer)[2](states).unflatten(-1, (width, -1))  # (texts, tokens, heads, size)
-    weight = projection.weight.unflatten(-1, (width, -1))  # (hidden size, heads, size)
-    return torch.einsum("bths,ohs->bhto", values, weight)

@@ -24,7 +24,7 @@ import torch
 from ..errors import ArgumentError
 from ..evaluation.uncertainty import RESAMPLES
 from ..model.compute import device_of
-from ..model.encoder import activations_kept, head_outputs_changed, layer_inputs_changed
+from ..model.encoder import activations_kept, evaluating, head_outputs_changed, layer_inputs_changed
 from ..model.inference import logit_difference
 from .silencing import all_heads
 
@@ -78,12 +78,8 @@ class Patched:
         nothing, 1 if it gives the first text's logit. Single pairs may have a difference near 0, so the ratio is one of
         means.
         """
-        return self.shares(np.arange(len(self.first)))
-
-    def shares(self, pairs: Sequence[int] | np.ndarray) -> np.ndarray:
-        """The same over some of the pairs, which may be named more than once, as in a bootstrap."""
-        moved = self.patched[pairs] - self.second[pairs].reshape(-1, *[1] * (self.patched.ndim - 1))
-        return moved.mean(axis=0) / (self.first[pairs] - self.second[pairs]).mean()
+        moved = self.patched - self.second.reshape(-1, *[1] * (self.patched.ndim - 1))
+        return moved.mean(axis=0) / (self.first - self.second).mean()
 
     def intervals(
         self, groups: Sequence[str], *, also: Sequence[Patched] = (), resamples: int = RESAMPLES, seed: int = 0
@@ -213,7 +209,7 @@ def heads_taken(
         Not all heads in each text of a batch, but the first one in the first text, and so on; all of one layer.
     """
     chosen = list(heads)
-    with activations_kept(model, head_outputs_changed) as kept, torch.inference_mode():
+    with activations_kept(model, head_outputs_changed) as kept, evaluating(model), torch.inference_mode():
         model(torch.tensor([list(ids)], device=device_of(model)))
     width = model.config.num_attention_heads
     changes = _heads_from(kept, width, chosen)
@@ -270,4 +266,6 @@ def _patched(
 def _logits(model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor) -> np.ndarray:
     """Logit of positive minus logit of negative, shape ``(texts,)``."""
     device = device_of(model)
-    return logit_difference(model, {"input_ids": ids.to(device), "attention_mask": mask.to(device)}).cpu().numpy()
+    with evaluating(model):
+        logits = logit_difference(model, {"input_ids": ids.to(device), "attention_mask": mask.to(device)})
+    return logits.cpu().numpy()

@@ -67,13 +67,9 @@ def permuted_attention(
                     order = _orders(batch["attention_mask"], width, generator)
                     dealt = weights.gather(-1, order[:, :, None].expand_as(weights))
                 outputs = torch.einsum("bhij,bjhs->bihs", dealt, values).flatten(-2)
-                with head_outputs_changed(model, {number: partial(_instead, outputs)}):
+                with head_outputs_changed(model, {number: partial(lambda kept, _: kept, outputs)}):
                     found[draw, rows] = classifier.difference(batch).cpu().numpy()
     return found
-
-
-def _instead(outputs: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
-    return outputs
 
 
 def _orders(mask: torch.Tensor, heads: int, generator: torch.Generator) -> torch.Tensor:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,8 +23,7 @@ def all_heads(model: PreTrainedModel) -> list[tuple[int, int]]:
     return [(layer, head) for layer in range(config.num_hidden_layers) for head in range(config.num_attention_heads)]
 
 
-@contextmanager
-def gated(model: PreTrainedModel, gates: Mapping[int, torch.Tensor]) -> Iterator[None]:
+def gated(model: PreTrainedModel, gates: Mapping[int, torch.Tensor]) -> AbstractContextManager[None]:
     """The model with the output of its heads multiplied by gates, until the block ends.
 
     The gates act between a layer's heads and its output projection. transformers 5 silently ignores the argument
@@ -45,12 +44,10 @@ def gated(model: PreTrainedModel, gates: Mapping[int, torch.Tensor]) -> Iterator
         split = outputs.unflatten(-1, (model.config.num_attention_heads, -1))
         return (split * gate.to(outputs.dtype)[..., None, :, None]).flatten(-2)
 
-    with head_outputs_changed(model, {layer: partial(multiplied, gate) for layer, gate in gates.items()}):
-        yield
+    return head_outputs_changed(model, {layer: partial(multiplied, gate) for layer, gate in gates.items()})
 
 
-@contextmanager
-def silenced(model: PreTrainedModel, heads: Iterable[tuple[int, int]]) -> Iterator[None]:
+def silenced(model: PreTrainedModel, heads: Iterable[tuple[int, int]]) -> AbstractContextManager[None]:
     """The model with some heads, each ``(layer, head)``, switched off (their output is 0), until the block ends.
 
     A head that the model does not have is an ArgumentError.
@@ -61,5 +58,4 @@ def silenced(model: PreTrainedModel, heads: Iterable[tuple[int, int]]) -> Iterat
         if not (0 <= layer < layers and 0 <= head < width):
             raise ArgumentError(f"There is no head ({layer}, {head}); this model has {layers} layers of {width} heads.")
         gates.setdefault(layer, torch.ones(width, device=device_of(model)))[head] = 0
-    with gated(model, gates):
-        yield
+    return gated(model, gates)

@@ -1,22 +1,15 @@
 """A summary of what the learner has solved and what to try next."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import pandas as pd
 
 from .attempts import answers_given
 from .exercises import exercises
 from .quizzes import questions
 from .series import lessons
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 def solved_table() -> pd.DataFrame:
     """One row per lesson: exercises and questions solved, the next one to try, and the number of answers given."""
-    import pandas as pd
-
     solved, attempts = answers_given()
     rows = {}
     for path in lessons():

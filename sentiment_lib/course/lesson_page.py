@@ -56,9 +56,7 @@ def _output(output: Any) -> dict[str, Any]:
     data = output.get("data", {})
     shown = {"is_widget": _WIDGET in data}
     if "text/html" in data:
-        has_prose = (
-            re.search(r"<td[^>]*>[^<]{40}", data["text/html"]) is not None
-        )  # numbers stand right, sentences left
+        has_prose = re.search(r"<td[^>]*>[^<]{40}", data["text/html"]) is not None  # numbers stand right, prose left
         return shown | {"html": with_named_headers(data["text/html"]), "has_prose": has_prose}
     if "image/png" in data:
         return shown | {"png": data["image/png"], **output.metadata.get("image/png", {})}

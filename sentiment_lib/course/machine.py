@@ -8,7 +8,8 @@ import platform
 import shutil
 import time
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from ..model.compute import choose_compute, keep_freed_memory
 from ..model.pretrained import initialize_model_and_tokenizer
@@ -18,9 +19,6 @@ from ..settings import PRESETS, make_settings
 
 with needs_extra("lessons"):
     import ipywidgets as ipw
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # What a preset needs: memory and free disk in GB, padded tokens of its average training review, training reviews, and
 # the compute cost of an epoch relative to the bundled checkpoint with whole inputs (for `imdb`, whose inputs grow, from
@@ -32,7 +30,6 @@ LOWEST = {"python": (3, 11), "torch": (2, 6), "transformers": (5, 6), "datasets"
 
 def check_environment() -> pd.DataFrame:
     """One row per requirement of the lessons: what this machine has, whether it is enough, and the remedy if not."""
-    import pandas as pd
     import torch
 
     installed, compute = versions(), choose_compute()
@@ -74,8 +71,6 @@ def preset_times(seconds: float = 1.5) -> pd.DataFrame:
     seconds : float
         Time to measure for, at each of the two lengths.
     """
-    import pandas as pd
-
     memory = memory_gb()
     free = free_disk_gb()
     speed = {tokens: _reviews_per_second(tokens, seconds) for tokens in {need[2] for need in NEEDS.values()}}
@@ -171,7 +166,6 @@ class HubButton(ipw.HBox):
 
 def describe_machine() -> pd.DataFrame:
     """One row per fact that decides how fast the lessons run: CPU cores, memory (GB), disk (GB), precision."""
-    import pandas as pd
     import torch
 
     compute = choose_compute()

@@ -12,8 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..errors import MissingResult, ModelError
+import pandas as pd
+
+from ..errors import DataError, MissingResult, ModelError
 from ..evaluation.results import load_metrics
+from ..evaluation.significance import compare
 from ..evaluation.uncertainty import Interval
 from ..run.environment import needs_extra
 from ..run.files import replacing
@@ -137,11 +140,6 @@ def _write_explorer(book: Book, paths: RunPaths, corpus_size: int) -> str:
 
 def comparison(paths: RunPaths, other: RunPaths) -> dict[str, Any]:
     """The values of the comparison page: metrics of both runs, paired differences, and settings that differ."""
-    import pandas as pd
-
-    from ..errors import DataError
-    from ..evaluation.significance import compare
-
     runs, metrics = (paths, other), [load_metrics(paths), load_metrics(other)]
     first, second = (
         pd.read_parquet(run.require(run.predictions, "04")).drop_duplicates("text").set_index("text") for run in runs

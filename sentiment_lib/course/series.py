@@ -19,7 +19,7 @@ from ..run.files import check_writable, write_json
 from ..run.locks import only_one
 from ..run.paths import HOME_VARIABLE, home, lessons_dir, short_path
 from ..run.progress import PROGRESS_VARIABLE, progress_wanted
-from ..settings import Settings
+from ..settings import Settings, make_settings
 
 CELL_TIMEOUT = 12 * 3600  # seconds per cell, enough for training overnight
 GLOSSARY = "glossary.ipynb"
@@ -48,8 +48,6 @@ def lessons() -> list[Path]:
 
 def parameters_of(settings: Settings) -> dict[str, Any]:
     """The values of the parameters cell with which a lesson makes these settings."""
-    from ..settings import make_settings
-
     defaults = make_settings(settings.preset).to_dict()
     changed = {k: v for k, v in settings.to_dict().items() if defaults[k] != v and k not in PARAMETERS}
     return {"preset": settings.preset, "run": settings.run, "overrides": changed}

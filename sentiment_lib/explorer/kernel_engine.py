@@ -228,12 +228,11 @@ class KernelEngine:
 
     def _search(self, args):
         """Read a slice of the corpus; when all is read, the pairs that a head connects. 256 MB of weights are kept."""
-        if sum(codes.nbytes for _, codes, _ in self._read) > MOST:
-            self.corpus = self.corpus[: len(self._read)]
-        if len(self._read) < len(self.corpus):
-            self._read += self._slice(self.corpus[len(self._read) : len(self._read) + SLICE])
-        if len(self._read) < len(self.corpus):
-            return {"read": len(self._read), "of": len(self.corpus)}, {}
+        unread = self.corpus[len(self._read) :]
+        if unread and sum(codes.nbytes for _, codes, _ in self._read) <= MOST:
+            self._read += self._slice(unread[:SLICE])
+            if len(unread) > SLICE:
+                return {"read": len(self._read), "of": len(self.corpus)}, {}
         layer, head = args["layer"], args["head"]
         tokens, codes, special = zip(*self._read, strict=True)
         weights = [(part[layer, head].astype(np.float32) / 255) ** 2 for part in codes]

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ArgumentError, ModelError
+from ..errors import ModelError, check_choice
+from ..model.architectures import ARCHITECTURES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -28,36 +29,18 @@ WORKER_SCRIPTS = (
     "page_answers.js",
     "page_worker.js",
 )
-# What the engine calls the parts of a model, and where a model has them: around the layers, and in each of them.
-_BERT = (
-    {"norm": "bert.embeddings.LayerNorm", "pooler": "bert.pooler.dense", "classifier": "classifier"},
-    "bert.encoder.layer",
-    {
-        "query": "attention.self.query",
-        "key": "attention.self.key",
-        "value": "attention.self.value",
-        "mix": "attention.output.dense",
-        "mixNorm": "attention.output.LayerNorm",
-        "grow": "intermediate.dense",
-        "shrink": "output.dense",
-        "norm": "output.LayerNorm",
-    },
-)
-_DISTILBERT = (
-    {"norm": "distilbert.embeddings.LayerNorm", "pooler": "pre_classifier", "classifier": "classifier"},
-    "distilbert.transformer.layer",
-    {
-        "query": "attention.q_lin",
-        "key": "attention.k_lin",
-        "value": "attention.v_lin",
-        "mix": "attention.out_lin",
-        "mixNorm": "sa_layer_norm",
-        "grow": "ffn.lin1",
-        "shrink": "ffn.lin2",
-        "norm": "output_layer_norm",
-    },
-)
-_KINDS = {"BertForSequenceClassification": _BERT, "DistilBertForSequenceClassification": _DISTILBERT}
+_PARTS = ("query", "key", "value", "mix", "mixNorm", "grow", "shrink", "norm")  # of a layer, as the engine calls them
+# Where a model has its pooler, and in each layer the last four parts; ARCHITECTURES says where it has the others.
+_KINDS = {
+    "BertForSequenceClassification": (
+        "bert.pooler.dense",
+        ("attention.output.LayerNorm", "intermediate.dense", "output.dense", "output.LayerNorm"),
+    ),
+    "DistilBertForSequenceClassification": (
+        "pre_classifier",
+        ("sa_layer_norm", "ffn.lin1", "ffn.lin2", "output_layer_norm"),
+    ),
+}
 
 
 def engine_scripts() -> tuple[str, str]:
@@ -93,8 +76,7 @@ def packed_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, wei
     ArgumentError
         For another kind of weights.
     """
-    if weights not in WEIGHTS:
-        raise ArgumentError(f"weights={weights!r} is not one of {', '.join(map(repr, WEIGHTS))}.")
+    check_choice("weights", weights, WEIGHTS)
     _check(model)
     config, vocabulary = model.config, tokenizer.get_vocab()
     is_distilled = config.model_type == "distilbert"
@@ -134,14 +116,16 @@ def _check(model: PreTrainedModel) -> None:
 def _tensors(model: PreTrainedModel) -> dict[str, np.ndarray]:
     """The weights under the engine's names; what BERT adds for the first of two segments is added to the positions."""
     state = {name: values.detach().float().cpu().numpy() for name, values in model.state_dict().items()}
-    embeddings = f"{model.base_model_prefix}.embeddings"
+    prefix, architecture = model.base_model_prefix, ARCHITECTURES[model.config.model_type]
+    pooler, others = _KINDS[type(model).__name__]
+    inside = dict(zip(_PARTS, (*architecture.projections, architecture.output, *others), strict=True))
+    embeddings = f"{prefix}.embeddings"
     positions = state[f"{embeddings}.position_embeddings.weight"]
     segments = state.get(f"{embeddings}.token_type_embeddings.weight")
     if segments is not None:
         positions = positions + segments[0]
-    around, layers, inside = _KINDS[type(model).__name__]
-    places = around | {
-        f"{layer}.{name}": f"{layers}.{layer}.{path}"
+    places = {"norm": f"{embeddings}.LayerNorm", "pooler": pooler, "classifier": "classifier"} | {
+        f"{layer}.{name}": f"{prefix}.{architecture.layers}.{layer}.{path}"
         for layer in range(model.config.num_hidden_layers)
         for name, path in inside.items()
     }

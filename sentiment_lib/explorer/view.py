@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..attention.maps import AttentionMaps
-from ..errors import ArgumentError
+from ..errors import ArgumentError, check_choice
 from ..run.files import replacing
 from .kernel_engine import LONG, codes_of
 
@@ -159,8 +159,7 @@ def attention_view(
             raise ArgumentError(
                 "The two maps are of different texts or models; only maps of the same tokens can be compared."
             )
-    if view not in VIEWS:
-        raise ArgumentError(f"view={view!r} is not one of {', '.join(VIEWS)}.")
+    check_choice("view", view, VIEWS)
     check_range("layer", [layer, *(pair[0] for pair in silenced)], first.layers)
     check_range("head", [head, *more_heads, *(pair[1] for pair in silenced)], first.heads)
     state = {"view": view, "layer": int(layer), "head": int(head), "more_heads": [int(h) for h in more_heads]}

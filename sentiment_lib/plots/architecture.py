@@ -40,7 +40,8 @@ def architecture(config: PreTrainedConfig, tokens: int) -> DescribedFigure:
     axis.set(xlim=(0, 10.4), ylim=(-0.3, 1.1 * len(stages)))
     axis.set_axis_off()
     for i, (name, shape, color) in enumerate(stages):
-        _box(axis, 1.1 * i, name, color)
+        axis.add_patch(_frame(_LEFT, 1.1 * i, _WIDTH, 0.7, facecolor=f"{color}22", edgecolor=color))
+        axis.text(_LEFT + _WIDTH / 2, 1.1 * i + 0.35, name, ha="center", va="center")
         axis.text(_LEFT + _WIDTH + 0.75, 1.1 * i + 0.35, shape, va="center", fontsize=11)
         if i:
             ends = ((_LEFT + _WIDTH / 2, 1.1 * i - 0.4), (_LEFT + _WIDTH / 2, 1.1 * i))
@@ -55,11 +56,6 @@ def architecture(config: PreTrainedConfig, tokens: int) -> DescribedFigure:
         f"layer; there are {layers}."
     )
     return figure
-
-
-def _box(axis: Any, bottom: float, name: str, color: str) -> None:
-    axis.add_patch(_frame(_LEFT, bottom, _WIDTH, 0.7, facecolor=f"{color}22", edgecolor=color))
-    axis.text(_LEFT + _WIDTH / 2, bottom + 0.35, name, ha="center", va="center")
 
 
 def _frame(left: float, bottom: float, width: float, height: float, **look: Any) -> FancyBboxPatch:

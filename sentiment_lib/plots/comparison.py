@@ -11,7 +11,7 @@ import pandas as pd
 import seaborn as sns
 from numpy.typing import ArrayLike
 
-from .style import BLUE, GREY, ORANGE, DescribedFigure, in_house_style, literal, looks, new_figure
+from .style import BLUE, GREY, ORANGE, DescribedFigure, in_house_style, looks, new_figure
 
 if TYPE_CHECKING:
     from ..attention.attribution import WordEffects  # needs torch
@@ -134,7 +134,7 @@ def word_effects(effects: WordEffects) -> DescribedFigure:
     values = np.array(effects.effects)
     axis.barh(range(len(values)), values, color=np.where(values > 0, BLUE, ORANGE))
     axis.axvline(0, color=GREY, lw=1)
-    _name_rows(axis, literal(effects.words))
+    _name_rows(axis, effects.words)
     axis.set_xlabel("change of the logit of positive by this word")
     axis.set_title(f"Probability of positive: {effects.probability:.3f}")
     strongest = int(np.abs(values).argmax())

@@ -8,7 +8,7 @@ from matplotlib import colormaps
 
 from ..attention.attribution import WordEffects
 from . import style
-from .style import DescribedFigure, add_note, in_house_style, literal, looks, new_figure
+from .style import DescribedFigure, add_note, in_house_style, looks, new_figure
 
 
 @in_house_style
@@ -86,7 +86,7 @@ def position_map(values: np.ndarray, tokens: Sequence[str], *, label: str = "sha
         shown = f"{round(float(value), 2) + 0:.2f}".replace("-", "−")  # no minus zero
         axis.text(token, layer, shown, ha="center", va="center", fontsize=7, color=color)
     axis.grid(False)
-    axis.set_xticks(range(count), literal(tokens), rotation=45, ha="right", rotation_mode="anchor")
+    axis.set_xticks(range(count), tokens, rotation=45, ha="right", rotation_mode="anchor")
     axis.set_yticks(range(layers), [f"before layer {layer}" for layer in range(layers)])
     figure.colorbar(image, ax=axis, shrink=0.9, label=label)
     layer, token = (int(place) for place in np.unravel_index(int(np.abs(values).argmax()), values.shape))
@@ -152,7 +152,7 @@ def words_side_by_side(attributions: Mapping[str, WordEffects]) -> DescribedFigu
     axis.grid(False)
     axis.set_xticks(range(len(attributions)), [name.replace(" ", "\n") for name in attributions], fontsize=9)
     axis.xaxis.tick_top()
-    axis.set_yticks(range(len(first.words)), literal(first.words))
+    axis.set_yticks(range(len(first.words)), first.words)
     axis.tick_params(length=0)
     for column in range(1, len(attributions)):
         axis.axvline(column - 0.5, color="white", lw=3)
@@ -188,5 +188,8 @@ def deletion_curves(without: pd.DataFrame, alone: pd.DataFrame) -> DescribedFigu
     axes[1].legend(fontsize=9, loc="upper right")
     last = without[without["fraction"] == without["fraction"].max()]
     named = ", ".join(f"{row.method} {row.estimate:.2f}" for row in last.itertuples())
-    figure.alt = f"Fall of the probability against the share of words taken away or kept. Half taken away: {named}."
+    most = f"{last['fraction'].iloc[0]:.0%}"
+    figure.alt = (
+        f"Fall of the probability against the share of words taken away or kept. With {most} taken away: {named}."
+    )
     return figure

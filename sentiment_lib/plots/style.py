@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import io
+import itertools
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -19,9 +19,6 @@ from matplotlib.figure import Figure
 from PIL.PngImagePlugin import PngInfo
 
 from ..run.files import replacing
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 # Okabe and Ito's colours, distinguishable with any kind of colour blindness.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6E6E6E"
@@ -41,7 +38,9 @@ _STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "grid.color": "#E4E4E4",
     "legend.frameon": False,
+    "text.parse_math": False,  # a dollar sign in a text is a dollar sign
 }
+in_house_style = matplotlib.rc_context(_STYLE)  # a decorator: other figures of the process do not see the style
 
 
 class DescribedFigure(Figure):
@@ -50,32 +49,17 @@ class DescribedFigure(Figure):
     alt: str = ""
 
 
-def in_house_style(draw: Callable[P, T]) -> Callable[P, T]:
-    """`draw` with the workbook's style, which other figures of the same process do not see."""
-
-    @functools.wraps(draw)
-    def styled(*args: P.args, **kwargs: P.kwargs) -> T:
-        with matplotlib.rc_context(_STYLE):
-            return draw(*args, **kwargs)
-
-    return styled
-
-
 def looks(names: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """A colour and a marker for each name: the usual ones for known methods, unused ones for the others."""
+    """A colour and a marker for each name: the usual ones for known methods, for others unused ones while they last."""
     names = list(names)
-    free = [i for i in range(len(_LOOKS)) if i not in {_KNOWN.get(name) for name in names}]
-    return {name: _LOOKS[_KNOWN[name] if name in _KNOWN else free.pop(0)] for name in names}
+    free = [look for i, look in enumerate(_LOOKS) if i not in {_KNOWN.get(name) for name in names}]
+    others = itertools.cycle(free or _LOOKS)
+    return {name: _LOOKS[_KNOWN[name]] if name in _KNOWN else next(others) for name in names}
 
 
 def signed_colors() -> LinearSegmentedColormap:
     """A colour map from orange (less) by white to blue (more)."""
     return LinearSegmentedColormap.from_list("signed", [ORANGE, "#F5F5F5", BLUE])
-
-
-def literal(texts: Iterable[str]) -> list[str]:
-    """Texts that matplotlib draws as they are: a dollar sign would begin a formula."""
-    return [text.replace("$", r"\$") for text in texts]
 
 
 def new_figure(
@@ -95,8 +79,6 @@ def add_note(figure: DescribedFigure, note: str) -> None:
 
 def show(figure: DescribedFigure, path: Path | None = None) -> Image:
     """The figure as an image with alternative text for a notebook; also written as a PNG file if `path` is given."""
-    from IPython.display import Image
-
     png = to_png(figure)
     if path is not None:
         with replacing(path) as temporary:

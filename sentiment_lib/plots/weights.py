@@ -11,7 +11,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
 
 from ..attention.maps import AttentionMaps
-from .style import BLUE, GREY, ORANGE, DescribedFigure, add_note, in_house_style, literal, new_figure, signed_colors
+from .style import BLUE, GREY, ORANGE, DescribedFigure, add_note, in_house_style, new_figure, signed_colors
 
 _FAINT = 0.01  # lines below this weight are not drawn
 
@@ -61,6 +61,8 @@ def attention(
     width, height = np.clip([width, height], 4, 14)
     figure, (axes,) = new_figure(min(20, width * len(drawn)), height, 1, len(drawn))
     heads = [head, *(h for h in more_heads if h != head)] if view == "bipartite" else [head]
+    largest = max(float(np.abs(weights[layer, head]).max(initial=0)) for weights in drawn.values())
+    meaning = "change of the weight" if signed else "attention weight" if len(drawn) == 1 else "the same scale in both"
     alts = []
     for axis, (title, weights) in zip(axes, drawn.items(), strict=True):
         off = {(i, j) for i, j in silenced} if axis is axes[-1] else set()  # of two maps, in the second
@@ -69,12 +71,12 @@ def attention(
         shown += " (switched off)" if (layer, head) in off else ""
         if any_maps.windows and any_maps.windows[layer] is not None:
             shown += f"\n(local attention: {any_maps.windows[layer]} tokens to each side)"
-        axis.set_title("\n".join(filter(None, [title, shown if view != "overview" else ""])), parse_math=False)
+        axis.set_title("\n".join(filter(None, [title, shown if view != "overview" else ""])))
         if not tokens:  # a text of special tokens only, and these are left out
             axis.set_axis_off()
             alts.append("There is no token to show.")
             continue
-        panel = _Panel(axis, weights, tokens, layer, heads, off, signed)
+        panel = _Panel(axis, weights, tokens, layer, heads, off, signed, largest, meaning)
         alts.append((f"{title}: " if title else "") + draw(panel))
     figure.alt = " ".join(alts)
     if view == "overview":
@@ -93,6 +95,8 @@ class _Panel:
     heads: list[int]
     silenced: set[tuple[int, int]]
     signed: bool
+    largest: float  # weight of this head on all axes
+    meaning: str  # of the colours of a heatmap
 
     def scale(self, top: float) -> dict[str, Any]:
         """The colours of weights up to `top`."""
@@ -106,11 +110,11 @@ class _Panel:
 
 def _heatmap(panel: _Panel) -> str:
     axis, head, n = panel.axis, panel.heads[0], len(panel.tokens)
-    values, labels = panel.weights[panel.layer, head], literal(panel.tokens)
-    top = max(0.05 if panel.signed else 0.3, float(np.abs(values).max()))
+    values, labels = panel.weights[panel.layer, head], panel.tokens
+    top = max(0.05 if panel.signed else 0.3, panel.largest)
     step = -(-n // 64)  # in long texts, only some tokens are named
     names = step if step > 1 else labels
-    bar = {"label": "change of the weight" if panel.signed else "attention weight", "shrink": 0.7}
+    bar = {"label": panel.meaning, "shrink": 0.7}
     sns.heatmap(values, ax=axis, square=True, cbar_kws=bar, xticklabels=names, yticklabels=names, **panel.scale(top))
     if step > 1:
         axis.set_xticklabels(labels[::step])
@@ -137,7 +141,7 @@ def _bipartite(panel: _Panel) -> str:
         axis.add_collection(LineCollection(lines, colors=colors, linewidths=0.5 + 2.2 * np.abs(strength)))
         if not panel.signed:
             axis.plot([], [], color=color, lw=3, label=f"head {head}")
-    for i, token in enumerate(literal(panel.tokens)):
+    for i, token in enumerate(panel.tokens):
         axis.text(-0.03, i, token, ha="right", va="center", fontsize=9)
         axis.text(1.03, i, token, ha="left", va="center", fontsize=9)
     axis.set(xlim=(-0.6, 1.6), ylim=(n - 0.5, -0.5), xticks=[], yticks=[])

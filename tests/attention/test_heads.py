@@ -66,7 +66,7 @@ def test_a_head_that_is_not_there_and_a_model_that_is_not_known(tiny):
 
     gpt = GPT2ForSequenceClassification(GPT2Config(n_embd=8, n_layer=1, n_head=2, vocab_size=10))
     with (
-        pytest.raises(ModelError, match="The heads of a GPT2ForSequenceClassification cannot be reached"),
+        pytest.raises(ModelError, match="The layers of a GPT2ForSequenceClassification cannot be reached"),
         silenced(gpt, [(0, 0)]),
     ):
         pass
@@ -130,7 +130,7 @@ def test_effects_by_hand():
     """Two texts, one head that helps the first by 2 and takes the second one's right answer."""
     effects = HeadEffects(np.array([1, 0]), np.array([1.0, -1.0]), np.array([[[-1.0, -1.0]], [[1.0, 1.0]]]))
     assert effects.margin_change.tolist() == [[[-2, 0]], [[0, -2]]]
-    assert effects.accuracy.tolist() == [[0.5], [0.5]]
+    assert effects.table()["accuracy"].tolist() == [0.5, 0.5]
     assert effects.importance.tolist() == [[1], [1]]
     table = effects.table(resamples=200)
     assert table["change"].tolist() == [-0.5, -0.5]

@@ -25,7 +25,8 @@ def own_logits(model, tokenizer, texts):
 
 def test_at_the_last_layer_the_lens_shows_the_models_own_answer(each):
     model, tokenizer = each
-    found = layer_logits(model.eval(), tokenizer, TEXTS)
+    found = layer_logits(model.train(), tokenizer, TEXTS)
+    assert model.training
     assert found.shape == (2, model.config.num_hidden_layers + 1)
     np.testing.assert_allclose(found[:, -1], own_logits(model, tokenizer, TEXTS), atol=1e-5)
     assert np.unique(found[0].round(6)).size > 2

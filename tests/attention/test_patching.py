@@ -64,7 +64,6 @@ def test_several_heads_together_are_what_they_are_alone_if_there_is_one(tiny, pa
 def test_the_recovered_share_is_a_ratio_of_means():
     found = Patched(np.array([2.0, 4.0]), np.array([0.0, 0.0]), np.array([[1.0, 0.0], [2.0, 4.0]]))
     assert found.recovered == pytest.approx([0.5, 2 / 3])
-    assert found.shares([1, 1]) == pytest.approx([0.5, 1.0])
 
 
 def test_intervals_draw_whole_templates():

@@ -128,6 +128,15 @@ def test_reviews_peculiar_for_a_head(explorer):
     assert table["score"].is_monotonic_decreasing
 
 
+def test_a_search_that_stops_early_leaves_the_corpus_whole(explorer, monkeypatch):
+    monkeypatch.setattr("sentiment_lib.explorer.kernel_engine.MOST", 1)
+    monkeypatch.setattr("sentiment_lib.explorer.kernel_engine.SLICE", 4)
+    explorer.peculiar()
+    parts = [explorer.engine.answer("search", {"layer": 0, "head": 0})[0] for _ in range(2)]
+    assert [part.get("read", part.get("texts")) for part in parts] == [4, 4]
+    assert len(explorer.peculiar(len(CORPUS))) == len(CORPUS)
+
+
 def test_without_a_corpus_there_is_nothing_to_search(tiny):
     explorer = AttentionExplorer(*tiny, REVIEWS)
     assert explorer.component.info["can"]["search"] == "the explorer was given no corpus"

@@ -73,7 +73,7 @@ def test_the_same_view_is_the_same_html():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"view": "3d"}, "view='3d' is not one of bipartite, heatmap, overview"),
+        ({"view": "3d"}, "view='3d' is not one of 'bipartite', 'heatmap', 'overview'"),
         ({"layer": 2}, "layer=2 is out of range; this model has layers 0 to 1"),
         ({"head": -1}, "head=-1 is out of range"),
         ({"more_heads": [0, 7]}, "head=7 is out of range"),

@@ -180,6 +180,16 @@ def test_the_figures_of_heads_and_words_show_their_numbers(maps):
     assert not figures["change"].axes[0].collections[0].get_array().any()  # nothing changed
 
 
+def test_names_are_drawn_as_they_are_and_there_may_be_more_than_looks():
+    names = [f"$\\frac{{$ {i}" for i in range(9)]
+    table = pd.DataFrame([[0.5, 0.4, 0.6]] * 9, index=names, columns=["estimate", "low", "high"])
+    figure = plots.intervals(table, title="a $b$ c$", xlabel="$x$")
+    assert plots.to_png(figure)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == names
+    many = pd.concat(DELETION.assign(method=name) for name in names)
+    assert len(plots.deletion_curves(many, many).axes[1].get_legend().get_texts()) == 9
+
+
 def test_a_figure_of_any_size_is_drawn_straight():
     """A size that is not a whole number of dots once sheared the picture."""
     figure = plots.head_maps({str(i): GRID for i in range(3)})

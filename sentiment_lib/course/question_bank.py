@@ -381,7 +381,7 @@ question(
         "A row is the token that looks, a column the one that is looked at.",
     ),
     wrong(
-        "70 % of the prediction rest on 'not'.", "It is one head of many, and a weight says nothing of what follows."
+        "70 % of the prediction rests on 'not'.", "It is one head of many, and a weight says nothing of what follows."
     ),
 )
 
@@ -389,7 +389,7 @@ question(
     "06.b",
     "A head gives 0.8 of its weight to [CLS], and 0.2 of what it moves comes from there. Which are true?",
     right(
-        "What it makes of [CLS] is a short vector.",
+        "What it makes of [CLS] is a shorter vector than what it makes of the others.",
         "What is moved is the weight times that vector. Much weight and little movement leave only a short vector.",
     ),
     wrong("The head does nothing.", "Four fifths of what it moves come from other tokens."),
@@ -466,7 +466,8 @@ question(
         "Only they differ between the arms, and only that arm was repaired.",
     ),
     wrong(
-        "The negations cost one point.", "The arm without them lost as much and more: that is the price of training on."
+        "The negations cost one point.",
+        "The arm without them fell by 1.5 points, so the loss may come from training further.",
     ),
     wrong(
         "The control arm was superfluous.",
@@ -480,14 +481,16 @@ question(
 
 question(
     "08.b",
-    "Six differences are tested on 2,000 test reviews, with three seeds each. What do 20,000 test reviews not mend?",
+    "Six differences are tested on 2,000 test reviews, with three seeds each. Which of these problems "
+    "do 20,000 test reviews not solve?",
     right("The spread over seeds", "It is a second kind of luck; only more seeds make its interval narrower."),
     right(
         "That one test of six may succeed by luck",
         "More reviews do not lower that chance; a correction such as Holm's does.",
     ),
     wrong(
-        "The luck of which reviews are in the test", "This is what they mend: that interval gets about a third as wide."
+        "The luck of which reviews are in the test",
+        "This is the one that they solve: that interval gets about a third as wide.",
     ),
 )
 

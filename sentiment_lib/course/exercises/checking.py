@@ -93,4 +93,4 @@ def stored_run(
     seen = place < copied
     hits = np.where(seen, place < copied_right, place - copied < right)
     settings = make_settings("quick", run="brief", **changes)
-    return BriefRun(float(hits.mean()), hits, seen, tuple(losses), settings, 600, 10.0)
+    return BriefRun(float(hits.mean()), hits, seen, tuple(losses), settings, 600)

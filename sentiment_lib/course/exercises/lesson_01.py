@@ -93,7 +93,6 @@ def _(columns, ones, lost, n):
         '`train_briefly(settings, {"train": spoiled, "validation": dataset["validation"]}, epochs=6)` trains.',
         "`trained.right[trained.seen]` are the copied reviews, `trained.right[~trained.seen]` the rest. Take means.",
     ),
-    extra_imports=("train_briefly",),
 )
 def leak_pays(*, dataset, settings):
     validation, train = dataset["validation"], dataset["train"]

@@ -245,7 +245,6 @@ def _(baseline, rng):
         "`model.score(texts, labels)` is an accuracy. On the training reviews the labels it learned are `shuffled`.",
         'First `model.fit(train["text"], shuffled)`; `fit` returns the model, so `.score` can follow.',
     ),
-    extra_imports=("LogisticRegression", "TfidfVectorizer", "make_pipeline"),
 )
 def learn_nonsense(*, train, validation):
     shuffled = np.random.default_rng(0).permutation(train["label"])
@@ -384,9 +383,9 @@ def _(score, rng):
     task="""
     The lesson's probe reads the last layer. Guess first: does the accuracy rise with every layer? And what does the
     `[CLS]` vector say before the first layer? Then measure with 400 training reviews: `pairs` has the vectors of the
-    training and of the validation reviews for each layer (layer 0 are the embeddings). Make a list of accuracies, one
-    per layer, for `[CLS]` and one for the mean. `vectors` and `probe_accuracy` are those of the lesson. It takes less
-    than a minute.
+    training and of the validation reviews for each layer (layer 0 is the output of the embeddings). Make a
+    list of accuracies, one per layer, for `[CLS]` and one for the mean. `vectors` and `probe_accuracy` are those of the
+    lesson. It takes less than a minute.
     """,
     hints=(
         '`pairs = [(vectors(few, n), vectors(validation["text"], n)) for n in layers]` gives all vectors.',

@@ -115,8 +115,6 @@ def _(logits, labels):
 
 @cross_entropy.checker
 def _(cross_entropy):
-    import torch
-
     draw = np.random.default_rng(0)
     cases = [(draw.normal(0, 2, (n, k)), draw.integers(0, k, n)) for n, k in ((6, 2), (9, 4), (1, 3))]
     for logits, labels in [*cases, (np.array([[1000.0, 0.0], [1000.0, 0.0]]), np.array([0, 1]))]:
@@ -176,7 +174,6 @@ learning_rate.wrong(
 
 @learning_rate.checker
 def _(rate):
-    import torch
     from transformers import get_linear_schedule_with_warmup
 
     for steps, warmup, peak in ((100, 10, 3e-4), (476, 48, 5e-5), (40, 0, 1.0), (3, 2, 0.1)):
@@ -207,11 +204,11 @@ def _(rate, rng):
 
 @exercise(
     "03.4",
-    "Fill up a batch",
+    "Pad a batch",
     "write",
     task="""
     `batch` is a list of lists of ids. Return two values, `input_ids` and `attention_mask`, each with one row per text.
-    All rows are as long as the longest text of *this* batch: fill up with `pad_id` on the right. The mask is 1 for
+    All rows are as long as the longest text of *this* batch: pad with `pad_id` on the right. The mask is 1 for
     every id of a text (whatever its value) and 0 for what you added. Leave the lists in `batch` as they are.
     """,
     hints=(
@@ -304,7 +301,6 @@ def _(pad, rng):
         "A step is the one of the lesson: loss, `backward()`, `step()`, `zero_grad()`. Note the loss, then look at it.",
         "Make the optimiser before the loop. In the loop, end with `if losses[-1] < 0.01: break`.",
     ),
-    extra_imports=("torch",),
     call="overfit(fresh_model(), batches[0])",
 )
 def overfit(model, batch):
@@ -445,7 +441,6 @@ def _(trainable, rng):
         "`train_briefly(settings, dataset, learning_rate=rate)` returns one run. Keep them in a dict, by rate.",
         "`{rate: train_briefly(settings, dataset, learning_rate=rate) for rate in rates}`, then `max(..., key=...)`.",
     ),
-    extra_imports=("train_briefly",),
 )
 def choose_a_rate(*, settings, dataset):
     rates = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3]

@@ -16,8 +16,8 @@ from .exercise import Wrong, exercise
     "Everything is positive",
     "predict",
     task="""
-    A model calls *every* review positive. Of {reviews:,} reviews {positive} are. Predict its precision, its recall and
-    its F1 (for the positive class) before you compute anything.
+    A model calls *every* review positive. Of {reviews:,} reviews, {positive} are positive. Predict its precision,
+    its recall and its F1 (for the positive class) before you compute anything.
     """,
     hints=(
         "Fill the confusion matrix first: how many reviews are in each of the four cells? Two of them are empty.",
@@ -147,7 +147,7 @@ def _(f1, rng):
     task="""
     `right` is an array of bool: was the prediction right or not? Draw as many reviews as there are, *with replacement*,
     and compute the accuracy; do this `draws` times, with random numbers that depend on `seed` only. Return `(low,
-    high)`: between these two lie the middle 95 % of the accuracies.
+    high)`; the middle 95 % of the accuracies lie between these two.
     """,
     hints=(
         "The lesson draws five resamples in a loop. Keep the accuracy of each in a list, and make the list longer.",
@@ -163,31 +163,19 @@ def bootstrap_interval(right, draws=2000, seed=0):
     return low, high
 
 
-@bootstrap_interval.wrong("has no width")
-def _(right, draws=2000, seed=0):
+def _accuracies(right, draws=2000, seed=0, replace=True):
     rng = np.random.default_rng(seed)
-    accuracies = [rng.permutation(right).mean() for _ in range(draws)]
-    return np.percentile(accuracies, [2.5, 97.5])
+    return [rng.choice(right, len(right), replace=replace).mean() for _ in range(draws)]
 
 
-def _accuracies(right, draws, seed):
-    rng = np.random.default_rng(seed)
-    return [rng.choice(right, len(right)).mean() for _ in range(draws)]
+def _percentiles(*given, at=(2.5, 97.5), **luck):
+    return np.percentile(_accuracies(*given, **luck), at)
 
 
-@bootstrap_interval.wrong("middle 90 %")
-def _(right, draws=2000, seed=0):
-    return np.percentile(_accuracies(right, draws, seed), [5, 95])
-
-
-@bootstrap_interval.wrong("0 to 100")
-def _(right, draws=2000, seed=0):
-    return np.percentile(_accuracies(right, draws, seed), [0.025, 0.975])
-
-
-@bootstrap_interval.wrong("single reviews")
-def _(right, draws=2000, seed=0):
-    return right.mean() - 1.96 * right.std(), right.mean() + 1.96 * right.std()
+bootstrap_interval.wrong("has no width", lambda *given, **luck: _percentiles(*given, replace=False, **luck))
+bootstrap_interval.wrong("middle 90 %", lambda *given, **luck: _percentiles(*given, at=(5, 95), **luck))
+bootstrap_interval.wrong("0 to 100", lambda *given, **luck: _percentiles(*given, at=(0.025, 0.975), **luck))
+bootstrap_interval.wrong("single reviews", lambda right, **_: right.mean() + np.array([-1.96, 1.96]) * right.std())
 
 
 @bootstrap_interval.checker
@@ -244,8 +232,8 @@ def _(bootstrap, rng):
     "write",
     task="""
     Find the *highest* threshold at which at least the share `recall` of the positive reviews is called positive. A
-    review is called positive if its probability is the threshold or more. Return one of the `probabilities`; both
-    arguments are arrays, labels are 0 or 1.
+    review is called positive if its probability is the threshold or more. Return one of the
+    `probabilities`. `labels` (0 or 1) and `probabilities` are arrays.
     """,
     hints=(
         "Recall looks at the positive reviews only: `probabilities[labels == 1]`. How many of them reach a threshold?",
@@ -461,25 +449,14 @@ def mcnemar(first_right, second_right):
     return binomtest(only_first, only_first + only_second, 0.5).pvalue
 
 
-@mcnemar.wrong("one-sided")
-def _(first_right, second_right):
-    first, second = (first_right & ~second_right).sum(), (second_right & ~first_right).sum()
-    return binomtest(first, first + second, 0.5, alternative="greater").pvalue if first + second else 1.0
+def _p(count, of, side="two-sided"):
+    return binomtest(count, of, 0.5, side).pvalue if of else 1.0
 
 
-@mcnemar.wrong("among all reviews")
-def _(first_right, second_right):
-    return binomtest((first_right & ~second_right).sum(), len(first_right), 0.5).pvalue
-
-
-@mcnemar.wrong("agree")
-def _(first_right, second_right):
-    return binomtest((first_right & second_right).sum(), (first_right == second_right).sum(), 0.5).pvalue
-
-
-@mcnemar.wrong("raises ValueError")
-def _(first_right, second_right):
-    return binomtest((first_right & ~second_right).sum(), (first_right != second_right).sum(), 0.5).pvalue
+mcnemar.wrong("one-sided", lambda first, second: _p((first & ~second).sum(), (first != second).sum(), "greater"))
+mcnemar.wrong("among all reviews", lambda first, second: _p((first & ~second).sum(), len(first)))
+mcnemar.wrong("agree", lambda first, second: _p((first & second).sum(), (first == second).sum()))
+mcnemar.wrong("raises ValueError", lambda a, b: binomtest((a & ~b).sum(), (a != b).sum(), 0.5).pvalue)
 
 
 @mcnemar.checker
@@ -517,9 +494,7 @@ def _(mcnemar):
             found, [binomtest(k, everyone).pvalue for k in (only_first, only_second, only_first + only_second)], atol=0
         ).any():
             raise Wrong(f"You count among all reviews. Where both are right, no coin is tossed {case}.")
-        if np.isclose(
-            found, [binomtest(both, both + neither).pvalue, binomtest(both + neither, everyone).pvalue], atol=0
-        ).any():
+        if np.isclose(found, binomtest(both, both + neither).pvalue, atol=0):
             raise Wrong(f"You count reviews on which the models agree. These do not say which is better {case}.")
         if np.isclose(found, binomtest(both + only_first, 2 * both + only_first + only_second).pvalue, atol=0):
             raise Wrong(f"You compare all right answers of the one with all of the other {case}. Use what is paired.")
@@ -551,7 +526,6 @@ def _(mcnemar, rng):
         "`prediction_sets(validation_labels, validation_probabilities, validation_probabilities, level)` for every "
         "level, in a dict from level to share. Then `min(..., key=lambda level: abs(...))`.",
     ),
-    extra_imports=("np", "prediction_sets"),
 )
 def buy_certainty(*, validation_labels, validation_probabilities):
     levels = np.round(np.arange(0.8, 0.99, 0.005), 3).tolist()

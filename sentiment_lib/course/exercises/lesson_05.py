@@ -83,7 +83,6 @@ def _(praise, blame, everything, n):
         "With `size=(draws, len(sizes))` it draws all tables. Divide by `sizes`, take the minimum of each table, then "
         "`np.quantile(worst, 0.05)`.",
     ),
-    extra_imports=("np",),
 )
 def worst_by_luck(accuracy, sizes, draws=2000, seed=0):
     """The 5 % quantile of the worst slice's accuracy if nothing differs."""
@@ -93,28 +92,16 @@ def worst_by_luck(accuracy, sizes, draws=2000, seed=0):
     return np.quantile(worst, 0.05)
 
 
-@worst_by_luck.wrong("a single slice")
-def _(accuracy, sizes, draws=2000, seed=0):
-    rng = np.random.default_rng(seed)
-    return np.quantile(rng.binomial(sizes[0], accuracy, size=draws) / sizes[0], 0.05)
+def _tables(accuracy, sizes, draws=2000, seed=0):
+    return np.random.default_rng(seed).binomial(sizes, accuracy, size=(draws, len(sizes))) / sizes
 
 
-@worst_by_luck.wrong("on average")
-def _(accuracy, sizes, draws=2000, seed=0):
-    rng = np.random.default_rng(seed)
-    return (rng.binomial(sizes, accuracy, size=(draws, len(sizes))) / sizes).min(axis=1).mean()
-
-
-@worst_by_luck.wrong("the mean over the slices")
-def _(accuracy, sizes, draws=2000, seed=0):
-    rng = np.random.default_rng(seed)
-    return np.quantile((rng.binomial(sizes, accuracy, size=(draws, len(sizes))) / sizes).mean(axis=1), 0.05)
-
-
-@worst_by_luck.wrong("The same seed")
-def _(accuracy, sizes, draws=2000, seed=0):
-    rng = np.random.default_rng()
-    return np.quantile((rng.binomial(sizes, accuracy, size=(draws, len(sizes))) / sizes).min(axis=1), 0.05)
+worst_by_luck.wrong("a single slice", lambda p, sizes, **luck: np.quantile(_tables(p, sizes[:1], **luck), 0.05))
+worst_by_luck.wrong("on average", lambda *given, **luck: _tables(*given, **luck).min(axis=1).mean())
+worst_by_luck.wrong(
+    "the mean over the slices", lambda *given, **luck: np.quantile(_tables(*given, **luck).mean(axis=1), 0.05)
+)
+worst_by_luck.wrong("The same seed", lambda *given, **luck: worst_by_luck(*given, **luck | {"seed": None}))
 
 
 @worst_by_luck.checker
@@ -165,7 +152,6 @@ def _(worst, rng):
         "A review of label 0 is suspicious if `probabilities` is at least the first mean. A review of label 1 is if "
         "`1 - probabilities` is at least the second. `np.flatnonzero` gives positions.",
     ),
-    extra_imports=("np",),
 )
 def wrong_labels(labels, probabilities):
     """Positions of reviews whose label is suspicious."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from .checking import array_of, random_maps, refuse
@@ -73,7 +75,7 @@ def _(weights, total, factor, n):
     "Attention, padding included",
     "write",
     task="""
-    One head by hand: `queries` and `keys` have the shape *(tokens, size)*, `mask` has one number a token, 1 for real
+    One head by hand: `queries` and `keys` have the shape *(tokens, size)*, `mask` has one number per token, 1 for real
     tokens and 0 for padding. Return the weights, *(tokens, tokens)*: the softmax over the keys of query · key / √size.
     No token gives weight to padding, and every row sums to 1.
     """,
@@ -223,7 +225,7 @@ def _(entropy, rng):
     hints=(
         "Where in the table is the weight of token *i* on token *i − 1*? Just below the diagonal.",
         "`np.diagonal(weights, offset=-1, axis1=2, axis2=3)` has the shape (layers, heads, tokens − 1); its mean over "
-        "the last axis is a number a head. `np.unravel_index` turns the place of the largest into layer and head.",
+        "the last axis is one number per head. `np.unravel_index` turns the place of the largest into layer and head.",
     ),
 )
 def previous_token_head(weights):
@@ -428,14 +430,10 @@ def misleading_head(*, maps, norms):
     return maps.weights, norms, looked, moved_share, found
 
 
-def _looked_and_moved():
-    weights = random_maps(2, 3, 5, 5, seed=3)
-    norms = weights * np.random.default_rng(4).uniform(0.1, 3, (2, 3, 1, 5))
-    looked, share = weights[..., 0].mean(axis=-1), (norms[..., 0] / norms.sum(axis=-1)).mean(axis=-1)
-    return weights, norms, looked, share, np.unravel_index((looked - share).argmax(), looked.shape)
-
-
-_WEIGHTS, _NORMS, _LOOKED, _SHARE, _FOUND = _looked_and_moved()
+_MAPS = SimpleNamespace(weights=random_maps(2, 3, 5, 5, seed=3))
+_WEIGHTS, _NORMS, _LOOKED, _SHARE, _FOUND = misleading_head(
+    maps=_MAPS, norms=_MAPS.weights * np.random.default_rng(4).uniform(0.1, 3, (2, 3, 1, 5))
+)
 misleading_head.wrong("first row", _WEIGHTS, _NORMS, _WEIGHTS[:, :, 0].mean(axis=-1), _SHARE, _FOUND)
 misleading_head.wrong("divided by its sum", _WEIGHTS, _NORMS, _LOOKED, _NORMS[..., 0].mean(axis=-1), _FOUND)
 misleading_head.wrong(

@@ -23,17 +23,14 @@ def _compare(answer, right, cases, mistakes):
             wanted = np.asarray(right(*given))
             if result.shape != wanted.shape:
                 raise Wrong(f"For {case} the answer has the shape {result.shape}, not {wanted.shape}.")
+            if (np.isnan(result) & ~np.isnan(wanted)).any():
+                raise Wrong(f"For {case} there is a nan. Is 0 multiplied by the logarithm of 0, or divided by 0?")
             if not _same(result, wanted):
                 raise Wrong(f"For {case} this is not right: {np.round(result, 4).tolist()}.")
 
 
 def _same(result, wanted):
     return result.shape == wanted.shape and np.allclose(result, wanted, atol=1e-6, equal_nan=True)
-
-
-def _maps(*shape):
-    weights = np.random.default_rng(6).random(shape) ** 3
-    return weights / weights.sum(axis=-1, keepdims=True)
 
 
 @exercise(
@@ -90,7 +87,10 @@ def _(expected, at_least_one, level, n):
             np.isclose(at_least_one, 1),
             f"At least one is likely, but never certain: all {n.heads} tests may stay silent.",
         ),
-        (not np.isclose(at_least_one, 1 - none, atol=0.005), f"At least one: {at_least_one} is not right."),
+        (
+            not np.isclose(at_least_one, 1 - none, atol=0.005),
+            f"At least one: not {at_least_one}. How probable is it that none comes out?",
+        ),
         (np.isclose(level, each), f"With {n.level} % for each head you are where you began."),
         (np.isclose(level, sidak, rtol=0.005), "That is Šidák's level. Bonferroni's is a little lower."),
         (
@@ -145,8 +145,8 @@ def _(rollout):
         rollout,
         right,
         [
-            ("two layers of one head and two tokens", _maps(2, 1, 2, 2)),
-            ("three layers of four heads and five tokens", _maps(3, 4, 5, 5)),
+            ("two layers of one head and two tokens", random_maps(2, 1, 2, 2, seed=6)),
+            ("three layers of four heads and five tokens", random_maps(3, 4, 5, 5, seed=6)),
         ],
         [
             ("The residual connection is missing: some of each token goes past the heads.", lambda a: up(a.mean(1))),
@@ -276,7 +276,7 @@ def _(silence, rng):
     task="""
     Write comprehensiveness for one share of words. `whole` holds the probability of *positive* for each whole text,
     `without` for the same texts without the words that a method names, and `label` the label predicted for each whole
-    text (0 or 1); all three are arrays. Return by how much the probability of the *predicted* label falls in the mean.
+    text (0 or 1); all three are arrays. Return by how much the probability of the *predicted* label falls on average.
     """,
     hints=(
         "For a text with label 0, the probability of the predicted label is not `whole`. What is it?",
@@ -333,9 +333,9 @@ def _(comprehensiveness, rng):
     "Better than random",
     "write",
     task="""
-    A method reaches `value`, and random controls reach `random_values` (an array). Return the one-sided p value: were
-    `value` just one more random control, how probable would it be that it is so large? Count `value` itself among the
-    controls, so that p is never 0. A control that is just as large as `value` counts as so large.
+    A method reaches `value`, and random controls reach `random_values` (an array). Return the one-sided p value: if
+    `value` were just one more random control, how probable would a value of at least this size be? Count `value` itself
+    among the controls, so that p is never 0. A control that is just as large as `value` counts, too.
     """,
     hints=(
         "Put your value among the controls. How many of all are at least as large as it, and how many are there?",
@@ -406,7 +406,9 @@ def relative_entropy(weights):
 
 relative_entropy.wrong("in nats", lambda w: -(w * np.log(w + 1e-12)).sum(-1).mean(-1))
 relative_entropy.wrong("number of tokens", lambda w: -(w * np.log(w + 1e-12)).sum(-1).mean(-1) / w.shape[-1])
-relative_entropy.wrong("nan", lambda w: -(w * np.log(w)).sum(-1).mean(-1) / np.log(w.shape[-1]))
+relative_entropy.wrong(
+    "multiplied by the logarithm of 0", lambda w: -(w * np.log(w)).sum(-1).mean(-1) / np.log(w.shape[-1])
+)
 relative_entropy.wrong("mean", lambda w: relative_entropy(w).mean())
 
 
@@ -421,7 +423,7 @@ def _(relative_entropy):
         relative_entropy,
         lambda w: nats(w) / np.log(max(2, w.shape[-1])),
         [
-            ("three heads and four tokens", _maps(3, 4, 4)),
+            ("three heads and four tokens", random_maps(3, 4, 4, seed=6)),
             ("a head that looks at itself and one that spreads evenly", np.stack([np.eye(5), np.full((5, 5), 0.2)])),
             ("two heads and one token", np.ones((2, 1, 1))),
         ],
@@ -489,14 +491,12 @@ def _(each, each_blame, five, shared):
     given = {tuple(np.asarray(head, dtype=int).tolist()) for head in five}
     right = set(_five(each_blame))
     common = len(right & set(_five(each)))
-    for wrong, message in (
+    refuse(
         (np.allclose(each, each_blame), "That is the table of the lesson. Take the pairs with label 0."),
         (given == set(_five(each_blame, 1)), "These five bring back least. Sort the other way."),
         (given != right, "These are not the five heads with the largest values of your table."),
         (shared != common, f"It is not {shared} heads that are among the lesson's five."),
-    ):
-        if wrong:
-            raise Wrong(message)
+    )
     return (
         f"{common} of 5. Blame hardly changes the logit of some models, and then the share is one of next to nothing: "
         "look at the difference before you trust it. And these five are named, not tested."

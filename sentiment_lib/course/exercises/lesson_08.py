@@ -44,6 +44,7 @@ def _halving(n, width=1.0, tests=4, seeds=4):
     return width * what_halves.function(**vars(n))[0], tests * n.tests, seeds * n.seeds
 
 
+what_halves.wrong("not 5 points", lambda n: (0.05, *_halving(n)[1:]))
 what_halves.wrong("whole width", lambda n: _halving(n, width=2))
 what_halves.wrong("one standard error", lambda n: _halving(n, width=1 / 1.96))
 what_halves.wrong("Twice as many reviews", lambda n: _halving(n, tests=2))
@@ -65,7 +66,7 @@ def _(half_width, reviews, seeds, n):
         (0.46 <= share <= 0.56, "That is one standard error. For a 95 % interval it is multiplied by a factor."),
         (
             not 0.86 <= share <= 1.12,
-            f"Half the width is not {half_width:g} points. Begin with the standard error, √(p(1 − p)/n).",
+            f"Half the width is not {points:.3g} points. Begin with the standard error, √(p(1 − p)/n).",
         ),
         (np.isclose(reviews, 2 * n.tests), "Twice as many reviews make the interval narrower by √2 only."),
         (
@@ -277,8 +278,6 @@ def _(p_values):
 
 @holm.checker
 def _(correct):
-    from scipy.stats import false_discovery_control
-
     from ...evaluation.significance import holm as reference
 
     for given in ([0.03, 0.005, 0.04, 0.01], [0.02], [0.011, 0.6, 0.012, 0.7, 0.001], [0.02, 0.02, 0.3], [0.9, 0.8]):
@@ -300,7 +299,7 @@ def _(correct):
             (np.minimum(1, steps), "A smaller p value overtakes a greater one by its factor. Keep the largest so far."),
             (steps, "A smaller p value overtakes a greater one by its factor. Keep the largest so far."),
             (np.sort(right), "These are in their order of size. Return them in the order in which they were given."),
-            (false_discovery_control(p), "That is Benjamini and Hochberg's, which limits another error."),
+            (stats.false_discovery_control(p), "That is Benjamini and Hochberg's, which limits another error."),
             (sidak, "That is Holm's with Šidák's formula. Multiply by m, m − 1, ..."),
         ):
             if np.allclose(found, value):
@@ -337,7 +336,7 @@ def _(correct, rng):
 )
 def own_experiment():
     question = "Does dropout of 0.1 help when there are 300 labelled reviews?"  # answer
-    measured = "Accuracy on the validation split, once a trial."  # answer
+    measured = "Accuracy on the validation split, once per trial."  # answer
     decision = "It helps if the 95 % interval of the paired difference over seeds lies above 0."  # answer
     surprise = "A clear loss: without dropout it is better by more than a point."  # answer
     plan = {"question": question, "measured": measured, "decision": decision, "surprise": surprise}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from .checking import array_of, number_of, refuse
 from .exercise import Wrong, exercise
@@ -302,23 +303,14 @@ def comparable(*, settings, metrics, published):
     return source, tested, rows
 
 
-class _Rows:
-    """Rows of a table, for the answers that tests give."""
-
-    def __init__(self, tests):
-        self.columns, self._tests = ["test reviews"], tests
-
-    def __len__(self):
-        return len(self._tests)
-
-    def __getitem__(self, name):
-        return np.array(self._tests)
+def _rows(*tests):
+    return pd.DataFrame({"test reviews": tests})
 
 
-comparable.wrong("tested on others", "snippets", 1902, _Rows([25000, 10000]))
-comparable.wrong("all of IMDB's test split", "imdb", 25000, _Rows([25000, 10000]))
-comparable.wrong("a part of the split", "imdb", 10000, _Rows([10000]))
-comparable.wrong("No row is left", "imdb", 25000, _Rows([]))
+comparable.wrong("tested on others", "snippets", 1902, _rows(25000, 10000))
+comparable.wrong("all of IMDB's test split", "imdb", 25000, _rows(25000, 10000))
+comparable.wrong("a part of the split", "imdb", 10000, _rows(10000))
+comparable.wrong("No row is left", "imdb", 25000, _rows())
 
 
 @comparable.checker

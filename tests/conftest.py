@@ -9,18 +9,31 @@ from support import CHECKOUT, architectures, missing, write_reviews
 # Files of tests that share something costly, such as the small series. (The groups of xdist 3.8 fail with pytest 9.2.)
 TOGETHER = {"test_series.py": "series", "test_report.py": "series", "test_site.py": "series"}
 TOGETHER |= {name: name for name in ("test_grading.py", "test_processes.py", "test_hostile.py")}
+HEADS = "07_test_the_heads.ipynb"
 SHARED_IMDB = CHECKOUT.parent / "shared" / "data" / "imdb"
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Run all lessons on one worker, tests that share something costly too, and the others where there is room."""
+    """Run the lessons on one worker, tests that share something costly too, and the others where there is room.
+
+    Lesson 07 computes for longest and needs only lesson 03, so it gets another worker as soon as that one has run.
+    """
     from xdist.scheduler import LoadScopeScheduling
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid):
             file = nodeid.partition("::")[0].rpartition("/")[2]
-            return "lessons" if file.endswith(".ipynb") else TOGETHER.get(file, nodeid)
+            if file.endswith(".ipynb"):
+                return HEADS if file == HEADS else "lessons"
+            return TOGETHER.get(file, nodeid)
+
+        def _assign_work_unit(self, node):
+            if HEADS in self.workqueue:
+                lessons = next((work["lessons"] for work in self.assigned_work.values() if "lessons" in work), {})
+                trained = all(done for nodeid, done in lessons.items() if "/03_" in nodeid)
+                self.workqueue.move_to_end(HEADS, last=not (lessons and trained))
+            super()._assign_work_unit(node)
 
     return Scheduling(config, log)
 

@@ -6,6 +6,7 @@ import re  # noqa: F401, for claims
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from support import CHECKOUT
@@ -145,6 +146,18 @@ def shipped(name: str) -> list[dict]:
     from sentiment_lib.experiments import shipped_records
 
     return shipped_records(name)
+
+
+def lost_in_repair(arm: str) -> float:
+    """Accuracy on the sealed reviews that an arm of lesson 08's repair lost, in the mean over seeds."""
+    from sentiment_lib.evaluation.predictions import unpacked
+
+    (negation,) = shipped("negation")
+    right = [
+        [unpacked(seed[one]["reviews"], seed["sealed"]).mean() for one in ("before", arm)] for seed in negation["seeds"]
+    ]
+    before, after = np.mean(right, axis=0)
+    return float(before - after)
 
 
 @cache

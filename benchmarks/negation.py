@@ -15,8 +15,6 @@ python benchmarks/negation.py IMDB_FOLDER        half an hour on two cores (IMDB
 """
 
 import copy
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,17 +49,17 @@ PLAN = {
 
 def run(seed: int, scale: float) -> dict[str, Any]:
     """Train a seed's model, test its heads, train it further in both arms and test again."""
-    from sentiment_lib import Classifier, fine_tune, initialize_model_and_tokenizer, make_settings
+    from sentiment_lib import Classifier, initialize_model_and_tokenizer, make_settings
     from sentiment_lib.data.preparation import prepare, sealed_reviews
     from sentiment_lib.experiments.repair import ARMS, measure_repair, repair_set, train_further
+    from sentiment_lib.model.training import fine_tune_unsaved
 
     settings = make_settings("quick", seed=seed)
     dataset, _ = prepare(settings)
     train, sealed = dataset["train"], sealed_reviews(settings)
     train = train.select(range(int(len(train) * scale)))
     model, tokenizer = initialize_model_and_tokenizer(dropout=settings.dropout, seed=seed)
-    with tempfile.TemporaryDirectory() as folder:
-        fine_tune(model, tokenizer, {"train": train}, settings, output_dir=Path(folder) / "model", validate=False)
+    fine_tune_unsaved(model, tokenizer, train, settings)
     classifiers = {"before": Classifier(model, tokenizer, settings.encoding)}
     for arm in ARMS:
         classifiers[arm] = train_further(

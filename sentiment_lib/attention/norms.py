@@ -42,10 +42,8 @@ def moved_norms(
     norms : numpy.ndarray
         ``‖weight · f(x)‖``, the shape of ``maps.weights``, float32.
     """
-    width, modules = (
-        model.config.num_attention_heads,
-        zip(encoder_layers(model), output_projections(model), strict=True),
-    )
+    width = model.config.num_attention_heads
+    modules = zip(encoder_layers(model), output_projections(model), strict=True)
     with torch.inference_mode():
         with activations_kept(model, layer_inputs_changed) as states:
             maps = attention_maps(text, model, tokenizer, **encoding)

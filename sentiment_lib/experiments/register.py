@@ -28,7 +28,7 @@ VERDICTS = ("confirmed", "refuted", "not decided")
 
 
 class Register:
-    """The plans of a run, whose settings it takes, and their outcomes."""
+    """The plans of a run and their outcomes; `settings` are those of the run."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -113,16 +113,17 @@ def test_changes_reach_the_training(small, tmp_path, monkeypatch):
     settings, dataset = small
     seen = []
 
-    def spy(model, tokenizer, train, own):
-        seen.append((own.trained_layers, own.epochs, own.seed, len(train)))
+    def spy(model, tokenizer, data, own, *, output_dir, resume, validate):
+        seen.append((own.trained_layers, own.epochs, own.seed, len(data["train"]), validate, list(data)))
+        output_dir.mkdir(parents=True)
 
-    monkeypatch.setattr(trials_module, "fine_tune_unsaved", spy)
+    monkeypatch.setattr("sentiment_lib.model.training.fine_tune", spy)
     trials = [Trial(BERT, 20, 3), Trial(BERT, 80, 1, {"trained_layers": 1}), Trial(BERT, 40, 0, {"epochs": 4.0})]
     list(run_trials(trials, dataset, settings, tmp_path))
     assert seen == [
-        (None, 50.0, 3, 20),  # 50 epochs, so that 1,000 reviews are seen
-        (1, 13.0, 1, 80),
-        (None, 4.0, 0, 40),
+        (None, 50.0, 3, 20, False, ["train"]),  # 50 epochs, so that 1,000 reviews are seen
+        (1, 13.0, 1, 80, False, ["train"]),
+        (None, 4.0, 0, 40, False, ["train"]),
     ]
 
 
